@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+# Out-of-tree build into build/. V=1 shows the commands, SAN=1 builds with ASan and UBSan into
+# build/san, DEBUG=1 without optimisation. Tools can be overridden: CC, CLANG, BPFTOOL, PKG_CONFIG.
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC := gcc
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+# Ubuntu's /usr/sbin/bpftool is a wrapper that refuses foreign kernels; the real one lies below /usr/lib.
+BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool \
+	/usr/sbin/bpftool /sbin/bpftool) $(shell command -v bpftool 2>/dev/null))
+ARCH := $(shell uname -m)
+BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
+
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+B ?= build$(if $(filter 1,$(SAN)),/san)
+PKGS := libbpf libelf capstone jansson
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
+CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
+SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+comma := ,
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE -DCOWTRACE_VERSION='"$(VERSION)"' \
+	-Iinclude -Iuser -I$(B)/gen $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
+LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
+BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror \
+	-Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+
+SRCS := $(wildcard user/*.c user/*/*.c)
+LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(SRCS)))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+HOST := $(patsubst tests/bpf_host/%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf_host/test_*.c))
+TARGETS := $(patsubst tests/targets/%.c,$(B)/targets/%,$(wildcard tests/targets/*.c)) \
+	$(patsubst tests/targets/lib/%.c,$(B)/targets/%.so,$(wildcard tests/targets/lib/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all
+all: $(B)/cowtrace
+
+# --- the BPF object and its skeleton -------------------------------------------------------------
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+$(B)/gen/syscalls.inc:
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)printf '#include <sys/syscall.h>\n' | $(CC) -dM -E - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V > $@
+
+$(B)/user/capture/session.o: $(B)/gen/cowtrace.skel.h
+$(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
+
+# --- the program ---------------------------------------------------------------------------------
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/libcowtrace.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/cowtrace: $(B)/user/main.o $(B)/libcowtrace.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SANFLAGS) $^ -o $@ $(LIBS)
+
+# --- tests ---------------------------------------------------------------------------------------
+
+$(B)/tests/%: tests/unit/%.c $(B)/libcowtrace.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $< $(B)/libcowtrace.a -o $@ $(LIBS) -lcmocka
+
+$(B)/tests/bpf_%: tests/bpf_host/%.c
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
+		-Itests/bpf_host -Ibpf $< -o $@ -lcmocka
+
+$(B)/targets/%: tests/targets/%.c
+	@mkdir -p $(@D)
+	$(call say,TARGET,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE $< -o $@ -pthread
+
+$(B)/targets/%.so: tests/targets/lib/%.c
+	@mkdir -p $(@D)
+	$(call say,TARGET,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -shared -fPIC $< -o $@ -pthread
+
+build/fuzz/%: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Iuser \
+		$< $(shell sed -n 's,^// link: ,,p' $<) -o $@
+
+.PHONY: units targets fuzzers
+units: $(UNIT) $(HOST)
+targets: $(TARGETS)
+fuzzers: $(FUZZ)
+
+.PHONY: test demo bench check
+test demo bench:
+	scripts/$@
+check: all
+	scripts/check
+
+# --- install -------------------------------------------------------------------------------------
+
+.PHONY: install uninstall clean
+install: all
+	install -D -m 755 $(B)/cowtrace $(DESTDIR)$(PREFIX)/bin/cowtrace
+	install -D -m 644 $(B)/cowtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/cowtrace.8
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/cowtrace $(DESTDIR)$(PREFIX)/share/man/man8/cowtrace.8
+clean:
+	rm -rf build
+
+-include $(shell test -d $(B) && find $(B) -name '*.d')

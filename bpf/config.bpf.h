@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Everything that is set between open and load. The defaults work. */
+#ifndef COWTRACE_BPF_CONFIG_H
+#define COWTRACE_BPF_CONFIG_H
+
+/* Return addresses inside [start, end) are those of the kernel's page fault entry. 0: not known. */
+const volatile __u64 cfg_fault_entry_start = 0;
+const volatile __u64 cfg_fault_entry_end = 0;
+/* Wake the daemon when this many bytes wait in the ring; below, it looks by itself. */
+const volatile __u64 cfg_wakeup_bytes = 1 << 20;
+/* The witness is do_wp_page: tracepoints only support it. */
+const volatile bool cfg_fexit = false;
+
+/* Frames and shims that one walk visits; a bound that the verifier of 5.10 to 7.3 can unroll. */
+#define MAX_WALK (CT_MAX_FRAMES + 33)
+/* Thread states visited when the thread-specific key does not help. */
+#define MAX_THREADS 64
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The programs. Each only says when; what happens is in the headers, in the order of the data. */
+#include "kernel.h"
+#include <bpf/bpf_tracing.h>
+#include <cowtrace/abi.h>
+#include <cowtrace/pylayout.h>
+#include "config.bpf.h"
+#include "maps.bpf.h"
+#include "emit.bpf.h"
+#include "compat.bpf.h"
+#include "evidence.bpf.h"
+#include "pyunwind.bpf.h"
+#include "stacks.bpf.h"
+#include "thread.bpf.h"
+#include "witness.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* --- the tree of processes --- */
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	thread__fork(parent, child);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	thread__exec(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	thread__exit(task);
+	return 0;
+}
+
+/* --- witness: tracepoints --- */
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(on_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
+{
+	fault__user(addr, regs, error);
+	return 0;
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(on_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
+{
+	fault__kernel(addr, regs, error);
+	return 0;
+}
+
+SEC("tp_btf/rss_stat")
+int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
+{
+	page__rss(ctx, member);
+	return 0;
+}
+
+/* --- witnesses: tracepoints and do_wp_page --- */
+
+SEC("tp_btf/mm_page_alloc")
+int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
+{
+	page__alloc(ctx, page, order, gfp);
+	return 0;
+}
+
+SEC("tp_btf/mm_page_free")
+int BPF_PROG(on_page_free, struct page *page)
+{
+	page__free(ctx, page);
+	return 0;
+}
+
+/* --- witness: do_wp_page --- */
+
+SEC("fentry/do_wp_page")
+int BPF_PROG(on_wp_page_entry)
+{
+	wp_page__entry();
+	return 0;
+}
+
+SEC("fexit/do_wp_page")
+int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf)
+{
+	wp_page__exit(vmf);
+	return 0;
+}
+
+/* --- at the end: what the kernel counted for the threads that still run --- */
+
+SEC("iter/task")
+int each_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *t = task ? thread__of(task) : NULL;
+	struct ct_live live = {};
+	u32 count = 0;
+
+	if (!t || !t->started)
+		return 0;
+	live.pid = task->tgid;
+	live.tid = task->pid;
+	live.known = task__wpcopy(task, &count);
+	live.kernel_copies = count - t->wpcopy_base;
+	live.reuses = t->pending != PENDING_NONE;
+	bpf_seq_write(ctx->meta->seq, &live, sizeof(live));
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counting, and sending records. What can not be sent is counted where it is lost, by reason. */
+#ifndef COWTRACE_BPF_EMIT_H
+#define COWTRACE_BPF_EMIT_H
+
+static __always_inline void count__add(void *map, u32 which, s64 n)
+{
+	u64 *value = bpf_map_lookup_elem(map, &which);
+
+	if (value)
+		*value += n; /* per CPU */
+}
+
+static __always_inline void proc__count_reuse(u32 pid)
+{
+	struct ct_proc *proc = bpf_map_lookup_elem(&procs, &pid);
+
+	count__add(&counters, CT_COUNT_REUSES, 1);
+	if (proc)
+		__sync_fetch_and_add(&proc->reuses, 1);
+}
+
+static __always_inline void proc__count_lost(u32 pid, u32 reason, s64 n)
+{
+	struct ct_proc *proc = bpf_map_lookup_elem(&procs, &pid);
+
+	count__add(&lost, reason, n);
+	if (proc)
+		__sync_fetch_and_add(&proc->lost, n);
+}
+
+/*
+ * The daemon looks into the ring every few milliseconds by itself; waking it for each record would
+ * cost more than the record. It is woken only when so much waits that it might fall behind.
+ */
+static __always_inline u64 emit__wakeup(void)
+{
+	return bpf_ringbuf_query(&copies, BPF_RB_AVAIL_DATA) > cfg_wakeup_bytes
+		       ? BPF_RB_FORCE_WAKEUP
+		       : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline bool emit__copy(const struct ct_copy *copy)
+{
+	return bpf_ringbuf_output(&copies, (void *)copy, sizeof(*copy), emit__wakeup()) == 0;
+}
+
+static __always_inline bool emit__fixup(u32 pid, u32 tid, u64 seq, u32 kind)
+{
+	struct ct_fixup fixup = {
+		.tag = CT_FIXUP,
+		.pid = pid,
+		.tid = tid,
+		.kind = kind,
+		.seq = seq,
+	};
+
+	return bpf_ringbuf_output(&copies, &fixup, sizeof(fixup), emit__wakeup()) == 0;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is known at the fault: the address, the instruction and the register it stores, the memory
+ * around the address as it was before the write, and the pymalloc pool it lies in. All of it is read
+ * with helpers that never fault a page in.
+ */
+#ifndef COWTRACE_BPF_EVIDENCE_H
+#define COWTRACE_BPF_EVIDENCE_H
+
+#define PAGE_SIZE 4096UL
+
+/*
+ * Reads size bytes, or, if some of it is not there, the part that lies on the page of `must`; the rest
+ * is zero. dst has room for size bytes and 64 more, so that the verifier believes the bounds.
+ */
+static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
+{
+	u64 page = must & ~(PAGE_SIZE - 1);
+	u64 skip, len;
+
+	if (bpf_probe_read_user(dst, size, (void *)from) == 0)
+		return true;
+	skip = from < page ? page - from : 0;
+	len = from + size > page + PAGE_SIZE ? page + PAGE_SIZE - from : size;
+	if (skip >= len)
+		return false;
+	len -= skip;
+	skip &= 31;
+	if (len > size)
+		return false;
+	__builtin_memset(dst, 0, size);
+	return bpf_probe_read_user(dst + skip, len, (void *)(from + skip)) == 0;
+}
+
+/*
+ * The register that the ModRM byte of the instruction names as its register operand: for a store, the
+ * source. A guess that userspace checks against a full decode.
+ */
+static __always_inline int modrm_reg(const u8 *code)
+{
+	u8 rex = 0, op = 0;
+	u32 i = 0;
+
+	for (int n = 0; n < 4; n++) { /* legacy prefixes */
+		op = code[i & 7];
+		if (op != 0x66 && op != 0xf0 && op != 0xf2 && op != 0xf3 && op != 0x64)
+			break;
+		i++;
+	}
+	if ((op & 0xf0) == 0x40) {
+		rex = op;
+		op = code[++i & 7];
+	}
+	if (op == 0x0f)
+		i++;
+	return (code[(i + 1) & 7] >> 3 & 7) | (rex & 4) << 1;
+}
+
+/* Position in struct pt_regs, in words, of x86 register number 0..15; 15: not there (rsp). */
+#define REG_SLOTS 0x01236789ed4f5cbaUL
+
+static __always_inline void evidence__source(struct ct_copy *ev, const struct pt_regs *regs)
+{
+	int reg = modrm_reg(ev->code);
+	u32 slot = (REG_SLOTS >> (reg * 4)) & 15;
+
+	if (slot == 15)
+		return;
+	if (bpf_probe_read_kernel(&ev->src, 8, (const void *)regs + slot * 8))
+		return;
+	ev->src_reg = reg;
+	ev->flags |= CT_F_SRC;
+}
+
+/*
+ * Is addr in a pymalloc pool? The header says so in a way that never failed on real heaps
+ * (cpython-layout.md 6.6), and a wrong answer only costs certainty.
+ */
+static __always_inline void evidence__pool(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pool_header {
+		u32 count, pad;
+		u64 freeblock, nextpool, prevpool;
+		u32 arenaindex, szidx, nextoffset, maxnextoffset;
+	} *h = (void *)t->scratch;
+	struct ct_copy *ev = &t->event;
+	u32 size = lay->pool_size;
+	u64 pool = ev->addr & ~((u64)size - 1);
+	u32 block;
+
+	if (!size || bpf_probe_read_user(h, sizeof(*h), (void *)pool))
+		return;
+	block = 16 * (h->szidx + 1);
+	if (h->szidx >= 32 || h->maxnextoffset != size - block || h->nextoffset > size ||
+	    !h->count || h->count > (size - sizeof(*h)) / block)
+		return;
+	ev->flags |= CT_F_POOL;
+	ev->pool_szidx = h->szidx;
+	ev->pool_free = h->freeblock;
+	if (ev->addr - pool < sizeof(*h))
+		ev->flags |= CT_F_POOL_HEADER;
+}
+
+static __always_inline void evidence__python(struct thread *t)
+{
+	u32 slot = t->layout, collecting = 0;
+	struct ct_pylayout *lay = bpf_map_lookup_elem(&layouts, &slot);
+
+	if (!slot || !lay)
+		return;
+	evidence__pool(t, lay);
+	if (lay->gc_collecting &&
+	    !bpf_probe_read_user(&collecting, 4, (void *)lay->gc_collecting) && collecting == 1)
+		t->event.flags |= CT_F_GC_COLLECTING;
+}
+
+/* regs: of user mode. Fills t->event but for what is only known when the copy is confirmed. */
+static __always_inline void evidence__take(struct thread *t, struct task_struct *task, u64 addr,
+					   struct pt_regs *regs, bool kernel)
+{
+	struct ct_copy *ev = &t->event;
+
+	ev->tag = CT_COPY;
+	ev->pid = task->tgid;
+	ev->tid = task->pid;
+	ev->addr = addr;
+	ev->ip = regs->ip;
+	ev->sp = regs->sp;
+	ev->thread_pointer = task->thread.fsbase;
+	ev->flags = 0;
+	ev->syscall = -1;
+	if (kernel) {
+		ev->flags = CT_F_KERNEL;
+		ev->syscall = (s16)regs->orig_ax;
+	} else if (read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip)) {
+		ev->flags = CT_F_CODE;
+		evidence__source(ev, regs);
+	}
+	if (read_around(ev->window, sizeof(ev->window), (addr & ~7UL) - CT_WINDOW_BEFORE, addr))
+		ev->flags |= CT_F_WINDOW;
+	evidence__python(t);
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few kernel types and members that are used, relocated by CO-RE: no vmlinux.h to vendor, and the
+ * build machine needs no BTF of its own. Names after ___ are flavours: other shapes of the same type.
+ */
+#ifndef COWTRACE_BPF_KERNEL_H
+#define COWTRACE_BPF_KERNEL_H
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+typedef __u64 u64;
+typedef __u32 u32;
+typedef __u16 u16;
+typedef __u8 u8;
+typedef __s64 s64;
+typedef __s32 s32;
+typedef __s16 s16;
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long orig_ax, ip, sp;
+};
+struct thread_struct {
+	unsigned long fsbase;
+};
+#else
+#error "only x86-64 for now"
+#endif
+
+struct percpu_counter {
+	s64 count;
+};
+
+struct mm_struct {
+	struct percpu_counter rss_stat[4]; /* since 6.2, f1a7941243c1 */
+};
+
+/* Before 6.2. */
+struct mm_rss_stat___pre62 {
+	s64 count[4];
+};
+struct mm_struct___pre62 {
+	struct mm_rss_stat___pre62 rss_stat;
+};
+
+struct task_delay_info {
+	u32 wpcopy_count; /* since 6.1, 662ce1dc9caf */
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+	int group_exit_code;
+};
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct task_struct {
+	int pid, tgid;
+	unsigned int flags;
+	int exit_code;
+	char comm[16];
+	struct mm_struct *mm;
+	struct signal_struct *signal;
+	const struct cred *cred;
+	struct task_delay_info *delays;
+	struct thread_struct thread;
+};
+
+struct page {
+	void *mapping;
+	unsigned long compound_head;
+};
+
+typedef struct {
+	unsigned long pte;
+} pte_t;
+
+struct vm_fault {
+	unsigned long address;
+	unsigned long real_address; /* byte exact, since 5.18, 824ddc601adc */
+	unsigned int flags;
+	pte_t orig_pte;
+	struct page *page;
+	pte_t *pte;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+/* include/linux/sched.h, unchanged since 2.6 */
+#define PF_EXITING 0x00000004
+/* include/linux/mm_types_task.h: members of rss_stat */
+#define MM_FILEPAGES 0
+#define MM_ANONPAGES 1
+#define MM_SHMEMPAGES 3
+/* include/linux/gfp_types.h: the first nine bits have been these since 4.4 */
+#define GFP_MOVABLE_BIT 0x08u
+#define GFP_ZERO_BIT 0x100u
+/* include/linux/mm_types.h, enum fault_flag: values unchanged since 5.10 (UNSHARE since 5.19) */
+#define FAULT_FLAG_WRITE 0x01
+#define FAULT_FLAG_USER 0x40
+#define FAULT_FLAG_UNSHARE 0x400
+/* include/linux/page-flags.h: low bits of page->mapping */
+#define PAGE_MAPPING_ANON 0x1UL
+#define PAGE_MAPPING_FLAGS 0x3UL
+/* arch/x86: page fault error code, and where a page table entry keeps its frame (4 KiB pages) */
+#define PF_PROT_WRITE 0x3
+#define PF_MASK 0x7
+#define PF_USER 0x4
+#define PTE_PFN_MASK 0x000ffffffffff000UL
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* All maps, and the state that is kept for each traced thread. */
+#ifndef COWTRACE_BPF_MAPS_H
+#define COWTRACE_BPF_MAPS_H
+
+/* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
+#define SCRATCH_SIZE 256
+#define KERNEL_STACK_DEPTH 24
+
+enum pending {
+	PENDING_NONE,
+	PENDING_USER,	/* a write fault in user mode, not yet known to be a copy */
+	PENDING_KERNEL, /* the same in kernel mode, on behalf of a syscall */
+};
+
+/* A walk over the Python frames; kept in memory, where the verifier does not follow its values. */
+struct pystack {
+	u64 id;
+	u64 frame;    /* to be visited next */
+	u64 leaf;     /* address of the innermost frame, 0: none */
+	u32 nframes;
+	u32 unwind;   /* enum ct_unwind */
+	u64 tstate;   /* thread state that was looked at last */
+};
+
+struct thread {
+	u64 copies;	  /* confirmed for this thread: the number of the next one */
+	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
+	u32 layout;	  /* slot of the Python layout, 0: not known yet */
+	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced */
+	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
+	u8 started;	  /* the command has been executed: from here on copies count */
+	u8 pending;	  /* enum pending */
+	u8 last_kind;	  /* enum pending of the fault that allocated last_page */
+	u8 sent;	  /* the last copy reached the ring */
+	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
+	struct pystack py;
+	u8 scratch[SCRATCH_SIZE];
+	u64 kernel_stack[KERNEL_STACK_DEPTH];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct ct_proc);
+} procs SEC(".maps");
+
+/* Written by the daemon when it has found the Python of a process; inherited through threads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, u32);
+} proc_layouts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CT_MAX_LAYOUTS);
+	__type(key, u32);
+	__type(value, struct ct_pylayout);
+} layouts SEC(".maps");
+
+/* Stacks whose record has been sent. LRU: a forgotten one is sent again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u32);
+} stacks_seen SEC(".maps");
+
+/* Sizes are set by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 32 << 20);
+} copies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} meta SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CT_COUNT_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CT_LOST_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} lost SEC(".maps");
+
+#endif

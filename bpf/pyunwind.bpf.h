@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The Python stack of the current thread: finds its thread state, then walks the frames. Bounded
+ * everywhere, always ends with a reason (enum ct_unwind). Plain reads of user memory through a layout,
+ * so that tests can compile this file as user code.
+ */
+#ifndef COWTRACE_BPF_PYUNWIND_H
+#define COWTRACE_BPF_PYUNWIND_H
+
+#include <cowtrace/digest.h>
+
+/* One read of this size holds every member of PyThreadState that is used (3.11 to 3.13). */
+#define TSTATE_READ 160
+
+/* The verifier wants to see the bound of every offset into the scratch buffer. */
+static __always_inline u64 scratch__u64(const u8 *scratch, u32 offset)
+{
+	return *(const u64 *)(scratch + (offset & (SCRATCH_SIZE - 1 - 7)));
+}
+
+static __always_inline u64 user__u64(u64 addr)
+{
+	u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)addr);
+	return value;
+}
+
+/* Reads a thread state into the scratch buffer if it is that of this thread. */
+static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay, u64 tstate,
+					 u64 thread_pointer)
+{
+	t->py.tstate = tstate;
+	return tstate && !bpf_probe_read_user(t->scratch, TSTATE_READ, (void *)tstate) &&
+	       scratch__u64(t->scratch, lay->ts_thread_id) == thread_pointer;
+}
+
+/*
+ * pthread_getspecific(auto TSS key): set for every thread that has a thread state, attached or not.
+ * The key is made anew after a fork, hence remembered per thread only.
+ */
+static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pylayout *lay,
+					  u64 thread_pointer)
+{
+	u32 key[2] = {}; /* initialised, key */
+
+	if (!(lay->flags & CT_PY_TSS_GLIBC))
+		return 0;
+	if (!t->tss_key) {
+		if (bpf_probe_read_user(key, sizeof(key), (void *)(lay->runtime + lay->rt_tss_key - 4)) ||
+		    !key[0] || key[1] >= 32)
+			return 0;
+		t->tss_key = key[1] + 1;
+	}
+	return user__u64(thread_pointer + lay->pthread_specific + 16 * (t->tss_key - 1) + 8);
+}
+
+/* Every thread state of the main interpreter, newest first: for libcs other than glibc. */
+static __noinline bool tstate__by_list(struct thread *t, const struct ct_pylayout *lay,
+				       u64 thread_pointer)
+{
+	u64 interp = user__u64(lay->runtime + lay->rt_interpreters_main);
+	u64 tstate = interp ? user__u64(interp + lay->interp_threads_head) : 0;
+
+	for (int i = 0; i < MAX_THREADS && tstate; i++) {
+		if (tstate__load(t, lay, tstate, thread_pointer))
+			return true;
+		tstate = scratch__u64(t->scratch, lay->ts_next);
+	}
+	return false;
+}
+
+/* Leaves the thread state of the current thread in the scratch buffer. */
+static __always_inline bool tstate__find(struct thread *t, const struct ct_pylayout *lay,
+					 u64 thread_pointer)
+{
+	if (tstate__load(t, lay, tstate__by_key(t, lay, thread_pointer), thread_pointer))
+		return true;
+	if (lay->flags & CT_PY_TSTATE_CURRENT &&
+	    tstate__load(t, lay, user__u64(lay->runtime + lay->rt_tstate_current),
+			 thread_pointer))
+		return true;
+	/* On glibc a thread without a value for the key has no thread state: do not search, or every
+	 * fault of a native thread would walk the list. */
+	if (t->tss_key)
+		return false;
+	return tstate__by_list(t, lay, thread_pointer);
+}
+
+/* The names tell whether a code object is still the one that userspace reads later. */
+static __always_inline u32 frame__check(const struct ct_pylayout *lay, u64 code)
+{
+	__u64 names[4] = {};
+
+	bpf_probe_read_user(names, sizeof(names), (void *)(code + lay->code_names));
+	return ct_code_digest(names[0], names[1], names[2], names[3]);
+}
+
+static __always_inline u64 stack__mix(u64 hash, u64 value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15UL;
+	return hash ^ hash >> 29;
+}
+
+/* One frame, in one read; leaves the next one in py->frame. */
+static __always_inline bool frame__read(struct thread *t, const struct ct_pylayout *lay,
+					struct ct_frame *out, bool *shim)
+{
+	u64 offset;
+
+	if (bpf_probe_read_user(t->scratch, CT_FRAME_READ, (void *)t->py.frame))
+		return false;
+	out->code = scratch__u64(t->scratch, lay->fr_code);
+	t->py.frame = scratch__u64(t->scratch, lay->fr_previous);
+	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
+	*shim = t->scratch[lay->fr_owner & (SCRATCH_SIZE - 1)] >= 3;
+	offset = scratch__u64(t->scratch, lay->fr_instr) - out->code;
+	out->offset = offset < lay->code_size_max ? offset : ~0u;
+	return true;
+}
+
+static __always_inline void frame__add(struct pystack *py, const struct ct_frame *frame,
+				       struct ct_frame *frames)
+{
+	u32 n = py->nframes;
+
+	py->id = stack__mix(stack__mix(py->id, frame->code),
+			    (u64)frame->offset << 32 | frame->check);
+	if (frames && n < CT_MAX_FRAMES)
+		frames[n] = *frame;
+	py->nframes = n + 1;
+}
+
+/*
+ * Walks from the leaf. With frames == NULL it only makes the id; a second walk stores them. The thread
+ * is in its own fault: nothing can change in between.
+ */
+static __noinline int frames__walk(struct thread *t, const struct ct_pylayout *lay,
+				   struct ct_frame *frames)
+{
+	struct pystack *py = &t->py;
+
+	py->id = lay->cookie;
+	py->frame = py->leaf;
+	py->nframes = 0;
+	py->unwind = CT_UNWIND_TOO_DEEP;
+	for (int i = 0; i < MAX_WALK; i++) {
+		struct ct_frame frame = {};
+		bool shim;
+
+		if (!py->frame) {
+			py->unwind = CT_UNWIND_COMPLETE;
+			break;
+		}
+		if (py->nframes >= CT_MAX_FRAMES)
+			break;
+		if (!frame__read(t, lay, &frame, &shim)) {
+			py->unwind = CT_UNWIND_FRAME_UNREADABLE;
+			break;
+		}
+		if (shim)
+			continue;
+		frame.check = frame__check(lay, frame.code);
+		frame__add(py, &frame, frames);
+	}
+	py->id = stack__mix(py->id, (u64)py->unwind << 8 | py->nframes);
+	return 0;
+}
+
+/*
+ * Is the fault in the chunk of memory that this thread's frames are pushed to (3.11+)? Two words are
+ * read only when the address is near the innermost frame; chunks are small.
+ */
+static __always_inline bool datastack__holds(const struct ct_pylayout *lay, u64 tstate, u64 frame,
+					     u64 addr)
+{
+	u64 chunk[3] = {}; /* chunk, top, limit */
+
+	if (addr - frame + (1 << 20) >= 2 << 20)
+		return false;
+	if (bpf_probe_read_user(chunk, sizeof(chunk), (void *)(tstate + lay->ts_datastack)))
+		return false;
+	return chunk[0] && addr >= chunk[0] && addr < chunk[2];
+}
+
+/* Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. */
+static __always_inline void pystack__begin(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct ct_copy *ev = &t->event;
+	u64 frame;
+
+	t->py.leaf = 0;
+	if (!tstate__find(t, lay, ev->thread_pointer)) {
+		t->py.unwind = CT_UNWIND_NO_THREAD;
+		return;
+	}
+	frame = scratch__u64(t->scratch, lay->ts_frame);
+	if (frame && lay->flags & CT_PY_CFRAME)
+		frame = user__u64(frame + lay->cframe_current);
+	t->py.leaf = frame;
+	if (!frame)
+		t->py.unwind = CT_UNWIND_NO_FRAME;
+	else if (datastack__holds(lay, t->py.tstate, frame, ev->addr))
+		ev->flags |= CT_F_DATASTACK;
+}
+
+#endif

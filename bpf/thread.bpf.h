@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which tasks are traced, and what happens to their state at fork, exec and exit. */
+#ifndef COWTRACE_BPF_THREAD_H
+#define COWTRACE_BPF_THREAD_H
+
+static __always_inline struct thread *thread__of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&threads, task, 0, 0);
+}
+
+/* Slot of the Python layout; the daemon may have found it after this thread was made. */
+static __always_inline u32 thread__layout(struct thread *t, u32 pid)
+{
+	u32 *slot;
+
+	if (!t->layout) {
+		slot = bpf_map_lookup_elem(&proc_layouts, &pid);
+		if (slot)
+			t->layout = *slot;
+	}
+	return t->layout;
+}
+
+/* A fault that ends without a copy has reused the page. */
+static __always_inline void thread__settle(struct thread *t, u32 pid)
+{
+	if (t->pending && t->started)
+		proc__count_reuse(pid);
+	t->pending = PENDING_NONE;
+	t->last_page = 0;
+}
+
+static __always_inline void fork__report(struct task_struct *parent, struct task_struct *child,
+					 u32 layout)
+{
+	struct ct_fork *rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+
+	if (!rec)
+		return;
+	rec->tag = CT_FORK;
+	rec->pid = child->tgid;
+	rec->ppid = parent->tgid;
+	rec->uid = child->cred->uid.val;
+	rec->time = bpf_ktime_get_ns();
+	rec->vm_shared = child->mm == parent->mm;
+	rec->anon_pages = rec->vm_shared ? 0 : mm__anon_pages(child->mm);
+	rec->layout = layout;
+	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), child->comm);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline void thread__fork(struct task_struct *parent, struct task_struct *child)
+{
+	struct thread *p = thread__of(parent), *c;
+	struct ct_proc proc = {};
+	u32 pid = child->tgid;
+
+	if (!p)
+		return;
+	c = bpf_task_storage_get(&threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		proc__count_lost(parent->tgid, CT_LOST_NO_MEMORY, 1);
+		return;
+	}
+	c->started = p->started;
+	c->layout = thread__layout(p, parent->tgid);
+	if (child->tgid == parent->tgid)
+		return;
+	bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);
+	if (c->layout)
+		bpf_map_update_elem(&proc_layouts, &pid, &c->layout, BPF_ANY);
+	if (p->started)
+		fork__report(parent, child, c->layout);
+}
+
+static __always_inline void thread__exec(struct task_struct *task)
+{
+	struct thread *t = thread__of(task);
+	struct ct_exec *rec;
+	u32 pid = task->tgid;
+
+	if (!t)
+		return;
+	if (!t->started) { /* the command's first instruction: what came before was the launcher's */
+		t->started = 1;
+		task__wpcopy(task, &t->wpcopy_base);
+	}
+	t->pending = PENDING_NONE;
+	t->last_page = 0;
+	t->layout = 0;
+	t->tss_key = 0;
+	bpf_map_delete_elem(&proc_layouts, &pid);
+	rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+	if (!rec)
+		return;
+	rec->tag = CT_EXEC;
+	rec->pid = pid;
+	rec->uid = task->cred->uid.val;
+	rec->pad = 0;
+	rec->time = bpf_ktime_get_ns();
+	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline void exit__report(struct task_struct *task)
+{
+	struct ct_exit *rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+
+	if (!rec)
+		return;
+	rec->tag = CT_EXIT;
+	rec->pid = task->tgid;
+	rec->time = bpf_ktime_get_ns();
+	/* Since 6.16 the tracepoint comes before the memory is dropped. */
+	rec->anon_pages = task->mm ? mm__anon_pages(task->mm) : ~0UL;
+	rec->status = task->signal->group_exit_code ?: task->exit_code;
+	rec->pad = 0;
+	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline void thread__exit(struct task_struct *task)
+{
+	struct thread *t = thread__of(task);
+	u32 pid = task->tgid, count = 0;
+	struct ct_proc *proc;
+
+	if (!t || !t->started)
+		return;
+	thread__settle(t, pid);
+	t->started = 0; /* what comes after is in neither count, ours and the kernel's */
+	proc = bpf_map_lookup_elem(&procs, &pid);
+	if (proc && task__wpcopy(task, &count))
+		__sync_fetch_and_add(&proc->kernel_copies, count - t->wpcopy_base);
+	else if (proc)
+		__sync_fetch_and_add(&proc->kernel_unknown, 1);
+	if (task->signal->live.counter == 0) {
+		bpf_map_delete_elem(&proc_layouts, &pid);
+		exit__report(task);
+	}
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What proves that a page was copied.
+ *
+ * tracepoints: a write fault on a present page (exceptions:page_fault_*) is pending; the allocation of
+ * one movable page by the same task inside the same fault confirms it. "Inside the same fault" is
+ * proven, not assumed: in user mode the frame that the kernel will return to is still the faulting
+ * instruction and no syscall; in kernel mode the kernel's stack shows the fault entry right above the
+ * faulting instruction. A thread that loses the race for a page frees its copy in the same fault: the
+ * copy is taken back. A page of a private file shows in the counters of the process (kmem:rss_stat).
+ *
+ * do_wp_page: on its return the page table entry names another frame, and this task's allocation of
+ * this fault has not been freed.
+ */
+#ifndef COWTRACE_BPF_WITNESS_H
+#define COWTRACE_BPF_WITNESS_H
+
+static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
+{
+	struct pt_regs *regs = task__regs(task);
+
+	/* In a syscall orig_ax is its number; in an exception the entry code sets it to -1. */
+	return (long)regs->orig_ax == -1 && regs->ip == ip && !(task->flags & PF_EXITING);
+}
+
+/* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */
+static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
+{
+	long size = bpf_get_stack(ctx, t->kernel_stack, sizeof(t->kernel_stack), 0);
+
+	if (!cfg_fault_entry_start)
+		return true;
+	for (int i = 0; i < KERNEL_STACK_DEPTH - 1 && (i + 2) * 8 <= size; i++)
+		if (t->kernel_stack[i] >= cfg_fault_entry_start &&
+		    t->kernel_stack[i] < cfg_fault_entry_end)
+			return t->kernel_stack[i + 1] == ip;
+	return false;
+}
+
+static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
+{
+	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
+				      : in_user_fault(task, t->pending_ip);
+}
+
+static __always_inline void copy__confirm(struct thread *t, u8 origin)
+{
+	struct ct_copy *ev = &t->event;
+
+	ev->seq = t->copies++;
+	ev->time = bpf_ktime_get_ns();
+	ev->origin = origin;
+	stack__take(t);
+	count__add(&counters, CT_COUNT_COPIES, 1);
+	t->sent = emit__copy(ev);
+	if (!t->sent)
+		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
+}
+
+static __always_inline void copy__fixup(struct thread *t, u32 kind)
+{
+	struct ct_copy *ev = &t->event;
+
+	if (kind == CT_FIXUP_RETRACT) {
+		count__add(&counters, CT_COUNT_RETRACTS, 1);
+		if (!t->sent)
+			proc__count_lost(ev->pid, CT_LOST_RING_FULL, -1);
+	}
+	if (t->sent && !emit__fixup(ev->pid, ev->tid, ev->seq, kind))
+		count__add(&counters, CT_COUNT_FIXUPS_LOST, 1);
+}
+
+static __always_inline void fault__pend(struct thread *t, struct task_struct *task, u64 addr,
+					struct pt_regs *user, u64 ip, u8 kind)
+{
+	thread__layout(t, task->tgid);
+	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
+	t->pending_ip = ip;
+	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
+}
+
+static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 error)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t)
+		return;
+	thread__settle(t, task->tgid);
+	if (t->started && (error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
+		fault__pend(t, task, addr, regs, regs->ip, PENDING_USER);
+}
+
+static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	struct pt_regs *user;
+
+	if (!t || (s64)addr < 0)
+		return;
+	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
+	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || regs->ip == t->pending_ip))
+		thread__settle(t, task->tgid);
+	if (!t->started || (error & PF_MASK) != PF_PROT_WRITE)
+		return;
+	user = task__regs(task);
+	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal frames). */
+	thread__settle(t, task->tgid);
+	fault__pend(t, task, addr, user, regs->ip, PENDING_KERNEL);
+}
+
+static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	u8 kind;
+
+	if (!t || !t->started || order || !(gfp & GFP_MOVABLE_BIT))
+		return;
+	if (cfg_fexit) {
+		t->last_page = (u64)page;
+		return;
+	}
+	kind = t->pending;
+	if (!kind)
+		return;
+	if (!in_fault(ctx, task, t, kind)) {
+		if (kind == PENDING_KERNEL)
+			thread__settle(t, task->tgid);
+		return;
+	}
+	t->pending = PENDING_NONE;
+	t->last_kind = kind;
+	t->last_page = (u64)page;
+	copy__confirm(t, gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
+}
+
+/* The loser of a race for a page frees its copy before its fault ends. */
+static __always_inline void page__free(void *ctx, struct page *page)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t || !t->last_page || t->last_page != (u64)page)
+		return;
+	t->last_page = 0;
+	if (!cfg_fexit && in_fault(ctx, task, t, t->last_kind))
+		copy__fixup(t, CT_FIXUP_RETRACT);
+}
+
+/* The copy of a file's page is the first anonymous one in its place: one file page less. */
+static __always_inline void page__rss(void *ctx, int member)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t || !t->last_page || (member != MM_FILEPAGES && member != MM_SHMEMPAGES))
+		return;
+	if (in_fault(ctx, task, t, t->last_kind))
+		copy__fixup(t, CT_FIXUP_ORIGIN_FILE);
+}
+
+static __always_inline u8 page__origin(struct page *page)
+{
+	struct page *head;
+	u64 mapping;
+
+	if (!page)
+		return CT_ORIGIN_ZERO;
+	head = (void *)BPF_CORE_READ(page, compound_head);
+	page = (u64)head & 1 ? (void *)head - 1 : page;
+	mapping = (u64)BPF_CORE_READ(page, mapping);
+	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS)
+		return CT_ORIGIN_KSM;
+	return mapping & PAGE_MAPPING_ANON ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
+}
+
+static __always_inline void wp_page__entry(void)
+{
+	struct thread *t = thread__of(bpf_get_current_task_btf());
+
+	if (t)
+		t->last_page = 0;
+}
+
+static __always_inline void wp_page__exit(struct vm_fault *vmf)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	u64 now = 0, was = vmf->orig_pte.pte & PTE_PFN_MASK;
+	bool kernel = !(vmf->flags & FAULT_FLAG_USER);
+
+	if (!t || !t->started || !(vmf->flags & FAULT_FLAG_WRITE) || vmf->flags & FAULT_FLAG_UNSHARE)
+		return;
+	if (bpf_probe_read_kernel(&now, sizeof(now), vmf->pte))
+		return;
+	if ((now & PTE_PFN_MASK) == was) {
+		proc__count_reuse(task->tgid);
+		return;
+	}
+	if (!t->last_page) /* another thread made the copy */
+		return;
+	thread__layout(t, task->tgid);
+	evidence__take(t, task, vmf->real_address, task__regs(task), kernel);
+	copy__confirm(t, page__origin(vmf->page));
+	t->last_page = 0;
+}
+
+#endif

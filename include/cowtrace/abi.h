@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The contract between the BPF programs and the daemon: the records that travel through the two
+ * ring buffers. Fixed-width members only, explicit padding, sizes asserted on both sides. Times are
+ * CLOCK_MONOTONIC nanoseconds; addresses are those of the traced process. Everything that was read
+ * from a traced process (window, code, comm, frames) is untrusted.
+ *
+ * `copies` ring: CT_COPY and CT_FIXUP, in order for each thread. `meta` ring: everything else; it is
+ * separate so that a flood of copies can not starve the few records that explain them.
+ */
+#ifndef COWTRACE_ABI_H
+#define COWTRACE_ABI_H
+
+#include <linux/types.h>
+
+#define CT_COMM_LEN 16
+#define CT_INSN_LEN 16
+/* Deepest Python stack that is walked; deeper ones end with CT_UNWIND_TOO_DEEP. */
+#define CT_MAX_FRAMES 127
+/* The 72 bytes from (addr & ~7) - CT_WINDOW_BEFORE: enough for the type pointer of the object whose
+ * reference count (+8), `_gc_prev` (+16), `_gc_next` (+24) or managed dict (+32, +40) is at addr. */
+#define CT_WINDOW_BEFORE 24
+#define CT_WINDOW_WORDS 9
+/* Layout slots: 0 means "no Python known in this process". */
+#define CT_MAX_LAYOUTS 256
+
+enum ct_tag {
+	CT_COPY = 1,
+	CT_FIXUP,
+	CT_STACK,
+	CT_FORK,
+	CT_EXEC,
+	CT_EXIT,
+};
+
+/* What the page was before the copy. */
+enum ct_origin {
+	CT_ORIGIN_FORK,
+	CT_ORIGIN_FILE,
+	CT_ORIGIN_ZERO,
+	CT_ORIGIN_KSM,
+	CT_ORIGIN_MAX,
+};
+
+enum ct_copy_flags {
+	CT_F_KERNEL = 1 << 0,	   /* the kernel wrote, inside syscall `syscall` */
+	CT_F_WINDOW = 1 << 1,	   /* window[] was readable */
+	CT_F_CODE = 1 << 2,	   /* code[] was readable */
+	CT_F_SRC = 1 << 3,	   /* src holds the register src_reg at the fault */
+	CT_F_GC_COLLECTING = 1 << 4, /* the main interpreter was inside a garbage collection */
+	CT_F_DATASTACK = 1 << 5,   /* addr lies in this thread's Python data stack (3.11+) */
+	CT_F_POOL = 1 << 6,	   /* addr lies in a pymalloc pool: pool_* are valid */
+	CT_F_POOL_HEADER = 1 << 7, /* ... and in its header */
+};
+
+/* One copied page. */
+struct ct_copy {
+	__u32 tag; /* CT_COPY */
+	__u32 pid; /* process (tgid) */
+	__u32 tid;
+	__u32 layout; /* slot of the Python layout, 0: none */
+	__u64 seq;    /* per-thread number of this copy; CT_FIXUP refers to it */
+	__u64 time;
+	__u64 addr; /* faulting address, byte exact */
+	__u64 ip;   /* user instruction pointer */
+	__u64 sp;
+	__u64 thread_pointer; /* fsbase: pthread_self() with glibc and musl */
+	__u64 src;	      /* see CT_F_SRC */
+	__u64 stack;	      /* id of a CT_STACK record; 0: no Python stack */
+	__u16 flags;	      /* enum ct_copy_flags */
+	__s16 syscall;	      /* -1: not in a syscall */
+	__u8 origin;	      /* enum ct_origin */
+	__u8 src_reg;	      /* x86 register number 0..15 */
+	__u8 unwind;	      /* enum ct_unwind: why the stack ends or is missing */
+	__u8 pool_szidx;      /* pymalloc size class: blocks of 16 * (szidx + 1) bytes */
+	__u64 pool_free;      /* address of the pool's first free block, 0: none */
+	__u64 window[CT_WINDOW_WORDS];
+	__u8 code[CT_INSN_LEN]; /* instruction bytes at ip */
+};
+
+enum ct_fixup_kind {
+	CT_FIXUP_RETRACT,     /* another thread won the race: this was no copy */
+	CT_FIXUP_ORIGIN_FILE, /* the page came from a private file mapping */
+};
+
+/* Corrects the copy `seq` of thread `tid`. Always the next record of that thread in the ring. */
+struct ct_fixup {
+	__u32 tag; /* CT_FIXUP */
+	__u32 pid;
+	__u32 tid;
+	__u32 kind; /* enum ct_fixup_kind */
+	__u64 seq;
+};
+
+struct ct_frame {
+	__u64 code;   /* code object */
+	__u32 offset; /* instruction pointer minus code, bytes; ~0: not inside the code object */
+	__u32 check;  /* digest of the code object's name, file and line table pointers */
+};
+
+/* A Python stack, leaf first, sent when it is first seen. Truncated to nframes frames. */
+struct ct_stack {
+	__u32 tag; /* CT_STACK */
+	__u32 pid; /* the process that showed it first: the place to read names from */
+	__u64 id;  /* 64-bit hash of layout slot, frames and unwind */
+	__u32 layout;
+	__u16 nframes;
+	__u8 unwind;
+	__u8 pad;
+	struct ct_frame frames[CT_MAX_FRAMES];
+};
+
+/* A new process (not a thread) in the tree. */
+struct ct_fork {
+	__u32 tag; /* CT_FORK */
+	__u32 pid;
+	__u32 ppid; /* the process that forked it */
+	__u32 uid;
+	__u64 time;
+	__u64 anon_pages; /* anonymous pages it began with, all of them shared with ppid */
+	__u32 layout;
+	__u32 vm_shared; /* vfork: it runs in its parent's memory until it execs */
+	char comm[CT_COMM_LEN];
+};
+
+struct ct_exec {
+	__u32 tag; /* CT_EXEC */
+	__u32 pid;
+	__u32 uid;
+	__u32 pad;
+	__u64 time;
+	char comm[CT_COMM_LEN];
+};
+
+/* The last thread of a process ended. */
+struct ct_exit {
+	__u32 tag; /* CT_EXIT */
+	__u32 pid;
+	__u64 time;
+	__u64 anon_pages; /* at the end; ~0: unknown on this kernel */
+	__s32 status;	  /* as waitpid() has it */
+	__u32 pad;
+	char comm[CT_COMM_LEN];
+};
+
+/* Per process, kept by the kernel side, read by the daemon. */
+struct ct_proc {
+	__u64 reuses;
+	__u64 lost;		/* copies of this process that did not reach the daemon */
+	__u64 kernel_copies;	/* wpcopy_count of its ended threads since the start of the trace */
+	__u64 kernel_unknown;	/* ended threads for which the kernel kept no count */
+};
+
+/* What the task iterator tells of each traced thread that still runs. */
+struct ct_live {
+	__u32 pid;
+	__u32 tid;
+	__u32 known;	     /* the kernel keeps a count for it */
+	__u32 reuses;	     /* 1: its last fault was a reuse that is not counted yet */
+	__u64 kernel_copies; /* since the start of the trace */
+};
+
+/* Why a copy was lost. Rows of `reasons.def`; index of the per-CPU counters. */
+enum ct_lost {
+#define CT_LOST(id, name, help) CT_LOST_##id,
+#include <cowtrace/reasons.def>
+	CT_LOST_MAX,
+};
+
+/* Why a Python stack ends where it ends. */
+enum ct_unwind {
+#define CT_UNWIND(id, name, help) CT_UNWIND_##id,
+#include <cowtrace/reasons.def>
+	CT_UNWIND_MAX,
+};
+
+/* Global counters of the kernel side (per CPU). */
+enum ct_counter {
+	CT_COUNT_COPIES,   /* confirmed copies, sent or lost, retracted ones included */
+	CT_COUNT_RETRACTS, /* of these, taken back */
+	CT_COUNT_REUSES,
+	CT_COUNT_FIXUPS_LOST, /* corrections that did not reach the daemon: copies are too high */
+	CT_COUNT_MAX,
+};
+
+_Static_assert(sizeof(struct ct_copy) == 184, "ct_copy layout");
+_Static_assert(sizeof(struct ct_fixup) == 24, "ct_fixup layout");
+_Static_assert(sizeof(struct ct_frame) == 16, "ct_frame layout");
+_Static_assert(sizeof(struct ct_stack) == 24 + 16 * CT_MAX_FRAMES, "ct_stack layout");
+_Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
+_Static_assert(sizeof(struct ct_exec) == 40, "ct_exec layout");
+_Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
+_Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
+
+#endif

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Which CPythons this machine has: the system's, and those of a pyenv."""
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SUPPORTED = ("3.11", "3.12", "3.13")
+TOO_OLD = ("3.8", "3.9", "3.10")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@functools.lru_cache(maxsize=None)
+def _version(path: str) -> str | None:
+    script = "import sys, sysconfig; print('%d.%d' % sys.version_info[:2], sys.implementation.name, " \
+        "sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
+    try:
+        done = subprocess.run([path, "-c", script], capture_output=True, text=True, timeout=60)
+    except OSError:
+        return None
+    match = re.fullmatch(r"(\d+\.\d+) cpython 0\s*", done.stdout)
+    return match.group(1) if match else None
+
+
+@functools.lru_cache(maxsize=None)
+def find(version: str) -> str | None:
+    """Path of a CPython of that minor version, with the GIL; the system's first."""
+    places = [Path("/usr/bin") / f"python{version}", Path("/usr/local/bin") / f"python{version}"]
+    places += sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    for place in places:
+        if place.exists() and _version(str(place)) == version:
+            return str(place.resolve())
+    return None
+
+
+def need(version: str) -> str:
+    path = find(version)
+    if path is None:
+        pytest.skip(f"no CPython {version} on this machine")
+    return path
+
+
+def need_any() -> str:
+    for version in SUPPORTED:
+        path = find(version)
+        if path is not None:
+            return path
+    pytest.fail(f"none of CPython {', '.join(SUPPORTED)} is on this machine")
+
+
+def system() -> str:
+    """/usr/bin/python3, which has the packages that apt installed."""
+    path = str(Path("/usr/bin/python3").resolve())
+    if _version(path) not in SUPPORTED:
+        pytest.skip(f"/usr/bin/python3 is CPython {_version(path)}, not one of {SUPPORTED}")
+    return path

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Free pymalloc blocks of shared pages, handed out in the child.
+
+The parent fills pools with blocks of 512 bytes, then frees one block in each of 54 pools: 53 blocks that
+lie on another page than their pool's header, and one on the page of the header. So the child's 54
+allocations write 54 + 53 = 107 pages, all of them pymalloc's.
+"""
+import gc
+import os
+
+import truth
+
+POOL = 16384  # 3.10 and later
+POOLS = 54
+SIZE = 470  # a bytes object of 503 bytes: the largest size class
+
+
+def allocate(source, out):
+    for i in range(POOLS):
+        out[i] = source[i : i + SIZE]  # line: allocate
+
+
+def victims(blocks):
+    """One index of blocks in each of POOLS full pools."""
+    pools = {}
+    for i, block in enumerate(blocks):
+        pools.setdefault(id(block) // POOL, []).append(i)
+    full = [members for members in pools.values() if len(members) == 31]
+    chosen = []
+    for members in full[:POOLS]:
+        for i in members:
+            in_header_page = id(blocks[i]) % POOL < truth.PAGE
+            crosses = id(blocks[i]) // truth.PAGE != (id(blocks[i]) + 511) // truth.PAGE
+            if in_header_page == (not chosen) and not crosses:
+                chosen.append(i)
+                break
+    return chosen
+
+
+def main():
+    gc.disable()
+    source = bytes(SIZE + POOLS)
+    blocks = [source[i % POOLS : i % POOLS + SIZE] for i in range(31 * 200)]
+    chosen = victims(blocks)
+    assert len(chosen) == POOLS, "too few full pools"
+    addresses = [id(blocks[i]) for i in chosen]
+    pages = sorted(
+        {a // POOL * POOL // truth.PAGE for a in addresses} | {truth.page_of(a) for a in addresses}
+    )
+    out = [None] * POOLS
+    before = truth.frames(pages)
+    for i in chosen:
+        blocks[i] = None
+
+    def work():
+        allocate(source, out)
+        handed_out = {id(x) for x in out} == set(addresses)
+        return {
+            "expected": len(pages),
+            "changed": truth.changed(before, pages),
+            "handed_out": handed_out,
+        }
+
+    truth.child(work)
+
+
+main()

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""A function whose code object is alone on its pages (its bytecode is some 150 kB), not called before
+the fork: the child's calls fill its inline caches. All pages but the first hold bytecode only."""
+import gc
+import os
+
+import truth
+
+PAGES = 37
+
+
+def build():
+    """A function whose code object ends in the middle of its page number PAGES (from 0)."""
+    statements = 15_000
+    while True:
+        source = "def cached(x):\n" + "    x + x\n" * statements
+        space = {}
+        exec(compile(source, "/generated/cached.py", "exec"), space)
+        code = space["cached"].__code__
+        start, end = id(code), id(code) + code.__sizeof__()
+        if truth.page_of(end) - truth.page_of(start) == PAGES and 1000 < end % truth.PAGE < 3500:
+            return space["cached"], truth.page_of(start)
+        wanted = (truth.page_of(start) + PAGES) * truth.PAGE + 2000
+        statements += (wanted - end) // 10 or 1
+
+
+def warm_up(function):
+    for _ in range(30):  # more than any version needs to specialize
+        function(1)
+
+
+def main():
+    gc.disable()
+    function, first = build()
+    pages = list(range(first + 1, first + 1 + PAGES))
+    before = truth.frames(pages)
+
+    def work():
+        warm_up(function)
+        return {"expected": PAGES, "changed": truth.changed(before, pages)}
+
+    truth.child(work)
+
+
+main()

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* kernelwrite [PAGES]: the child lets the kernel write to shared pages: read(2) of /dev/zero. */
+#include <sys/syscall.h>
+
+#include "target.h"
+
+/* Written out, so that the faulting instruction pointer lies in this function and not in libc. */
+static NOINLINE long kernelwrite_read(long fd, char *buf, size_t size)
+{
+	long r;
+
+	__asm__ volatile("syscall"
+			 : "=a"(r)
+			 : "a"((long)SYS_read), "D"(fd), "S"(buf), "d"(size)
+			 : "rcx", "r11", "memory");
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	size_t n = target_arg(argc, argv, 1, 31);
+	size_t *changed = target_shared(sizeof(*changed));
+	char *pages = target_pages(n);
+	int fd = open("/dev/zero", O_RDONLY);
+	pid_t pid;
+
+	if (fd < 0)
+		err(1, "/dev/zero");
+	pid = target_fork();
+	if (!pid) {
+		uint64_t *before = target_frames(pages, n);
+
+		if (kernelwrite_read(fd, pages, n * PAGE) != (long)(n * PAGE))
+			errx(1, "short read");
+		*changed = target_changed(before, pages, n);
+		_exit(0);
+	}
+	target_wait(pid);
+	printf("{\"copies\": %zu, \"changed\": %zu}\n", n, *changed);
+	return 0;
+}

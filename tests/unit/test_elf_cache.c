@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "elf/elf.h"
+#include "elf_image.h"
+
+static char dir[64];
+static struct image image;
+static struct elf_cache *cache;
+
+static const char *in_dir(const char *name)
+{
+	static char path[2][128];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
+	return path[turn];
+}
+
+static void one_object_for_each_file(void **state)
+{
+	struct elf_file *a, *b, *other;
+	struct elf_symbol symbol;
+
+	(void)state;
+	image__write(&image, sizeof(image), in_dir("a"));
+	image__write(&image, sizeof(image), in_dir("other"));
+	assert_int_equal(link(in_dir("a"), in_dir("b")), 0);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a"), &a), 0);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("b"), &b), 0);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("other"), &other), 0);
+	assert_ptr_equal(a, b);
+	assert_ptr_not_equal(a, other);
+	assert_int_equal(elf__symbol(a, "second", &symbol), 0);
+	assert_int_equal(symbol.vaddr, IMAGE_TEXT_VADDR + 0x40);
+}
+
+static void a_file_that_changed_is_read_again(void **state)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	struct elf_symbol symbol;
+	struct elf_file *elf;
+
+	(void)state;
+	image__write("no elf", 6, in_dir("a"));
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a"), &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a"), &elf), -EINVAL);
+	image__write(&image, sizeof(image), in_dir("a"));
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a"), &elf), 0);
+	assert_int_equal(elf__symbol(elf, "first", &symbol), 0);
+	image.strtab[1] = 'F';
+	image__write(&image, sizeof(image), in_dir("a"));
+	assert_int_equal(utimensat(AT_FDCWD, in_dir("a"), times, 0), 0);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a"), &elf), 0);
+	assert_int_equal(elf__symbol(elf, "first", &symbol), -ENOENT);
+	assert_int_equal(elf__symbol(elf, "First", &symbol), 0);
+}
+
+static void what_can_not_be_opened(void **state)
+{
+	struct elf_file *elf = (void *)1;
+
+	(void)state;
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("none"), &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("a/below-a-file"), &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, getpid(), "", &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, getpid(), "[heap]", &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, getpid(), "a", &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, getpid(), dir, &elf), -EINVAL);
+	assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("fifo"), &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, 0, in_dir("other"), &elf), -ENOENT);
+	assert_ptr_equal(elf, (void *)1);
+}
+
+/* A child whose root is our directory; 0 if this machine does not let us make one. */
+static pid_t rooted_child(void)
+{
+	int ready[2];
+	char ok = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (geteuid())
+			unshare(CLONE_NEWUSER);
+		ok = chroot(dir) == 0;
+		if (write(ready[1], &ok, 1) == 1)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &ok, 1), 1);
+	close(ready[0]);
+	if (!ok) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return 0;
+	}
+	return pid;
+}
+
+/* Absolute links lead to files of the process, never to ours; nor does "..". */
+static void paths_are_those_of_the_process(void **state)
+{
+	struct elf_file *elf, *linked, *up;
+	struct elf_symbol symbol;
+	pid_t pid;
+
+	(void)state;
+	image__write("no elf", 6, in_dir("inner"));
+	image__write(&image, sizeof(image), in_dir("lib.so"));
+	assert_int_equal(symlink("/lib.so", in_dir("link")), 0);
+	assert_int_equal(symlink("/etc/passwd", in_dir("trap")), 0);
+	pid = rooted_child();
+	if (!pid)
+		skip();
+	assert_int_equal(elf_cache__get(cache, pid, "/lib.so", &elf), 0);
+	assert_int_equal(elf_cache__get(cache, pid, "/link", &linked), 0);
+	assert_int_equal(elf_cache__get(cache, pid, "/../../lib.so", &up), 0);
+	assert_ptr_equal(elf, linked);
+	assert_ptr_equal(elf, up);
+	assert_int_equal(elf__symbol(elf, "second", &symbol), 0);
+	assert_int_equal(elf_cache__get(cache, pid, "/inner", &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, pid, "/trap", &elf), -ENOENT);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(elf_cache__get(cache, pid, "/lib.so", &elf), -ENOENT);
+}
+
+static size_t open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void the_cache_is_bounded(void **state)
+{
+	size_t before = open_files();
+	struct elf_file *elf, *kept, *again;
+	char name[16];
+
+	(void)state;
+	image__write(&image, sizeof(image), in_dir("kept"));
+	assert_int_equal(elf_cache__get(cache, getpid(), in_dir("kept"), &kept), 0);
+	for (int i = 0; i < 1500; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		image__write(&image, sizeof(image), in_dir(name));
+		assert_int_equal(elf_cache__get(cache, getpid(), in_dir(name), &elf), 0);
+		unlink(in_dir(name));
+		assert_int_equal(elf_cache__get(cache, getpid(), in_dir("kept"), &again), 0);
+		assert_ptr_equal(again, kept); /* what is in use stays */
+	}
+	assert_in_range(open_files() - before, 1, 512);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/test_elf_cache.XXXXXX");
+	image__init_symbols(&image);
+	return mkdtemp(dir) && !chmod(dir, 0755) ? elf_cache__new(&cache) : -1;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"a",    "b",      "other", "fifo", "inner",
+					    "link", "lib.so", "trap",  "kept"};
+
+	(void)state;
+	elf_cache__free(cache);
+	elf_cache__free(NULL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(in_dir(names[i]));
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_object_for_each_file),
+		cmocka_unit_test(a_file_that_changed_is_read_again),
+		cmocka_unit_test(what_can_not_be_opened),
+		cmocka_unit_test(paths_are_those_of_the_process),
+		cmocka_unit_test(the_cache_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

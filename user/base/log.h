@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages to the person at the terminal, on standard error, one line each: "cowtrace: what failed
+ * and what to try". No globals but the verbosity, set once by main.
+ */
+#ifndef COWTRACE_BASE_LOG_H
+#define COWTRACE_BASE_LOG_H
+
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+};
+
+/* Messages above this level are dropped; the default is LOG_WARN. */
+void log__set_level(enum log_level level);
+
+__attribute__((format(printf, 2, 3))) void log__print(enum log_level level, const char *fmt, ...);
+
+#define log_error(...) log__print(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log__print(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log__print(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log__print(LOG_DEBUG, __VA_ARGS__)
+
+/* Prints the message and yields the error (evaluated once): return log_err_r(-EINVAL, "..."); */
+#define log_err_r(err, ...)                                                                        \
+	({                                                                                         \
+		int _err = (err);                                                                  \
+		log_error(__VA_ARGS__);                                                            \
+		_err;                                                                              \
+	})
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One tracing session: the BPF programs in the kernel, their maps and ring buffers. The only unit that
+ * knows libbpf. Everything is detached when it is freed, or when the daemon dies in any way.
+ */
+#ifndef COWTRACE_CAPTURE_SESSION_H
+#define COWTRACE_CAPTURE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cowtrace/abi.h>
+
+struct ct_pylayout;
+struct session;
+
+struct session_options {
+	const char *witness; /* force one by name; NULL: the most exact that works */
+	size_t ring_size;    /* bytes, rounded up to a power of two of pages; 0: the default, 32 MiB */
+	bool verbose;	     /* show libbpf's messages */
+};
+
+/* Receives the records; data is unchecked. */
+struct session_handler {
+	void *ctx;
+	void (*meta)(void *ctx, const void *data, size_t size);
+	void (*copy)(void *ctx, const void *data, size_t size);
+};
+
+struct session_counters {
+	uint64_t copies, retracts, reuses, fixups_lost;
+	uint64_t lost[CT_LOST_MAX];
+};
+
+/*
+ * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ... with
+ * one line in why that says what failed and what to try. Each witness that was refused and its reason
+ * is logged at the info level.
+ */
+int session__open(const struct session_options *opt, const struct session_handler *handler,
+		  struct session **out, char *why, size_t why_size);
+void session__free(struct session *s);
+
+const char *session__witness(const struct session *s);
+/* What this witness can not see on this machine; one sentence, or "". */
+const char *session__witness_limits(const struct session *s);
+
+/* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
+int session__trace_from_exec(struct session *s, pid_t pid);
+
+/* The Python layout of a slot (1 .. CT_MAX_LAYOUTS - 1), and which process uses which slot. */
+int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout);
+int session__use_layout(struct session *s, pid_t pid, uint32_t slot);
+
+/* File descriptors to poll for reading. The copies ring wakes only when much waits: also call
+ * session__consume every few milliseconds. */
+int session__meta_fd(const struct session *s);
+int session__copies_fd(const struct session *s);
+
+/* Hands waiting records to the handler. Returns how many there were, or an error. */
+int session__consume(struct session *s);
+/* Only those of the meta ring; may be called from the copy handler. */
+int session__consume_meta(struct session *s);
+
+/* Stops the programs; what waits in the rings and maps can still be read. */
+void session__detach(struct session *s);
+
+int session__counters(struct session *s, struct session_counters *out);
+/* -ENOENT: not traced. */
+int session__proc(struct session *s, pid_t pid, struct ct_proc *out);
+void session__forget(struct session *s, pid_t pid);
+/* Calls back for each traced thread that lives. */
+int session__each_live(struct session *s, void (*cb)(void *ctx, const struct ct_live *live),
+		       void *ctx);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum {
+	OPT_JSON = 256,
+	OPT_FOLDED,
+	OPT_WITNESS,
+	OPT_TOP,
+	OPT_RING_SIZE,
+	OPT_DELAYACCT,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"json", required_argument, NULL, OPT_JSON},
+	{"folded", required_argument, NULL, OPT_FOLDED},
+	{"witness", required_argument, NULL, OPT_WITNESS},
+	{"top", required_argument, NULL, OPT_TOP},
+	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
+	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
+	{"user", required_argument, NULL, 'u'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{},
+};
+
+static const char help_text[] =
+	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
+	"\n"
+	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
+	"which process, at which line of Python, to which kind of object, how many pages. The report\n"
+	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or stopped.\n"
+	"\n"
+	"Outputs (FILE may be - for standard output):\n"
+	"  --json FILE         everything, as JSON\n"
+	"  --folded FILE       folded stacks for flame graphs, weighted by copied bytes\n"
+	"\n"
+	"Options:\n"
+	"  -u, --user USER     run COMMAND as this user\n"
+	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
+	"                      kernel.task_delayacct on while tracing), to check cowtrace's number\n"
+	"  --witness NAME      force how copies are proven: fexit or tracepoints\n"
+	"                      (the most exact one that this kernel allows is the default)\n"
+	"  --top N             rows per table of the report (10)\n"
+	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
+	"                      K, M and G suffixes\n"
+	"  -q, --quiet         no text report\n"
+	"  -v, --verbose       say more while working; twice: even more\n"
+	"  -h, --help          this text\n"
+	"  --version           version and what was built in\n"
+	"\n"
+	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself failed,\n"
+	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
+	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for it.\n";
+
+void cli__help(FILE *out)
+{
+	fputs(help_text, out);
+}
+
+static int usage(const char *message, const char *what)
+{
+	log_error("%s%s%s; see cowtrace --help", message, what ? ": " : "", what ?: "");
+	return STATUS_USAGE;
+}
+
+static int parse_number(const char *text, unsigned long max, unsigned long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoul(text, &end, 10);
+	if (errno || end == text || text[0] == '-')
+		return -EINVAL;
+	if (*end && end[1] == '\0') {
+		unsigned int shift = strchr("kK", *end)	  ? 10
+				     : strchr("mM", *end) ? 20
+				     : strchr("gG", *end) ? 30
+							  : 64;
+
+		if (shift == 64 || *out > ULONG_MAX >> shift)
+			return -EINVAL;
+		*out <<= shift;
+		end++;
+	}
+	return *end || *out == 0 || *out > max ? -EINVAL : 0;
+}
+
+/* -1: go on; else an exit status. */
+static int take_option(int c, struct options *opt)
+{
+	unsigned long n;
+
+	switch (c) {
+	case OPT_JSON:
+		opt->json = optarg;
+		return -1;
+	case OPT_FOLDED:
+		opt->folded = optarg;
+		return -1;
+	case OPT_WITNESS:
+		opt->witness = optarg;
+		return -1;
+	case OPT_TOP:
+		if (parse_number(optarg, 100000, &n))
+			return usage("--top takes a whole number from 1 to 100000, not", optarg);
+		opt->top = n;
+		return -1;
+	case OPT_RING_SIZE:
+		if (parse_number(optarg, 1ul << 30, &n))
+			return usage("--ring-size takes 1 to 1G bytes, not", optarg);
+		opt->ring_size = n;
+		return -1;
+	case OPT_DELAYACCT:
+		opt->delayacct = true;
+		return -1;
+	case 'u':
+		opt->user = optarg;
+		return -1;
+	case 'q':
+		opt->quiet = true;
+		return -1;
+	case 'v':
+		opt->verbose++;
+		return -1;
+	case 'h':
+		cli__help(stdout);
+		return STATUS_OK;
+	case OPT_VERSION:
+		printf("cowtrace %s\n", COWTRACE_VERSION);
+		return STATUS_OK;
+	default: /* getopt has said what is wrong */
+		return usage("the command line was not understood", NULL);
+	}
+}
+
+static int take_options(int argc, char **argv, struct options *opt)
+{
+	int c, status = -1;
+
+	optind = 1;
+	/* "+": options end at the first other word, which belongs to the traced command */
+	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
+		status = take_option(c, opt);
+	return status;
+}
+
+int cli__parse(int argc, char **argv, struct options *opt)
+{
+	int status;
+
+	*opt = (struct options){};
+	if (argc < 2)
+		return usage("no command given", NULL);
+	if (argv[1][0] == '-') { /* --help, --version */
+		status = take_options(argc, argv, opt);
+		return status >= 0 ? status : usage("no command given", NULL);
+	}
+	if (strcmp(argv[1], "run") != 0)
+		return usage("unknown command", argv[1]);
+	opt->command = argv[1];
+	argv[1] = argv[0]; /* the name getopt shows in its messages */
+	status = take_options(argc - 1, argv + 1, opt);
+	if (status >= 0)
+		return status;
+	opt->argv = argv + 1 + optind;
+	if (!opt->argv[0])
+		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}

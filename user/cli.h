@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line (DESIGN 5) to one struct, owned by main and passed on as const. */
+#ifndef COWTRACE_CLI_H
+#define COWTRACE_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define CLI_OUTPUTS 2
+
+/* Exit status (DESIGN 5). */
+enum exit_status {
+	STATUS_OK = 0,
+	STATUS_FAILURE = 1,
+	STATUS_USAGE = 2,
+	STATUS_UNSUPPORTED = 3,
+	STATUS_RUN_FAILED = 125, /* run: cowtrace itself failed */
+	STATUS_NOT_EXECUTABLE = 126,
+	STATUS_NOT_FOUND = 127,
+};
+
+struct options {
+	const char *command; /* "run" */
+	const char *user;    /* -u */
+	const char *witness;
+	size_t ring_size;
+	unsigned int top;
+	bool delayacct, quiet;
+	unsigned int verbose;
+	const char *json, *folded; /* paths, "-" for standard output; NULL: not wanted */
+	char **argv;		   /* of the traced command */
+};
+
+/*
+ * -1: go on with opt; else the status to exit with (help and version have been printed, or a message
+ * about what is wrong).
+ */
+int cli__parse(int argc, char **argv, struct options *opt);
+
+/* The help text, also the source of README and man page. */
+void cli__help(FILE *out);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What cowtrace reads of an ELF file: load segments, data symbols, function symbols, bytes. The
+ * file is foreign: every offset in it is checked. One object per file, cached by (device, inode,
+ * size, mtime), because N workers of one interpreter map the same file. Built on libelf.
+ */
+#ifndef COWTRACE_ELF_ELF_H
+#define COWTRACE_ELF_ELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct elf_file;
+struct elf_cache;
+
+struct elf_segment { /* a PT_LOAD */
+	uint64_t vaddr, offset, filesz, memsz;
+	bool writable, executable;
+};
+
+struct elf_symbol {
+	uint64_t vaddr, size;
+	const char *name; /* owned by the elf_file */
+};
+
+int elf_cache__new(struct elf_cache **out);
+void elf_cache__free(struct elf_cache *cache);
+
+/*
+ * The file at path, as process pid sees it (its root directory, its mount namespace): opened
+ * through /proc/PID/root. 0, -ENOENT, -EACCES, -EINVAL (not an ELF file of this machine), -ENOMEM.
+ * That a file is no ELF file is remembered as well. Owned by the cache, which keeps the last 512
+ * files: do not keep the pointer, nor names of its symbols.
+ */
+int elf_cache__get(struct elf_cache *cache, pid_t pid, const char *path, struct elf_file **out);
+
+/* Opens one file by a path of this process; for tests. Free with elf__free. */
+int elf__open(const char *path, struct elf_file **out);
+void elf__free(struct elf_file *elf);
+
+const char *elf__path(const struct elf_file *elf);
+/* ET_DYN: addresses are relative to a load bias. */
+bool elf__is_pie_or_dso(const struct elf_file *elf);
+size_t elf__segments(const struct elf_file *elf, const struct elf_segment **out);
+
+/*
+ * Load bias of the file in a process: from one of its mappings (address where file offset is
+ * mapped). 0 or -ENOENT if no segment covers that offset. Two segments can share a page of the
+ * file; the first mapping of the file (lowest address) is always told apart right.
+ */
+int elf__bias(const struct elf_file *elf, uint64_t map_start, uint64_t map_offset, uint64_t *bias);
+
+/* A data or function symbol by exact name from .symtab or .dynsym. 0 or -ENOENT. */
+int elf__symbol(const struct elf_file *elf, const char *name, struct elf_symbol *out);
+/*
+ * The function that contains vaddr: a symbol of type FUNC or IFUNC whose [vaddr, +size) holds it (a
+ * symbol of size 0 holds up to the next one in its section, at most 4 KiB). -ENOENT if none: no
+ * guess.
+ */
+int elf__function_at(const struct elf_file *elf, uint64_t vaddr, struct elf_symbol *out);
+/* Address and size of a section by name. 0 or -ENOENT. */
+int elf__section(const struct elf_file *elf, const char *name, uint64_t *vaddr, uint64_t *size);
+
+/* Reads initialised bytes by virtual address from the file. 0 or -EFAULT. */
+int elf__read(const struct elf_file *elf, uint64_t vaddr, void *buf, size_t len);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "enrich/enrich.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cowtrace/pylayout.h>
+
+#include "base/intern.h"
+#include "base/log.h"
+#include "elf/elf.h"
+#include "enrich/image.h"
+#include "enrich/names.h"
+#include "enrich/object.h"
+#include "enrich/regions.h"
+#include "enrich/stacks.h"
+#include "insn/decode.h"
+#include "model/facts.h"
+#include "proc/syscalls.h"
+#include "proc/tree.h"
+#include "python/offsets.h"
+
+/* A page outside of the known maps makes us read them again, but not for each of a million copies. */
+#define MAPS_INTERVAL_NS 5000000ull
+/* Copies of a process that has ended may still wait in the ring for this long. */
+#define KEEP_NS 2000000000ull
+
+struct enrich {
+	struct intern *pool;
+	struct tree *tree;
+	struct enrich_ops ops;
+	struct elf_cache *elves;
+	struct insn_decoder *insns;
+	struct names *names;
+	struct stacks *stacks;
+	bool slots[CT_MAX_LAYOUTS];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops *ops,
+		struct enrich **out)
+{
+	struct enrich *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	e->pool = pool;
+	e->tree = tree;
+	e->ops = *ops;
+	e->slots[0] = true; /* means: none */
+	err = elf_cache__new(&e->elves);
+	if (!err)
+		err = insn_decoder__new(&e->insns);
+	if (!err)
+		err = names__new(pool, e->elves, &e->names);
+	if (!err)
+		err = stacks__new(&e->stacks);
+	if (err) {
+		enrich__free(e);
+		return err;
+	}
+	*out = e;
+	return 0;
+}
+
+static void image__drop(struct enrich *e, struct process *p)
+{
+	struct image *image = p->image;
+	uint32_t slot = image ? image->slot : 0;
+
+	p->image = NULL;
+	if (image__unref(image) && slot)
+		e->slots[slot] = false;
+}
+
+void enrich__free(struct enrich *e)
+{
+	if (!e)
+		return;
+	for (struct process *p = tree__first(e->tree); p; p = p->next) {
+		image__drop(e, p);
+		regions__unref(p->regions);
+		p->regions = NULL;
+	}
+	stacks__free(e->stacks);
+	names__free(e->names);
+	insn_decoder__free(e->insns);
+	elf_cache__free(e->elves);
+	free(e);
+}
+
+/* The maps of a process as last read; read now if never, or if an address was not found in them. */
+static struct regions *process__regions(struct enrich *e, struct process *p, bool again, uint64_t now)
+{
+	struct regions *fresh;
+	pid_t pid;
+
+	if (p->regions && (!again || now < p->regions_time + MAPS_INTERVAL_NS))
+		return p->regions;
+	pid = p->exited ? 0 : (pid_t)p->pid;
+	if (!pid && !p->regions)
+		pid = process__living(p);
+	p->regions_time = now;
+	if (!pid || regions__read(e->elves, e->pool, pid, &fresh))
+		return p->regions;
+	regions__unref(p->regions);
+	p->regions = fresh;
+	return fresh;
+}
+
+static uint32_t slot__take(struct enrich *e)
+{
+	for (uint32_t i = 1; i < CT_MAX_LAYOUTS; i++) {
+		if (e->slots[i])
+			continue;
+		e->slots[i] = true;
+		return i;
+	}
+	log_warn("more than %d different Python programs run at once: the rest get native symbols only",
+		 CT_MAX_LAYOUTS - 1);
+	return 0;
+}
+
+/* All that share the image, in case they were forked before its Python was found. */
+static void image__announce(struct enrich *e, const struct image *image)
+{
+	for (struct process *p = tree__first(e->tree); p; p = p->next)
+		if (p->image == image && !p->exited)
+			e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+}
+
+static void process__look(struct enrich *e, struct process *p, uint64_t now)
+{
+	struct ct_pylayout layout = {};
+	struct image *image = p->image;
+	struct regions *regions;
+
+	if (!image || image->searched || now < image->next_look)
+		return;
+	regions = process__regions(e, p, true, now);
+	if (!regions || !image__look(image, e->elves, p, regions, now, &layout))
+		return;
+	log_debug("pid %u: CPython %s in %s", p->pid, image->python.version, image->python.path);
+	image->slot = slot__take(e);
+	if (!image->slot)
+		return;
+	e->ops.set_layout(e->ops.ctx, image->slot, &layout);
+	image__announce(e, image);
+}
+
+void enrich__executed(struct enrich *e, struct process *p, uint64_t now)
+{
+	image__drop(e, p);
+	regions__unref(p->regions);
+	p->regions = NULL;
+	p->image = image__new(now);
+	process__look(e, p, now);
+}
+
+void enrich__forked(struct enrich *e, struct process *p)
+{
+	struct process *parent = p->parent;
+	struct image *image = parent ? parent->image : NULL;
+
+	p->image = image__ref(image);
+	if (!image)
+		return;
+	p->regions = parent->regions ? regions__ref(parent->regions) : NULL;
+	image->next_look = 0; /* whoever forks has loaded what it needs */
+	process__look(e, p, now_ns());
+	if (image->slot)
+		e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+}
+
+void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record)
+{
+	const struct image *image = p->image;
+
+	if (image && image->slot == record->layout)
+		stacks__add(e->stacks, e->names, p, image, record);
+}
+
+/* What an ended process leaves for the report; its slot becomes free. */
+static void process__retire(struct enrich *e, struct process *p)
+{
+	p->python = enrich__python(e, p, &p->python_problem);
+	image__drop(e, p);
+	regions__unref(p->regions);
+	p->regions = NULL;
+}
+
+bool enrich__tick(struct enrich *e, uint64_t now)
+{
+	bool young = false;
+
+	for (struct process *p = tree__first(e->tree); p; p = p->next) {
+		struct image *image = p->image;
+
+		if (image && p->exited && now > p->ended + KEEP_NS)
+			process__retire(e, p);
+		if (!p->image || image->searched || p->exited)
+			continue;
+		process__look(e, p, now);
+		young |= !image->searched && image->looks < 6;
+	}
+	return young;
+}
+
+const char *enrich__python(struct enrich *e, const struct process *p, const char **problem)
+{
+	const struct image *image = p->image;
+
+	*problem = p->python_problem;
+	if (!image)
+		return p->python;
+	if (!image->python.hexversion)
+		return NULL;
+	if (image->problem[0])
+		*problem = intern__str(e->pool, image->problem);
+	return intern__str(e->pool, image->python.version);
+}
+
+static uint64_t width_mask(unsigned int width)
+{
+	return width >= 8 ? ~0ull : (1ull << (8 * width)) - 1;
+}
+
+/* The register that the kernel side has taken is a guess: it counts only if the decoder agrees. */
+static bool source__value(const struct insn *insn, const struct ct_copy *copy, uint64_t *out)
+{
+	*out = insn->kind == INSN_INC || insn->kind == INSN_DEC ? 1 : (uint64_t)insn->imm;
+	if (insn->source != INSN_SRC_REG)
+		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC || insn->kind == INSN_DEC;
+	*out = copy->src;
+	return copy->flags & CT_F_SRC && insn->src_reg == copy->src_reg && !insn->src_high;
+}
+
+/* The value that the instruction was about to write, if its source is known. */
+static void fill_values(struct fault_facts *f, const struct ct_copy *copy)
+{
+	const struct insn *insn = &f->insn;
+	uint64_t mask = width_mask(insn->width), old, src;
+
+	f->has_window = copy->flags & CT_F_WINDOW;
+	f->has_old = f->has_window;
+	memcpy(f->window, copy->window, sizeof(f->window));
+	f->old_value = f->window[CT_WINDOW_BEFORE / 8];
+	old = f->old_value >> (8 * (f->addr & 7));
+	if (!source__value(insn, copy, &src))
+		return;
+	f->has_new = true;
+	switch (insn->kind) {
+	case INSN_STORE:
+		f->new_value = src & mask;
+		break;
+	case INSN_ADD:
+	case INSN_INC:
+		f->new_value = (old + src) & mask;
+		break;
+	case INSN_SUB:
+	case INSN_DEC:
+		f->new_value = (old - src) & mask;
+		break;
+	default:
+		f->has_new = false;
+	}
+}
+
+/* Thread-local data lies below the thread pointer, struct pthread (glibc: 2368 bytes) above it. */
+static bool is_tls(const struct fault_facts *f)
+{
+	return f->thread_pointer && f->addr + 8192 >= f->thread_pointer &&
+	       f->addr < f->thread_pointer + 2432;
+}
+
+/* 128 bytes below the stack pointer belong to the running function too (the ABI's red zone), and a
+ * call pushes below that. */
+static bool is_stack(const struct fault_facts *f)
+{
+	return f->sp >= f->region.start && f->sp < f->region.end && f->addr + 256 >= f->sp;
+}
+
+static void fill_region(struct enrich *e, struct process *p, struct fault_facts *f)
+{
+	struct regions *r = process__regions(e, p, false, f->time);
+
+	if (r && regions__find(r, f->addr, &f->region)) {
+		r = process__regions(e, p, true, f->time);
+		if (r)
+			regions__find(r, f->addr, &f->region);
+	}
+	if (f->region.kind != REGION_ANON && f->region.kind != REGION_HEAP)
+		return;
+	if (is_tls(f))
+		f->region.kind = REGION_TLS;
+	else if (is_stack(f))
+		f->region.kind = REGION_STACK;
+}
+
+static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts *f)
+{
+	const struct symbol_fact *symbol;
+	struct region_fact unused;
+	struct regions *r = p->regions;
+
+	if (r && regions__find(r, f->ip, &unused))
+		r = process__regions(e, p, true, f->time);
+	symbol = p->image ? names__symbol(e->names, p, p->image, r, f->ip) : NULL;
+	if (!symbol)
+		return;
+	f->symbol = symbol->name;
+	f->module = symbol->module;
+	f->symbol_is_function = symbol->is_function;
+}
+
+static void fill_stack(struct enrich *e, const struct ct_copy *copy, struct fault_facts *f)
+{
+	const struct stack_entry *entry = copy->stack ? stacks__find(e->stacks, copy->stack) : NULL;
+
+	f->unwind = copy->unwind;
+	if (!entry) {
+		if (copy->stack)
+			f->unwind = CT_UNWIND_STACK_LOST;
+		return;
+	}
+	f->stack = entry->fact;
+	for (unsigned int i = 0; i < entry->n_codes && !f->code.found; i++) {
+		const struct stack_code *c = &entry->codes[i];
+
+		if (f->addr < c->address || f->addr >= c->end)
+			continue;
+		f->code.found = true;
+		f->code.on_stack = i == 0;
+		f->code.in_bytecode = f->addr >= c->bytecode && f->addr < c->bytecode_end;
+		f->code.offset = f->addr - c->address;
+	}
+}
+
+void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *copy,
+		  struct fault_facts *f)
+{
+	const struct image *image = p ? p->image : NULL;
+
+	*f = (struct fault_facts){
+		.time = copy->time,
+		.pid = copy->pid,
+		.tid = copy->tid,
+		.addr = copy->addr,
+		.ip = copy->ip,
+		.sp = copy->sp,
+		.thread_pointer = copy->thread_pointer,
+		.origin = copy->origin,
+		.kernel = copy->flags & CT_F_KERNEL,
+		.gc_collecting = copy->flags & CT_F_GC_COLLECTING,
+		.datastack = copy->flags & CT_F_DATASTACK,
+		.python = copy->layout != 0,
+		.unwind = copy->unwind,
+	};
+	if (f->kernel)
+		f->syscall = intern__str(e->pool, syscall__name(copy->syscall));
+	if (copy->flags & CT_F_CODE)
+		insn_decoder__decode(e->insns, copy->code, CT_INSN_LEN, &f->insn);
+	fill_values(f, copy);
+	fill_stack(e, copy, f);
+	if (!p)
+		return;
+	fill_region(e, p, f);
+	fill_symbol(e, p, f);
+	if (!image || !image->offsets)
+		return;
+	f->python_version = image->offsets->version;
+	object__find(e->names, p, image, copy, f);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "enrich/image.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enrich/regions.h"
+#include "proc/mem.h"
+#include "proc/tree.h"
+#include "python/offsets.h"
+
+/* First look after 2 ms, then at growing intervals, and for good after about 10 s of them: a Python
+ * that is loaded later than that (a plug-in) is found at the next fork or exec. */
+#define FIRST_INTERVAL_NS 2000000ull
+#define MAX_INTERVAL_NS 1000000000ull
+#define MAX_LOOKS 20
+
+struct image *image__new(uint64_t now)
+{
+	static uint64_t last_id;
+	struct image *image = calloc(1, sizeof(*image));
+
+	if (!image)
+		return NULL;
+	image->refs = 1;
+	image->id = ++last_id * 0x9e3779b97f4a7c15ull;
+	image->made = now;
+	image->next_look = now;
+	return image;
+}
+
+struct image *image__ref(struct image *image)
+{
+	if (image)
+		image->refs++;
+	return image;
+}
+
+bool image__unref(struct image *image)
+{
+	if (!image || --image->refs)
+		return false;
+	free(image);
+	return true;
+}
+
+static void image__wait(struct image *image, uint64_t now)
+{
+	uint64_t interval = FIRST_INTERVAL_NS << (image->looks < 10 ? image->looks : 10);
+
+	image->next_look = now + (interval < MAX_INTERVAL_NS ? interval : MAX_INTERVAL_NS);
+	image->searched = ++image->looks >= MAX_LOOKS;
+}
+
+bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
+		 const struct regions *regions, uint64_t now, struct ct_pylayout *layout)
+{
+	struct mem_source mem;
+	int err;
+
+	if (image->searched || now < image->next_look)
+		return false;
+	process__sources(process, &mem);
+	if (!mem.n)
+		return false;
+	err = py_runtime__find(elves, mem.pids[0], regions__maps(regions), &image->python);
+	if (err == -ENOENT) {
+		image__wait(image, now);
+		return false;
+	}
+	if (err) {
+		snprintf(image->problem, sizeof(image->problem),
+			 "there is a Python, but its version can not be told (%s)", strerror(-err));
+		image->searched = true;
+		return false;
+	}
+	err = py_offsets__choose(&mem, &image->python, &image->offsets, image->problem,
+				 sizeof(image->problem));
+	/* The memory may not be mapped yet: look again. A verdict on the version is final. */
+	if (err && err != -ENOTSUP && err != -EPROTO) {
+		image__wait(image, now);
+		return false;
+	}
+	image->searched = true;
+	if (err)
+		return false;
+	py_offsets__layout(image->offsets, &image->python, layout);
+	layout->cookie = image->id;
+	return true;
+}

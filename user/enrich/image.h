@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program image: what one exec has put into a process, shared by all that it forks. Says which
+ * Python runs in it, at which addresses, and owns the slot of its layout in the kernel.
+ */
+#ifndef COWTRACE_ENRICH_IMAGE_H
+#define COWTRACE_ENRICH_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cowtrace/pylayout.h>
+
+#include "python/runtime.h"
+
+struct elf_cache;
+struct process;
+struct py_offsets;
+struct regions;
+
+struct image {
+	int refs;
+	uint64_t id;	    /* unique, part of every stack id */
+	uint64_t made;	    /* ns: when it was executed */
+	uint64_t next_look; /* ns: when to look for a Python again */
+	unsigned int looks;
+	bool searched;	    /* no more looking: found, or certain that there is none to support */
+	uint32_t slot;	    /* of the layout, 0: none */
+	struct py_runtime python; /* .hexversion 0: none found */
+	const struct py_offsets *offsets; /* NULL: none, or not supported */
+	char problem[256];  /* why a Python is not explained; "" */
+};
+
+/* NULL: no memory. */
+struct image *image__new(uint64_t now);
+struct image *image__ref(struct image *image);
+/* Returns true if that was the last reference: its slot is free again. */
+bool image__unref(struct image *image);
+
+/*
+ * Looks for a Python in a living process of this image, unless it is known or too early to look
+ * again (the loader may still be mapping libpython). Returns true when a supported Python has been
+ * found just now: *layout is filled and wants a slot.
+ */
+bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
+		 const struct regions *regions, uint64_t now, struct ct_pylayout *layout);
+
+#endif

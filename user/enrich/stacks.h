@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Python stacks by their id: resolved to files, functions and lines when their record arrives, while
+ * the process that showed them most likely lives. */
+#ifndef COWTRACE_ENRICH_STACKS_H
+#define COWTRACE_ENRICH_STACKS_H
+
+#include <stdint.h>
+
+#include "model/facts.h"
+
+struct ct_stack;
+struct image;
+struct names;
+struct process;
+struct stacks;
+
+/* A code object that the stack was executing, innermost first. */
+#define STACK_CODES 3
+struct stack_code {
+	uint64_t address, bytecode, bytecode_end, end;
+};
+
+struct stack_entry {
+	struct stack_fact *fact;
+	unsigned int n_codes;
+	struct stack_code codes[STACK_CODES];
+};
+
+/* 0 or -ENOMEM. */
+int stacks__new(struct stacks **out);
+void stacks__free(struct stacks *stacks);
+
+/* image: of the process, with offsets. A known id is left as it is. */
+void stacks__add(struct stacks *stacks, struct names *names, const struct process *process,
+		 const struct image *image, const struct ct_stack *record);
+/* NULL: its record never came. */
+const struct stack_entry *stacks__find(struct stacks *stacks, uint64_t id);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "event/decode.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+static bool copy__valid(const struct ct_copy *c)
+{
+	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX && c->unwind < CT_UNWIND_MAX &&
+	       c->src_reg < 16 && c->pool_szidx < 32;
+}
+
+static bool stack__valid(const struct ct_stack *s)
+{
+	return s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX && s->nframes <= CT_MAX_FRAMES;
+}
+
+static bool comm__valid(const char comm[CT_COMM_LEN])
+{
+	for (int i = 0; i < CT_COMM_LEN; i++)
+		if (!comm[i])
+			return true;
+	return false;
+}
+
+static bool event__valid(const union event *e, size_t size)
+{
+	switch (e->tag) {
+	case CT_COPY:
+		return size == sizeof(e->copy) && copy__valid(&e->copy);
+	case CT_FIXUP:
+		return size == sizeof(e->fixup) && e->fixup.kind <= CT_FIXUP_ORIGIN_FILE;
+	case CT_STACK:
+		return size == sizeof(e->stack) && stack__valid(&e->stack);
+	case CT_FORK:
+		return size == sizeof(e->fork) && comm__valid(e->fork.comm);
+	case CT_EXEC:
+		return size == sizeof(e->exec) && comm__valid(e->exec.comm);
+	case CT_EXIT:
+		return size == sizeof(e->exit) && comm__valid(e->exit.comm);
+	default:
+		return false;
+	}
+}
+
+int event__decode(const void *data, size_t size, const union event **out)
+{
+	const union event *e = data;
+
+	if (size < sizeof(e->tag) || (uintptr_t)data % 8 || !event__valid(e, size))
+		return -EINVAL;
+	*out = e;
+	return 0;
+}

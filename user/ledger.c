@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "ledger.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "capture/session.h"
+#include "model/aggregate.h"
+#include "model/snapshot.h"
+#include "proc/memory.h"
+#include "proc/tree.h"
+
+struct ledger {
+	uint64_t kernel_copies;
+	bool kernel_unknown;
+	uint64_t live_reuses;
+};
+
+int ledger__new(struct ledger **out)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (!ledger)
+		return -ENOMEM;
+	*out = ledger;
+	return 0;
+}
+
+void ledger__free(struct ledger *ledger)
+{
+	free(ledger);
+}
+
+static void ledger__take(struct ledger *ledger, struct session *session, struct process *p)
+{
+	struct ct_proc counters;
+
+	if (session__proc(session, p->pid, &counters))
+		return;
+	p->reuses += counters.reuses;
+	p->lost += counters.lost;
+	ledger->kernel_copies += counters.kernel_copies;
+	ledger->kernel_unknown |= counters.kernel_unknown > 0;
+	session__forget(session, p->pid);
+}
+
+void ledger__exited(struct ledger *ledger, struct session *session, struct process *p)
+{
+	ledger__take(ledger, session, p);
+}
+
+static void on_live(void *ctx, const struct ct_live *live)
+{
+	struct ledger *ledger = ctx;
+
+	ledger->kernel_copies += live->kernel_copies;
+	ledger->kernel_unknown |= !live->known;
+	ledger->live_reuses += live->reuses;
+}
+
+void ledger__living(struct ledger *ledger, struct session *session, struct tree *tree)
+{
+	for (struct process *p = tree__first(tree); p; p = p->next) {
+		struct memory_sums sums;
+
+		if (p->exited)
+			continue;
+		ledger__take(ledger, session, p);
+		if (memory__read(p->pid, &sums))
+			continue;
+		p->anon_at_exit = sums.anonymous / sysconf(_SC_PAGESIZE);
+		p->shared_at_end = sums.shared;
+	}
+	session__each_live(session, on_live, ledger);
+}
+
+static uint64_t subtract(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	uint64_t began_with = p->forked_memory ? p->anon_at_fork : 0;
+
+	(void)ledger;
+	out->reuses = p->reuses;
+	out->lost = p->lost;
+	out->shared_at_fork = p->forked_memory ? p->anon_at_fork * page : SNAPSHOT_UNKNOWN;
+	out->shared_now = SNAPSHOT_UNKNOWN;
+	if (p->forked_memory) {
+		/* At most: pages can also stop being shared because the others let go of them. */
+		out->shared_now = subtract(p->anon_at_fork, p->copies + p->lost) * page;
+		if (p->shared_at_end && p->shared_at_end < out->shared_now)
+			out->shared_now = p->shared_at_end;
+	}
+	out->new_bytes = SNAPSHOT_UNKNOWN;
+	if (p->anon_at_exit != UINT64_MAX)
+		out->new_bytes = subtract(p->anon_at_exit, began_with + p->copies_new) * page;
+}
+
+uint64_t ledger__kernel_copies(const struct ledger *ledger)
+{
+	return ledger->kernel_unknown ? SNAPSHOT_UNKNOWN : ledger->kernel_copies;
+}
+
+uint64_t ledger__live_reuses(const struct ledger *ledger)
+{
+	return ledger->live_reuses;
+}

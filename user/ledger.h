@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The account of each process: what it shared when it was forked, what it has copied since, what it
+ * added; and the kernel's own count, to close against. */
+#ifndef COWTRACE_LEDGER_H
+#define COWTRACE_LEDGER_H
+
+#include <stdint.h>
+
+struct ledger;
+struct process;
+struct process_facts;
+struct session;
+struct tree;
+
+/* 0 or -ENOMEM. */
+int ledger__new(struct ledger **out);
+void ledger__free(struct ledger *ledger);
+
+/* A process has ended: takes its counters from the kernel side. */
+void ledger__exited(struct ledger *ledger, struct session *session, struct process *p);
+/* The same for those that live at the end of the trace; reads how much they still share. */
+void ledger__living(struct ledger *ledger, struct session *session, struct tree *tree);
+
+void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out);
+/* SNAPSHOT_UNKNOWN: the kernel kept no count for at least one thread. */
+uint64_t ledger__kernel_copies(const struct ledger *ledger);
+/* Reuses that were the last fault of a living thread. */
+uint64_t ledger__live_reuses(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+#include "cli.h"
+#include "cmd_run.h"
+
+int main(int argc, char **argv)
+{
+	struct options opt;
+	int status = cli__parse(argc, argv, &opt);
+
+	if (status >= 0)
+		return status;
+	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
+	return cmd_run(&opt);
+}

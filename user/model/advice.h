@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* WHAT WOULD HELP: rules over a snapshot. Bounds are upper bounds and the text says "at most". */
+#ifndef COWTRACE_MODEL_ADVICE_H
+#define COWTRACE_MODEL_ADVICE_H
+
+#include <stddef.h>
+
+#include "model/snapshot.h"
+
+#define ADVICE_MAX 8
+/* Names in a text are cut by what is left of this. */
+#define ADVICE_TEXT_MAX 2048
+
+/* Rows and the texts they point to. */
+struct advice {
+	struct snapshot_advice rows[ADVICE_MAX];
+	char texts[ADVICE_MAX][ADVICE_TEXT_MAX];
+};
+
+/* Fills out->rows, most useful first; returns how many. A text is one paragraph without markup;
+ * what is to be typed stands in `backticks`. */
+size_t advice__give(const struct snapshot *snap, struct advice *out);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/aggregate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/log.h"
+#include "model/counts.h"
+
+_Noreturn void counts__out_of_memory(void)
+{
+	log_error("out of memory while counting; trace for a shorter time or fewer processes");
+	abort();
+}
+
+static void *must_alloc(size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (!p)
+		counts__out_of_memory();
+	return p;
+}
+
+int aggregate__new(struct intern *pool, struct aggregate **out)
+{
+	struct aggregate *agg = calloc(1, sizeof(*agg));
+
+	if (!agg)
+		return -ENOMEM;
+	agg->pool = pool;
+	*out = agg;
+	return 0;
+}
+
+static void free_slot(struct pid_slot *slot)
+{
+	struct ledger *ledger, *older;
+
+	for (ledger = slot->newest; ledger; ledger = older) {
+		older = ledger->older;
+		free(ledger);
+	}
+	free(slot);
+}
+
+void aggregate__free(struct aggregate *agg)
+{
+	struct count *count, *next_count;
+	struct pid_slot *slot, *next_slot;
+
+	if (!agg)
+		return;
+	HASH_ITER (hh, agg->counts, count, next_count) {
+		HASH_DEL(agg->counts, count);
+		free(count);
+	}
+	HASH_ITER (hh, agg->pids, slot, next_slot) {
+		HASH_DEL(agg->pids, slot);
+		free_slot(slot);
+	}
+	derive__free(agg->derived);
+	free(agg);
+}
+
+/* --- processes --------------------------------------------------------------- */
+
+static struct pid_slot *find_slot(const struct aggregate *agg, uint32_t pid)
+{
+	struct pid_slot *slot;
+
+	HASH_FIND(hh, agg->pids, &pid, sizeof(pid), slot);
+	return slot;
+}
+
+static struct pid_slot *find_or_add_slot(struct aggregate *agg, uint32_t pid)
+{
+	struct pid_slot *slot = find_slot(agg, pid);
+
+	if (slot)
+		return slot;
+	slot = must_alloc(sizeof(*slot));
+	slot->pid = pid;
+	HASH_ADD(hh, agg->pids, pid, sizeof(slot->pid), slot);
+	return slot;
+}
+
+/* Keeps the processes of a pid in order, so that newest is the one that started last. */
+static struct ledger *add_ledger(struct aggregate *agg, struct pid_slot *slot, uint64_t started)
+{
+	struct ledger *ledger = must_alloc(sizeof(*ledger)), **at = &slot->newest;
+
+	while (*at && (*at)->facts.started > started)
+		at = &(*at)->older;
+	ledger->facts.pid = slot->pid;
+	ledger->facts.started = started;
+	ledger->older = *at;
+	*at = ledger;
+	agg->n_ledgers++;
+	agg->recent[slot->pid % RECENT_PIDS] = NULL;
+	return ledger;
+}
+
+static struct ledger *add_unnamed(struct aggregate *agg, struct pid_slot *slot)
+{
+	struct ledger *ledger = add_ledger(agg, slot, 0);
+
+	ledger->unnamed = true;
+	ledger->facts.command = intern__str(agg->pool, "?");
+	ledger->facts.shared_at_fork = SNAPSHOT_UNKNOWN;
+	ledger->facts.shared_now = SNAPSHOT_UNKNOWN;
+	ledger->facts.new_bytes = SNAPSHOT_UNKNOWN;
+	return ledger;
+}
+
+/*
+ * The process that had this pid at that time. Copies and forks travel in different rings, so a copy
+ * may come before its process is known (it gets a ledger without a name, which the process takes
+ * over), and clocks of /proc are coarse, so a copy may be a little older than the start of its
+ * process.
+ */
+static struct ledger *find_ledger(struct aggregate *agg, uint32_t pid, uint64_t time)
+{
+	struct ledger *ledger = agg->recent[pid % RECENT_PIDS];
+	struct pid_slot *slot;
+
+	if (ledger && ledger->facts.pid == pid && ledger->facts.started <= time)
+		return ledger;
+	slot = find_or_add_slot(agg, pid);
+	if (!slot->newest)
+		add_unnamed(agg, slot);
+	ledger = slot->newest;
+	while (ledger->facts.started > time && ledger->older)
+		ledger = ledger->older;
+	if (ledger == slot->newest)
+		agg->recent[pid % RECENT_PIDS] = ledger;
+	return ledger;
+}
+
+void aggregate__process(struct aggregate *agg, const struct process_facts *process)
+{
+	struct pid_slot *slot = find_or_add_slot(agg, process->pid);
+	struct ledger *ledger = slot->newest;
+
+	while (ledger && !ledger->unnamed && ledger->facts.started != process->started)
+		ledger = ledger->older;
+	if (!ledger)
+		ledger = add_ledger(agg, slot, process->started);
+	ledger->facts = *process;
+	ledger->unnamed = false;
+}
+
+uint64_t aggregate__copies(const struct aggregate *agg)
+{
+	return agg->copies;
+}
+
+uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid)
+{
+	const struct pid_slot *slot = find_slot(agg, pid);
+
+	return slot ? slot->newest->copies : 0;
+}
+
+/* --- copies: the hot path ---------------------------------------------------- */
+
+/* The Python line that was running, NULL if there is none or it could not be had. */
+static const struct frame_fact *python_line(const struct fault_facts *facts)
+{
+	const struct stack_fact *stack = facts->stack;
+
+	return stack && stack->n && stack->frames[0].file ? stack->frames : NULL;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 29;
+}
+
+/* Pointers and small numbers: one multiplication for each word spreads them well enough. */
+static unsigned int hash_key(const struct count_key *key)
+{
+	uint64_t words[sizeof(*key) / sizeof(uint64_t)], hash = 0;
+
+	memcpy(words, key, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		hash = mix(hash, words[i]);
+	return (unsigned int)(hash ^ hash >> 32);
+}
+
+static const char *native_key(const struct fault_facts *facts)
+{
+	if (facts->kernel)
+		return facts->syscall;
+	return facts->symbol ? facts->symbol : facts->module;
+}
+
+/* What the text, the sites and the stacks call the writer when no Python line is known. */
+static const char *native_name(struct aggregate *agg, const struct fault_facts *facts)
+{
+	char name[128];
+
+	if (facts->kernel) {
+		snprintf(name, sizeof(name), "%s (kernel)",
+			 facts->syscall ? facts->syscall : "exception");
+		return intern__str(agg->pool, name);
+	}
+	return native_key(facts) ?: intern__str(agg->pool, "[unknown code]");
+}
+
+static struct count *find_or_add_count(struct aggregate *agg, const struct count_key *key,
+				       const struct fault_facts *facts)
+{
+	unsigned int hash = hash_key(key);
+	struct count *count;
+
+	HASH_FIND_BYHASHVALUE(hh, agg->counts, key, sizeof(*key), hash, count);
+	if (count)
+		return count;
+	count = must_alloc(sizeof(*count));
+	count->key = *key;
+	count->leaf = python_line(facts);
+	count->native = count->leaf ? NULL : native_name(agg, facts);
+	HASH_ADD_BYHASHVALUE(hh, agg->counts, key, sizeof(count->key), hash, count);
+	return count;
+}
+
+/* How many copies lack a part of their stack, and for which reason. */
+static void count_stack(struct aggregate *agg, const struct fault_facts *facts)
+{
+	const struct stack_fact *stack = facts->stack;
+	uint8_t unwind = stack ? stack->unwind : facts->unwind;
+
+	if (!facts->python || unwind >= CT_UNWIND_MAX)
+		return;
+	if (!stack || !stack->n)
+		agg->unwinds[unwind]++;
+	else if (!stack->frames[0].file && stack->frames[0].missing < CT_MISSING_MAX)
+		agg->missing[stack->frames[0].missing]++;
+	else
+		agg->cut[unwind]++;
+}
+
+void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
+		    const struct verdict *verdict)
+{
+	bool has_line = python_line(facts);
+	bool has_frames = facts->stack && facts->stack->n;
+	struct count_key key = {
+		.process = find_ledger(agg, facts->pid, facts->time),
+		.stack = facts->stack,
+		.detail = verdict->detail,
+		.type = verdict->type,
+		.native = has_line ? NULL : native_key(facts),
+		.cause = verdict->cause,
+		.certainty = verdict->certainty,
+		.origin = facts->origin,
+		.unwind = has_frames ? 0 : facts->unwind,
+		.kernel = !has_line && facts->kernel,
+	};
+	struct count *count = agg->last;
+
+	if (!count || memcmp(&count->key, &key, sizeof(key)) != 0)
+		agg->last = count = find_or_add_count(agg, &key, facts);
+	count->copies++;
+	key.process->copies++;
+	agg->copies++;
+	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
+	count_stack(agg, facts);
+}
+
+/* --- the view ---------------------------------------------------------------- */
+
+int aggregate__snapshot(struct aggregate *agg, const struct snapshot_host *host,
+			const struct snapshot_capture *capture, uint64_t start_time,
+			const struct snapshot **out)
+{
+	struct derived *derived;
+	int err = derive__new(agg, host, capture, start_time, &derived);
+
+	if (err)
+		return err;
+	derive__free(agg->derived);
+	agg->derived = derived;
+	*out = &derived->view;
+	return 0;
+}
+
+void aggregate__set_source(struct aggregate *agg, size_t site, const char *source)
+{
+	if (agg->derived && site < agg->derived->view.n_sites)
+		agg->derived->sites[site].source = intern__str(agg->pool, source);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From counts to the sorted tables of a snapshot. Every table is made in the same way: sort the
+ * counts so that alike ones are neighbours, merge the neighbours to rows, sort the rows by copies
+ * and name.
+ */
+#include "model/counts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* How one table is made. */
+struct table {
+	size_t row_size;
+	bool (*concerns)(const struct count *count);		      /* NULL: every count does */
+	int (*compare)(const struct count *a, const struct count *b); /* 0: the same row */
+	void (*start)(void *row, const struct count *count);
+	/* new_process: the first count of its process in this row. */
+	void (*add)(void *row, const struct count *count, bool new_process);
+	int (*order)(const void *a, const void *b);
+};
+
+/* --- causes ------------------------------------------------------------------ */
+
+static int same_cause(const struct count *a, const struct count *b)
+{
+	const struct count_key *x = &a->key, *y = &b->key;
+
+	return compare_number(x->cause, y->cause)	    ?:
+	       compare_number(x->origin, y->origin)	    ?:
+	       compare_number(x->certainty, y->certainty) ?:
+	       compare_name(x->detail, y->detail);
+}
+
+static void start_cause(void *row, const struct count *count)
+{
+	*(struct snapshot_cause *)row = (struct snapshot_cause){
+		.cause = cause__name(count->key.cause),
+		.help = cause__help(count->key.cause),
+		.detail = count->key.detail,
+		.origin = origin__name(count->key.origin),
+		.certainty = certainty__name(count->key.certainty),
+	};
+}
+
+static void add_cause(void *row, const struct count *count, bool new_process)
+{
+	struct snapshot_cause *cause = row;
+
+	cause->copies += count->copies;
+	cause->processes += new_process;
+}
+
+static int order_causes(const void *a, const void *b)
+{
+	const struct snapshot_cause *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies) ?: compare_name(x->cause, y->cause)	  ?:
+	       compare_name(x->detail, y->detail)   ?: compare_name(x->origin, y->origin) ?:
+	       compare_name(x->certainty, y->certainty);
+}
+
+/* --- types ------------------------------------------------------------------- */
+
+static int same_type(const struct count *a, const struct count *b)
+{
+	return compare_number(a->key.cause, b->key.cause) ?: compare_name(a->key.type, b->key.type);
+}
+
+static void start_type(void *row, const struct count *count)
+{
+	*(struct snapshot_type *)row = (struct snapshot_type){
+		.type = count->key.type,
+		.cause = cause__name(count->key.cause),
+	};
+}
+
+static void add_type(void *row, const struct count *count, bool new_process)
+{
+	(void)new_process;
+	((struct snapshot_type *)row)->copies += count->copies;
+}
+
+static int order_types(const void *a, const void *b)
+{
+	const struct snapshot_type *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies) ?: compare_name(x->type, y->type) ?:
+	       compare_name(x->cause, y->cause);
+}
+
+/* --- sites ------------------------------------------------------------------- */
+
+static const char *site_function(const struct count *count)
+{
+	return count->leaf ? count->leaf->function : count->native;
+}
+
+static int same_site(const struct count *a, const struct count *b)
+{
+	return compare_name(a->leaf ? a->leaf->file : NULL, b->leaf ? b->leaf->file : NULL) ?:
+	       compare_number(a->leaf ? a->leaf->line : 0, b->leaf ? b->leaf->line : 0)	    ?:
+	       compare_name(site_function(a), site_function(b))				    ?:
+	       same_type(a, b);
+}
+
+static void start_site(void *row, const struct count *count)
+{
+	*(struct snapshot_site *)row = (struct snapshot_site){
+		.file = count->leaf ? count->leaf->file : NULL,
+		.line = count->leaf ? count->leaf->line : 0,
+		.function = site_function(count),
+		.cause = cause__name(count->key.cause),
+		.type = count->key.type,
+	};
+}
+
+static void add_site(void *row, const struct count *count, bool new_process)
+{
+	struct snapshot_site *site = row;
+
+	site->copies += count->copies;
+	site->processes += new_process;
+}
+
+static int order_sites(const void *a, const void *b)
+{
+	const struct snapshot_site *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies)	?: compare_name(x->file, y->file)   ?:
+	       compare_number(x->line, y->line)		?: compare_name(x->function, y->function) ?:
+	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type);
+}
+
+/* --- tables ------------------------------------------------------------------ */
+
+static bool has_type(const struct count *count)
+{
+	return count->key.type;
+}
+
+static const struct table causes_table = {
+	.row_size = sizeof(struct snapshot_cause),
+	.compare = same_cause,
+	.start = start_cause,
+	.add = add_cause,
+	.order = order_causes,
+};
+
+static const struct table types_table = {
+	.row_size = sizeof(struct snapshot_type),
+	.concerns = has_type,
+	.compare = same_type,
+	.start = start_type,
+	.add = add_type,
+	.order = order_types,
+};
+
+static const struct table sites_table = {
+	.row_size = sizeof(struct snapshot_site),
+	.compare = same_site,
+	.start = start_site,
+	.add = add_site,
+	.order = order_sites,
+};
+
+static int compare_counts(const void *a, const void *b, void *arg)
+{
+	const struct count *x = *(const struct count *const *)a;
+	const struct count *y = *(const struct count *const *)b;
+	const struct table *table = arg;
+
+	return table->compare(x, y)
+		       ?: compare_number((uintptr_t)x->key.process, (uintptr_t)y->key.process);
+}
+
+/* Merges the sorted counts to rows; returns how many. */
+static size_t merge(const struct table *table, const struct count **counts, size_t n, char *rows)
+{
+	char *row = rows - table->row_size;
+	const struct count *before = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct count *count = counts[i];
+		bool fresh = !before || table->compare(before, count) != 0;
+
+		if (fresh)
+			table->start(row += table->row_size, count);
+		table->add(row, count, fresh || before->key.process != count->key.process);
+		before = count;
+	}
+	return (size_t)(row + table->row_size - rows) / table->row_size;
+}
+
+static int make_table(const struct table *table, const struct aggregate *agg, void **out, size_t *n)
+{
+	_free_ const struct count **counts = NULL;
+	size_t used = 0, all = HASH_COUNT(agg->counts);
+	char *rows;
+
+	counts = calloc(all + 1, sizeof(struct count *));
+	rows = calloc(all + 1, table->row_size);
+	*out = rows;
+	if (!counts || !rows)
+		return -ENOMEM;
+	for (const struct count *c = agg->counts; c; c = c->hh.next)
+		if (!table->concerns || table->concerns(c))
+			counts[used++] = c;
+	qsort_r(counts, used, sizeof(struct count *), compare_counts, (void *)table);
+	*n = merge(table, counts, used, rows);
+	qsort(rows, *n, table->row_size, table->order);
+	return 0;
+}
+
+/* --- the whole --------------------------------------------------------------- */
+
+static int fill(const struct aggregate *agg, struct derived *out, uint64_t start)
+{
+	struct snapshot *view = &out->view;
+	int err;
+
+	err = make_table(&causes_table, agg, (void **)&out->causes, &view->n_causes) ?:
+	      make_table(&types_table, agg, (void **)&out->types, &view->n_types)    ?:
+	      make_table(&sites_table, agg, (void **)&out->sites, &view->n_sites)    ?:
+	      ledgers__make(agg, out, start)					       ?:
+	      stacks__make(agg, out);
+	if (err)
+		return err;
+	view->processes = out->processes;
+	view->causes = out->causes;
+	view->types = out->types;
+	view->sites = out->sites;
+	view->stacks = out->stacks;
+	view->advice = out->advice.rows;
+	view->n_advice = advice__give(view, &out->advice);
+	return 0;
+}
+
+int derive__new(const struct aggregate *agg, const struct snapshot_host *host,
+		const struct snapshot_capture *capture, uint64_t start_time, struct derived **out)
+{
+	struct derived *derived = calloc(1, sizeof(*derived));
+	int err;
+
+	if (!derived)
+		return -ENOMEM;
+	derived->view.version = COWTRACE_VERSION;
+	derived->view.host = *host;
+	derived->view.capture = *capture;
+	derived->view.start_time = start_time;
+	ledgers__fill_capture(agg, &derived->view.capture);
+	err = fill(agg, derived, start_time);
+	if (err)
+		derive__free(derived);
+	else
+		*out = derived;
+	return err;
+}
+
+void derive__free(struct derived *derived)
+{
+	if (!derived)
+		return;
+	free(derived->processes);
+	free(derived->causes);
+	free(derived->types);
+	free(derived->sites);
+	free(derived->stacks);
+	free(derived->frames);
+	free(derived);
+}

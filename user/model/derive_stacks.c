@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The stacks of a snapshot. Most counts share their stack with others: its frames are laid out
+ * once. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "model/counts.h"
+
+/* Besides its Python frames, a stack may need one frame for a reason and one for native code. */
+#define EXTRA_FRAMES 2
+
+static const char *const unwind_frames[] = {
+#define CT_UNWIND(id, name, help) [CT_UNWIND_##id] = "[" name "]",
+#include <cowtrace/reasons.def>
+};
+
+static const char *const missing_frames[] = {
+#define CT_MISSING(id, name, help) [CT_MISSING_##id] = "[" name "]",
+#include <cowtrace/reasons.def>
+};
+
+/* Same frames first, so that they are neighbours; then what tells rows apart. */
+static int compare_frames_of(const struct count *a, const struct count *b)
+{
+	return compare_number((uintptr_t)a->key.stack, (uintptr_t)b->key.stack) ?:
+	       compare_number(a->key.unwind, b->key.unwind)			  ?:
+	       compare_name(a->native, b->native);
+}
+
+static int compare_rows_of(const struct count *a, const struct count *b)
+{
+	return compare_frames_of(a, b) ?:
+	       compare_number((uintptr_t)a->key.process, (uintptr_t)b->key.process) ?:
+	       compare_number(a->key.cause, b->key.cause)			      ?:
+	       compare_name(a->key.type, b->key.type);
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+	return compare_rows_of(*(const struct count *const *)a, *(const struct count *const *)b);
+}
+
+static int compare_frames(const struct snapshot_stack *a, const struct snapshot_stack *b)
+{
+	for (uint32_t i = 0; i < a->n && i < b->n; i++) {
+		const struct snapshot_frame *x = &a->frames[i], *y = &b->frames[i];
+		int order = compare_name(x->function, y->function) ?:
+			    compare_name(x->file, y->file)	   ?:
+			    compare_number(x->line, y->line);
+
+		if (order)
+			return order;
+	}
+	return compare_number(a->n, b->n);
+}
+
+static int order_stacks(const void *a, const void *b)
+{
+	const struct snapshot_stack *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies) ?: compare_number(x->pid, y->pid) ?:
+	       compare_name(x->command, y->command) ?: compare_name(x->cause, y->cause) ?:
+	       compare_name(x->type, y->type)	    ?: compare_frames(x, y);
+}
+
+/* A stack that does not reach its root says why there; one of a thread without Python is whole. */
+static const char *root_reason(uint8_t unwind, bool has_frames)
+{
+	switch (unwind) {
+	case CT_UNWIND_COMPLETE:
+	case CT_UNWIND_NO_PYTHON:
+	case CT_UNWIND_NO_THREAD:
+	case CT_UNWIND_NO_FRAME:
+		return NULL;
+	case CT_UNWIND_TOO_DEEP:
+		return has_frames ? unwind_frames[unwind] : NULL;
+	default:
+		return unwind < CT_UNWIND_MAX ? unwind_frames[unwind] : NULL;
+	}
+}
+
+static struct snapshot_frame python_frame(const struct frame_fact *fact)
+{
+	uint8_t missing = fact->missing < CT_MISSING_MAX ? fact->missing : CT_MISSING_NONE;
+
+	if (!fact->file)
+		return (struct snapshot_frame){.function = missing_frames[missing]};
+	return (struct snapshot_frame){
+		.file = fact->file, .function = fact->function, .line = fact->line};
+}
+
+/* Writes the frames of a count, root first; returns how many. */
+static uint32_t lay_frames(struct snapshot_frame *frames, const struct count *count)
+{
+	const struct stack_fact *stack = count->key.stack;
+	uint16_t n_python = stack ? stack->n : 0;
+	const char *reason = root_reason(n_python ? stack->unwind : count->key.unwind, n_python);
+	uint32_t n = 0;
+
+	if (reason)
+		frames[n++] = (struct snapshot_frame){.function = reason};
+	for (uint16_t i = n_python; i-- > 0;)
+		frames[n++] = python_frame(&stack->frames[i]);
+	if (count->native)
+		frames[n++] = (struct snapshot_frame){.function = count->native};
+	return n;
+}
+
+static size_t count_frames(const struct count *const *counts, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!i || compare_frames_of(counts[i - 1], counts[i]) != 0)
+			sum += EXTRA_FRAMES + (counts[i]->key.stack ? counts[i]->key.stack->n : 0);
+	return sum;
+}
+
+static void start_row(struct snapshot_stack *row, const struct count *count)
+{
+	row->pid = count->key.process->facts.pid;
+	row->command = count->key.process->facts.command;
+	row->cause = cause__name(count->key.cause);
+	row->type = count->key.type;
+}
+
+/* Merges sorted counts to rows; returns how many. */
+static size_t merge(const struct count *const *counts, size_t n, struct snapshot_stack *row,
+		    struct snapshot_frame *frames)
+{
+	const struct snapshot_stack *first = row--;
+	uint32_t n_frames = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!i || compare_frames_of(counts[i - 1], counts[i]) != 0) {
+			frames += n_frames;
+			n_frames = lay_frames(frames, counts[i]);
+		}
+		if (!i || compare_rows_of(counts[i - 1], counts[i]) != 0) {
+			start_row(++row, counts[i]);
+			row->frames = frames;
+			row->n = n_frames;
+		}
+		row->copies += counts[i]->copies;
+	}
+	return (size_t)(row + 1 - first);
+}
+
+int stacks__make(const struct aggregate *agg, struct derived *out)
+{
+	size_t n = 0, all = HASH_COUNT(agg->counts);
+	_free_ const struct count **counts = calloc(all + 1, sizeof(struct count *));
+
+	out->stacks = calloc(all + 1, sizeof(*out->stacks));
+	if (!counts || !out->stacks)
+		return -ENOMEM;
+	for (const struct count *c = agg->counts; c; c = c->hh.next)
+		counts[n++] = c;
+	qsort(counts, n, sizeof(struct count *), compare_counts);
+	out->frames = calloc(count_frames(counts, n) + 1, sizeof(*out->frames));
+	if (!out->frames)
+		return -ENOMEM;
+	out->view.n_stacks = merge(counts, n, out->stacks, out->frames);
+	qsort(out->stacks, out->view.n_stacks, sizeof(*out->stacks), order_stacks);
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything known of one copy, as plain data: the contract between enrich (which asks the process),
+ * cause (which judges), the trace store and the model. Strings are interned: equal means same pointer.
+ */
+#ifndef COWTRACE_MODEL_FACTS_H
+#define COWTRACE_MODEL_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "insn/decode.h"
+
+/* What the address belongs to, from the maps of the process. */
+enum region_kind {
+	REGION_UNKNOWN,
+	REGION_ANON,	/* anonymous mapping: pymalloc arenas, malloc's large blocks, thread stacks */
+	REGION_HEAP,	/* [heap], the brk area */
+	REGION_STACK,	/* [stack] of the main thread, or the mapping that holds this thread's stack */
+	REGION_TLS,	/* thread-local data and struct pthread, around the thread pointer */
+	REGION_DATA,	/* .data, .bss, GOT of the executable or a library */
+	REGION_FILE,	/* private mapping of a file that is not a program */
+	REGION_SHARED,
+};
+
+struct region_fact {
+	uint8_t kind;	     /* enum region_kind */
+	uint64_t start, end; /* of the mapping, 0 if unknown */
+	const char *name;    /* base name of the file, or NULL */
+};
+
+struct type_fact {
+	const char *name;
+	bool has_gc;
+	bool preheader;
+	bool is_code; /* the type of code objects */
+};
+
+/*
+ * The window shows a valid type pointer for an object at addr + type_at_offset[i]: the five places
+ * where an object can be if addr is its refcount, _gc_prev, _gc_next, or a managed pre-header word.
+ */
+enum object_place {
+	OBJECT_AT_REFCOUNT, /* object at addr */
+	OBJECT_AT_GC_PREV,  /* object at addr + 8 */
+	OBJECT_AT_GC_NEXT,  /* object at addr + 16 */
+	OBJECT_AT_PRE_24,   /* object at addr + 24 */
+	OBJECT_AT_PRE_32,   /* object at addr + 32 */
+	OBJECT_PLACES,
+};
+
+struct code_fact { /* the code object that addr lies in, if any */
+	bool found;
+	bool on_stack;	  /* it was being executed by this thread, in the leaf frame */
+	bool in_bytecode; /* addr lies in its instructions and caches, else in its header */
+	int64_t offset;	  /* addr - code object */
+};
+
+struct pool_fact { /* pymalloc */
+	bool found;
+	bool header;
+	uint32_t block_size;
+	uint64_t block;	   /* start of the block that holds addr */
+	bool block_is_free; /* it is the first block of the pool's free list */
+	/* The object in that block, if it shows a valid type there (read from the process). */
+	const struct type_fact *type;
+	uint64_t object;
+};
+
+struct frame_fact {
+	const char *file;     /* NULL: could not be had, see missing */
+	const char *function; /* NULL with file */
+	uint32_t line;	      /* 0: unknown */
+	uint8_t missing;      /* enum ct_missing */
+};
+
+/* Shared by all copies with this stack; leaf first. */
+struct stack_fact {
+	uint64_t id;
+	uint16_t n;
+	uint8_t unwind; /* enum ct_unwind: how it ends */
+	struct frame_fact frames[];
+};
+
+struct fault_facts {
+	uint64_t time; /* ns, CLOCK_MONOTONIC */
+	uint32_t pid, tid;
+	uint64_t addr, ip, sp, thread_pointer;
+	uint8_t origin; /* enum ct_origin */
+	bool kernel;	/* written by the kernel, inside a syscall */
+	const char *syscall; /* its name, or NULL */
+	bool gc_collecting;
+	bool datastack; /* addr lies in the thread's Python data stack */
+	bool python;	/* a Python layout is known for the process */
+	uint32_t python_version; /* major << 8 | minor, 0: unknown */
+
+	struct region_fact region;
+	struct insn insn;
+	bool has_old, has_new;
+	uint64_t old_value; /* the 8 bytes at addr & ~7 before the write */
+	uint64_t new_value; /* what the instruction wrote, insn.width bytes */
+	bool has_window;
+	uint64_t window[9]; /* from (addr & ~7) - 24 */
+
+	const struct type_fact *type_at[OBJECT_PLACES];
+	struct code_fact code;
+	struct pool_fact pool;
+
+	const struct stack_fact *stack; /* NULL: no Python stack */
+	uint8_t unwind;			/* enum ct_unwind */
+	const char *symbol; /* leaf native function, or module+offset */
+	const char *module; /* base name of its file */
+	bool symbol_is_function;
+};
+
+/* Why a fact is missing. Rows of reasons.def. */
+enum ct_missing {
+#define CT_MISSING(id, name, help) CT_MISSING_##id,
+#include <cowtrace/reasons.def>
+	CT_MISSING_MAX,
+};
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a sink sees: plain, sorted data, nothing of processes, ELF or BPF. Strings are valid UTF-8
+ * but may hold control characters and quotes: escaping is the business of each sink. Byte counts
+ * are bytes. Arrays are sorted by copies, most first, ties by name, so that equal input gives equal
+ * bytes.
+ */
+#ifndef COWTRACE_MODEL_SNAPSHOT_H
+#define COWTRACE_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cowtrace/abi.h>
+
+/* A number that could not be had: null in JSON, "?" in text. */
+#define SNAPSHOT_UNKNOWN UINT64_MAX
+
+struct snapshot_host {
+	const char *kernel, *machine;
+	uint32_t page_size;
+};
+
+struct snapshot_capture {
+	const char *witness;
+	/* What this witness can not see on this machine, a sentence, or "". */
+	const char *witness_limits;
+	double seconds;
+	uint64_t copies, reuses, lost, proven;
+	uint64_t lost_by_reason[CT_LOST_MAX];
+	uint64_t kernel_copies;	       /* SNAPSHOT_UNKNOWN: the kernel kept no count */
+	const char *kernel_reason;     /* why not, or why it differs, if that is known; NULL */
+	uint64_t stacks_cut;	       /* copies whose Python stack lacks its outermost frames */
+	const char *stacks_cut_reason; /* help text of the most frequent reason, or NULL */
+	uint64_t stacks_missing;       /* copies in a Python process whose line could not be had */
+	const char *stacks_missing_reason; /* help text of the most frequent reason, or NULL */
+};
+
+struct snapshot_process {
+	uint32_t pid, ppid;
+	const char *command;
+	const char *python;	    /* "3.11.2", NULL: no Python, or see python_problem */
+	const char *python_problem; /* "CPython 3.8 is older than ...", NULL: none */
+	bool forked;	  /* by a process of the traced tree; else it is the command itself */
+	double forked_at; /* seconds since the start; negative: before; 0 for the command */
+	bool exited;
+	uint64_t copies, lost, reuses;
+	uint64_t shared_at_fork, shared_now, new_bytes; /* bytes or SNAPSHOT_UNKNOWN */
+	uint32_t children;				/* direct, traced */
+};
+
+struct snapshot_cause {
+	const char *cause, *help, *detail, *origin, *certainty;
+	uint64_t copies;
+	uint32_t processes; /* how many processes broke sharing this way */
+};
+
+struct snapshot_type {
+	const char *type, *cause;
+	uint64_t copies;
+};
+
+struct snapshot_site {
+	const char *file; /* NULL: no Python line; function is then the native symbol */
+	const char *function;
+	uint32_t line;
+	const char *source; /* text of that line, NULL if not at hand */
+	const char *cause;
+	const char *type; /* NULL: none */
+	uint64_t copies;
+	uint32_t processes; /* how many processes broke sharing there */
+};
+
+struct snapshot_frame {
+	const char *file,
+		*function; /* file NULL: function is a native symbol or a reason in brackets */
+	uint32_t line;
+};
+
+/* One folded line: process, stack, cause, type. */
+struct snapshot_stack {
+	uint32_t pid;
+	const char *command;
+	const char *cause, *type; /* type may be NULL */
+	uint32_t n;
+	const struct snapshot_frame *frames; /* root first */
+	uint64_t copies;
+};
+
+struct snapshot_advice {
+	const char *rule, *text;
+	uint64_t bytes_per_process; /* upper bound */
+};
+
+struct snapshot {
+	const char *version; /* of cowtrace */
+	struct snapshot_host host;
+	struct snapshot_capture capture;
+	uint64_t start_time; /* ns, CLOCK_MONOTONIC */
+	size_t n_processes, n_causes, n_types, n_sites, n_stacks, n_advice;
+	const struct snapshot_process *processes; /* in order of appearance */
+	const struct snapshot_cause *causes;
+	const struct snapshot_type *types;
+	const struct snapshot_site *sites;
+	const struct snapshot_stack *stacks;
+	const struct snapshot_advice *advice;
+};
+
+static inline uint64_t snapshot__bytes(const struct snapshot *snap, uint64_t copies)
+{
+	return copies * snap->host.page_size;
+}
+
+#endif

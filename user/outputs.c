@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "outputs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli.h"
+#include "sink/sink.h"
+
+struct output {
+	const struct sink *sink;
+	const char *path;
+	FILE *file;
+};
+
+struct outputs {
+	struct output at[CLI_OUTPUTS];
+};
+
+static int output__open(struct output *o, const struct sink *sink, const char *path)
+{
+	o->sink = sink;
+	o->path = path;
+	if (!path)
+		return 0;
+	if (strcmp(path, "-") == 0) {
+		o->file = stdout;
+		return 0;
+	}
+	o->file = fopen(path, "we");
+	if (!o->file)
+		return log_err_r(-errno, "cannot write --%s %s: %s", sink->name, path,
+				 strerror(errno));
+	return 0;
+}
+
+static int output__write(struct output *o, const struct snapshot *snap,
+			 const struct sink_options *sopt)
+{
+	int err;
+
+	if (!o->file)
+		return 0;
+	errno = 0;
+	err = o->sink->write(snap, sopt, o->file);
+	if (!err && fflush(o->file))
+		err = -errno;
+	if (err)
+		log_error("--%s %s is not complete: %s", o->sink->name, o->path,
+			  strerror(errno ?: -err));
+	return err;
+}
+
+int outputs__open(const struct options *opt, struct outputs **out)
+{
+	struct outputs *o = calloc(1, sizeof(*o));
+	int err;
+
+	if (!o)
+		return -ENOMEM;
+	err = output__open(&o->at[0], &sink_json, opt->json);
+	if (!err)
+		err = output__open(&o->at[1], &sink_folded, opt->folded);
+	if (err) {
+		outputs__free(o);
+		return err;
+	}
+	*out = o;
+	return 0;
+}
+
+int outputs__write(struct outputs *outputs, const struct options *opt, const struct snapshot *snap)
+{
+	struct sink_options sopt = {
+		.top = opt->top,
+		.color = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+	};
+	int err = 0;
+
+	for (int i = 0; i < CLI_OUTPUTS; i++)
+		err = output__write(&outputs->at[i], snap, &sopt) ?: err;
+	if (!opt->quiet)
+		err = sink_text.write(snap, &sopt, stderr) ?: err;
+	return err;
+}
+
+void outputs__free(struct outputs *outputs)
+{
+	if (!outputs)
+		return;
+	for (int i = 0; i < CLI_OUTPUTS; i++)
+		if (outputs->at[i].file && outputs->at[i].file != stdout)
+			fclose(outputs->at[i].file);
+	free(outputs);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/intern.h"
+#include "base/log.h"
+#include "capture/session.h"
+#include "enrich/enrich.h"
+#include "event/decode.h"
+#include "event/settle.h"
+#include "ledger.h"
+#include "model/aggregate.h"
+#include "model/cause.h"
+#include "model/facts.h"
+#include "model/snapshot.h"
+#include "proc/delayacct.h"
+#include "proc/tree.h"
+
+/* A correction of a copy follows within its page fault; after this long none will come. */
+#define SETTLE_NS 50000000ull
+#define STEP_MS 20
+#define STEP_YOUNG_MS 3
+
+struct pipeline {
+	struct session *session;
+	struct intern *pool;
+	struct tree *tree;
+	struct enrich *enrich;
+	struct settle *settle;
+	struct aggregate *model;
+	struct ledger *ledger;
+	struct process *command;
+	unsigned int living;
+	uint64_t started, ended; /* ns */
+	uint64_t bad_records;
+	struct session_counters counters;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* --- the process tree --- */
+
+static struct process *process__begin(struct pipeline *p, uint32_t pid, struct process *parent,
+				      uint64_t time)
+{
+	struct process *process = tree__add(p->tree, pid, parent, time);
+
+	if (process)
+		p->living++;
+	else
+		log_warn("out of memory: process %u is not in the report", pid);
+	return process;
+}
+
+static void on_fork(struct pipeline *p, const struct ct_fork *rec)
+{
+	struct process *parent = tree__find(p->tree, rec->ppid);
+	struct process *process = process__begin(p, rec->pid, parent, rec->time);
+
+	if (!process)
+		return;
+	process->uid = rec->uid;
+	process->forked_memory = parent && !rec->vm_shared;
+	process->anon_at_fork = rec->anon_pages;
+	if (!process->command[0])
+		process__read_command(process, rec->comm);
+	enrich__forked(p->enrich, process);
+}
+
+static void on_exec(struct pipeline *p, const struct ct_exec *rec)
+{
+	struct process *process = tree__find(p->tree, rec->pid);
+
+	if (!process)
+		return;
+	if (process == p->command && !p->started)
+		p->started = process->started = rec->time;
+	process->uid = rec->uid;
+	process->exec_time = rec->time;
+	process->forked_memory = false;
+	process__read_command(process, rec->comm);
+	enrich__executed(p->enrich, process, rec->time);
+}
+
+static void on_end(struct pipeline *p, const struct ct_exit *rec)
+{
+	struct process *process = tree__find(p->tree, rec->pid);
+
+	if (!process || process->exited)
+		return;
+	process->exited = true;
+	process->ended = rec->time;
+	process->anon_at_exit = rec->anon_pages;
+	p->living--;
+	ledger__exited(p->ledger, p->session, process);
+}
+
+static void on_stack(struct pipeline *p, const struct ct_stack *rec)
+{
+	struct process *process = tree__find(p->tree, rec->pid);
+
+	if (process)
+		enrich__stack(p->enrich, process, rec);
+}
+
+static void on_meta(void *ctx, const void *data, size_t size)
+{
+	struct pipeline *p = ctx;
+	const union event *e;
+
+	if (event__decode(data, size, &e)) {
+		p->bad_records++;
+		return;
+	}
+	switch (e->tag) {
+	case CT_FORK:
+		on_fork(p, &e->fork);
+		break;
+	case CT_EXEC:
+		on_exec(p, &e->exec);
+		break;
+	case CT_EXIT:
+		on_end(p, &e->exit);
+		break;
+	case CT_STACK:
+		on_stack(p, &e->stack);
+		break;
+	}
+}
+
+/* --- copies --- */
+
+static void on_settled(void *ctx, const struct ct_copy *copy)
+{
+	struct pipeline *p = ctx;
+	struct process *process = tree__find(p->tree, copy->pid);
+	struct fault_facts facts;
+	struct verdict verdict;
+
+	enrich__copy(p->enrich, process, copy, &facts);
+	cause__judge(&facts, &verdict);
+	aggregate__add(p->model, &facts, &verdict);
+	if (process && facts.origin == CT_ORIGIN_FORK)
+		process->copies++;
+	else if (process)
+		process->copies_new++;
+}
+
+static void on_copy(void *ctx, const void *data, size_t size)
+{
+	struct pipeline *p = ctx;
+	const union event *e;
+
+	if (event__decode(data, size, &e)) {
+		p->bad_records++;
+		return;
+	}
+	if (e->tag == CT_COPY) {
+		/* What explains it has been sent before, through the other ring. */
+		if (!tree__find(p->tree, e->copy.pid))
+			session__consume_meta(p->session);
+		settle__copy(p->settle, &e->copy);
+	} else if (e->tag == CT_FIXUP) {
+		settle__fixup(p->settle, &e->fixup);
+	}
+}
+
+/* --- layouts --- */
+
+static void set_layout(void *ctx, uint32_t slot, const struct ct_pylayout *layout)
+{
+	struct pipeline *p = ctx;
+	int err = session__set_layout(p->session, slot, layout);
+
+	if (err)
+		log_warn("a Python layout can not be stored in the kernel: %s", strerror(-err));
+}
+
+static void use_layout(void *ctx, uint32_t pid, uint32_t slot)
+{
+	struct pipeline *p = ctx;
+	int err = session__use_layout(p->session, pid, slot);
+
+	if (err)
+		log_warn("process %u gets no Python stacks: %s", pid, strerror(-err));
+}
+
+/* --- life cycle --- */
+
+static int pipeline__build(struct pipeline *p)
+{
+	struct enrich_ops ops = {.ctx = p, .set_layout = set_layout, .use_layout = use_layout};
+	int err = intern__new(&p->pool);
+
+	if (!err)
+		err = tree__new(&p->tree);
+	if (!err)
+		err = enrich__new(p->pool, p->tree, &ops, &p->enrich);
+	if (!err)
+		err = settle__new(on_settled, p, &p->settle);
+	if (!err)
+		err = aggregate__new(p->pool, &p->model);
+	if (!err)
+		err = ledger__new(&p->ledger);
+	return err;
+}
+
+int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why, size_t why_size)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	struct session_handler handler = {.ctx = p, .meta = on_meta, .copy = on_copy};
+	int err = p ? pipeline__build(p) : -ENOMEM;
+
+	if (err)
+		snprintf(why, why_size, "out of memory");
+	else
+		err = session__open(opt, &handler, &p->session, why, why_size);
+	if (err) {
+		pipeline__free(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+void pipeline__free(struct pipeline *p)
+{
+	if (!p)
+		return;
+	session__free(p->session);
+	ledger__free(p->ledger);
+	aggregate__free(p->model);
+	settle__free(p->settle);
+	enrich__free(p->enrich);
+	tree__free(p->tree);
+	intern__free(p->pool);
+	free(p);
+}
+
+int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
+{
+	p->command = process__begin(p, pid, NULL, now_ns());
+	if (!p->command)
+		return -ENOMEM;
+	return session__trace_from_exec(p->session, pid);
+}
+
+void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
+{
+	fds[0] = session__meta_fd(p->session);
+	fds[1] = session__copies_fd(p->session);
+}
+
+int pipeline__step(struct pipeline *p)
+{
+	uint64_t now = now_ns();
+
+	session__consume(p->session);
+	settle__flush(p->settle, now - SETTLE_NS);
+	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
+}
+
+unsigned int pipeline__living(const struct pipeline *p)
+{
+	return p->living;
+}
+
+void pipeline__finish(struct pipeline *p)
+{
+	session__detach(p->session);
+	p->ended = now_ns();
+	session__consume(p->session);
+	ledger__living(p->ledger, p->session, p->tree);
+	settle__flush(p->settle, UINT64_MAX);
+	session__counters(p->session, &p->counters);
+}
+
+/* --- the snapshot --- */
+
+static void publish_process(struct pipeline *p, const struct process *process)
+{
+	struct process_facts facts = {
+		.pid = process->pid,
+		.ppid = process->ppid,
+		.command = intern__str(p->pool, process->command),
+		.forked = process->forked_memory,
+		.exited = process->exited,
+		.started = process->started,
+	};
+
+	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
+	ledger__fill(p->ledger, process, &facts);
+	aggregate__process(p->model, &facts);
+}
+
+static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
+{
+	uint64_t start = p->started ?: p->ended;
+
+	c->witness = session__witness(p->session);
+	c->witness_limits = session__witness_limits(p->session);
+	c->seconds = (p->ended - start) / 1e9;
+	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
+	for (int i = 0; i < CT_LOST_MAX; i++)
+		c->lost_by_reason[i] = p->counters.lost[i];
+	c->lost_by_reason[CT_LOST_BAD_RECORD] += p->bad_records;
+	for (int i = 0; i < CT_LOST_MAX; i++)
+		c->lost += c->lost_by_reason[i];
+	c->kernel_copies = ledger__kernel_copies(p->ledger);
+	if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+		c->kernel_reason = delayacct__get() < 0
+					   ? "this kernel keeps no count"
+					   : "delay accounting was off: add --delayacct";
+	else if (p->counters.retracts)
+		c->kernel_reason = "threads raced for the same pages: the kernel counts the loser too";
+}
+
+int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
+{
+	struct snapshot_capture capture = {};
+	struct snapshot_host host = {.page_size = sysconf(_SC_PAGESIZE)};
+	struct utsname uts;
+
+	uname(&uts);
+	host.kernel = intern__str(p->pool, uts.release);
+	host.machine = intern__str(p->pool, uts.machine);
+	for (struct process *process = tree__first(p->tree); process; process = process->next)
+		publish_process(p, process);
+	fill_capture(p, &capture);
+	return aggregate__snapshot(p->model, &host, &capture, p->started, out);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/mem.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* Strings are read in steps that never cross a page: the next one need not be mapped. */
+#define STEP 256
+
+static int open_mem(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	if (pid <= 0)
+		return -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT || errno == ESRCH)
+		return -ESRCH;
+	return errno == EACCES ? -EPERM : -errno;
+}
+
+/*
+ * Through /proc/PID/mem and never by process_vm_readv: that one pins the pages, and since
+ * Linux 5.19 pinning an anonymous page that is shared after a fork makes the kernel copy it first
+ * (FAULT_FLAG_UNSHARE). To look would be to break the very sharing that is being measured.
+ */
+static int read_from(pid_t pid, uint64_t addr, char *buf, size_t len)
+{
+	_close_ int fd = open_mem(pid);
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	while (done < len) {
+		n = pread(fd, buf + done, len - done, (off_t)(addr + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EPERM || errno == EACCES ? -EPERM : -EFAULT;
+		if (n == 0) /* its address space is gone: a zombie */
+			return -ESRCH;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* What to report when several processes failed: the error of the one that came closest. */
+static int closer(int a, int b)
+{
+	static const int order[] = {-EPERM, -EFAULT};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return a == -ESRCH ? b : a;
+}
+
+int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len)
+{
+	int err = -ESRCH, this;
+
+	if (len && addr + (len - 1) < addr)
+		return -EINVAL;
+	/* pread() has no negative offsets; the kernel's half of the addresses holds nothing for us.
+	 */
+	if (addr > INT64_MAX || len > INT64_MAX - addr)
+		return -EFAULT;
+	for (unsigned int i = 0; i < src->n && i < MEM_MAX_PIDS; i++) {
+		this = read_from(src->pids[i], addr, buf, len);
+		if (!this)
+			return 0;
+		err = closer(err, this);
+	}
+	return err;
+}
+
+int mem__read_u64(const struct mem_source *src, uint64_t addr, uint64_t *out)
+{
+	uint64_t word;
+	int err = mem__read(src, addr, &word, sizeof(word));
+
+	if (!err)
+		*out = le64toh(word);
+	return err;
+}
+
+int mem__read_u32(const struct mem_source *src, uint64_t addr, uint32_t *out)
+{
+	uint32_t word;
+	int err = mem__read(src, addr, &word, sizeof(word));
+
+	if (!err)
+		*out = le32toh(word);
+	return err;
+}
+
+ssize_t mem__read_str(const struct mem_source *src, uint64_t addr, char *buf, size_t size)
+{
+	size_t done = 0, step;
+	const char *nul;
+	int err;
+
+	if (!size)
+		return -EINVAL;
+	while (done < size - 1) {
+		step = STEP - ((addr + done) & (STEP - 1));
+		if (step > size - 1 - done)
+			step = size - 1 - done;
+		err = mem__read(src, addr + done, buf + done, step);
+		if (err) {
+			buf[0] = '\0';
+			return err;
+		}
+		nul = memchr(buf + done, '\0', step);
+		if (nul)
+			return nul - buf;
+		done += step;
+	}
+	buf[done] = '\0';
+	return (ssize_t)done;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+int memory__read(pid_t pid, struct memory_sums *out)
+{
+	struct memory_sums sums = {};
+	_fclose_ FILE *f = NULL;
+	char path[64], line[256], key[64];
+	unsigned long kb;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63[^:]: %lu kB", key, &kb) != 2)
+			continue;
+		if (strcmp(key, "Anonymous") == 0)
+			sums.anonymous = kb * 1024;
+		else if (strcmp(key, "Shared_Clean") == 0 || strcmp(key, "Shared_Dirty") == 0)
+			sums.shared += kb * 1024;
+	}
+	if (ferror(f) || !sums.anonymous)
+		return -ESRCH; /* it has ended while we read */
+	*out = sums;
+	return 0;
+}

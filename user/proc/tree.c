@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "proc/mem.h"
+
+struct entry { /* the current holder of a pid */
+	uint32_t pid;
+	struct process *process;
+	UT_hash_handle hh;
+};
+
+struct tree {
+	struct entry *by_pid;
+	struct entry *last;
+	struct process *first, **tail;
+};
+
+int tree__new(struct tree **out)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+
+	if (!tree)
+		return -ENOMEM;
+	tree->tail = &tree->first;
+	*out = tree;
+	return 0;
+}
+
+void tree__free(struct tree *tree)
+{
+	struct entry *e, *next;
+
+	if (!tree)
+		return;
+	HASH_ITER(hh, tree->by_pid, e, next)
+	{
+		HASH_DEL(tree->by_pid, e);
+		free(e);
+	}
+	while (tree->first) {
+		struct process *p = tree->first;
+
+		tree->first = p->next;
+		free(p);
+	}
+	free(tree);
+}
+
+static struct entry *entry__find(struct tree *tree, uint32_t pid)
+{
+	struct entry *e = tree->last;
+
+	if (e && e->pid == pid)
+		return e;
+	HASH_FIND(hh, tree->by_pid, &pid, sizeof(pid), e);
+	if (e)
+		tree->last = e;
+	return e;
+}
+
+struct process *tree__find(struct tree *tree, uint32_t pid)
+{
+	struct entry *e = entry__find(tree, pid);
+
+	return e ? e->process : NULL;
+}
+
+struct process *tree__first(const struct tree *tree)
+{
+	return tree->first;
+}
+
+static struct entry *entry__make(struct tree *tree, uint32_t pid)
+{
+	struct entry *e = entry__find(tree, pid);
+
+	if (e) {
+		e->process->exited = true;
+		return e;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->pid = pid;
+	HASH_ADD(hh, tree->by_pid, pid, sizeof(e->pid), e);
+	return e;
+}
+
+struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent, uint64_t started)
+{
+	struct process *p = calloc(1, sizeof(*p));
+	struct entry *e = p ? entry__make(tree, pid) : NULL;
+
+	if (!e) {
+		free(p);
+		return NULL;
+	}
+	p->pid = pid;
+	p->parent = parent;
+	p->ppid = parent ? parent->pid : 0;
+	p->started = started;
+	p->anon_at_exit = UINT64_MAX;
+	if (parent)
+		memcpy(p->command, parent->command, sizeof(p->command));
+	e->process = p;
+	*tree->tail = p;
+	tree->tail = &p->next;
+	return p;
+}
+
+void process__sources(const struct process *p, struct mem_source *out)
+{
+	out->n = 0;
+	for (; p && out->n < MEM_MAX_PIDS; p = p->parent) {
+		if (!p->exited)
+			out->pids[out->n++] = p->pid;
+		if (!p->forked_memory)
+			break;
+	}
+}
+
+pid_t process__living(const struct process *p)
+{
+	struct mem_source src;
+
+	process__sources(p, &src);
+	return src.n ? src.pids[0] : 0;
+}
+
+/* Arguments are separated by NUL; what a process writes there is its own choice. */
+static size_t cmdline__read(uint32_t pid, char *buf, size_t size)
+{
+	_close_ int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, buf, size);
+	while (n > 0 && buf[n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (buf[i] == '\0')
+			buf[i] = ' ';
+	return n > 0 ? n : 0;
+}
+
+void process__read_command(struct process *p, const char *comm)
+{
+	char buf[240];
+	size_t n = cmdline__read(p->pid, buf, sizeof(buf));
+
+	if (n)
+		utf8__sanitize(p->command, sizeof(p->command), buf, n);
+	else
+		utf8__sanitize(p->command, sizeof(p->command), comm, strnlen(comm, 16));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The traced processes and who forked whom. Fed by fork, exec and exit records, in order. A process
+ * stays in the tree after its end, for the report; pids are reused, so a process is (pid, start).
+ */
+#ifndef COWTRACE_PROC_TREE_H
+#define COWTRACE_PROC_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct image;
+struct mem_source;
+struct regions;
+struct tree;
+
+struct process {
+	uint32_t pid, ppid, uid;
+	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
+	uint64_t started;	/* ns */
+	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
+	bool exited;
+	uint64_t ended;		/* ns, if exited */
+	bool forked_memory;	/* began with its parent's pages, and has not executed another program */
+	uint64_t anon_at_fork;	/* pages */
+	uint64_t anon_at_exit;	/* pages; UINT64_MAX: unknown */
+	uint64_t copies;	/* of pages that it shared (origin fork) */
+	uint64_t copies_new;	/* copies that added memory: origin zero or file */
+	uint64_t reuses, lost;	/* as the kernel side has counted them */
+	uint64_t shared_at_end; /* bytes; 0: not known */
+	char command[256];	/* valid UTF-8 */
+	struct image *image;	/* of the enrich unit: what program runs in it; shared with its children */
+	struct regions *regions; /* of the enrich unit */
+	uint64_t regions_time;	/* ns: when they were read */
+	const char *python, *python_problem; /* kept when the image is dropped; interned */
+	struct process *next;	/* in order of appearance */
+};
+
+/* 0 or -ENOMEM. */
+int tree__new(struct tree **out);
+void tree__free(struct tree *tree);
+
+/* The living (or last) process with this pid, or NULL. */
+struct process *tree__find(struct tree *tree, uint32_t pid);
+/* A new process; parent may be NULL. An older one with the same pid counts as ended. NULL: no memory. */
+struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent, uint64_t started);
+/* All of them, in order of appearance. */
+struct process *tree__first(const struct tree *tree);
+
+/*
+ * Where the memory of a process can be read: itself, then the living ancestors it shares its program
+ * image with.
+ */
+void process__sources(const struct process *p, struct mem_source *out);
+/* The first living one of these, for /proc; 0: none. */
+pid_t process__living(const struct process *p);
+
+/* Reads the command line of the process from /proc, falls back to comm. */
+void process__read_command(struct process *p, const char *comm);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Offsets of CPython's internal structures, one set per minor version: static tables (tables.c),
+ * for 3.13+ checked against the interpreter's own _Py_DebugOffsets. All in bytes, x86-64, GIL
+ * builds. The list is offsets.def; a field that a version does not have is PY_NO_OFFSET.
+ */
+#ifndef COWTRACE_PYTHON_OFFSETS_H
+#define COWTRACE_PYTHON_OFFSETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ct_pylayout;
+struct mem_source;
+struct py_runtime;
+
+#define PY_NO_OFFSET UINT32_MAX
+
+struct py_offsets {
+	uint32_t version; /* major << 8 | minor */
+#define PY_OFFSET(group, field) uint32_t group##_##field;
+#include "python/offsets.def"
+};
+
+/*
+ * Chooses the offsets for a runtime. 0; -ENOTSUP: version, or kind of build, not supported, with a
+ * sentence in why ("CPython 3.8.18 is older than 3.11, the oldest that cowtrace explains");
+ * -EPROTO: _Py_DebugOffsets contradict the table, with the first contradiction in why; an error of
+ * mem__read, with a sentence too. -ENOTSUP and -EPROTO are final; others may pass when the process
+ * is asked again.
+ */
+int py_offsets__choose(const struct mem_source *mem, const struct py_runtime *rt,
+		       const struct py_offsets **out, char *why, size_t why_size);
+
+/* What the BPF programs need of it. */
+void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *rt,
+			struct ct_pylayout *out);
+
+#endif

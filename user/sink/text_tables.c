@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* WHY and WHERE. */
+#include "sink/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+
+/* Columns: with the two of the indentation, 100 in each table. */
+#define WHY_CAUSE   14
+#define WHY_WORDS   53
+#define PAGES	    13
+#define MIB	    10
+#define PERCENT	    8
+#define WHERE_NAME  45
+#define WHERE_PAGES 11
+#define WHERE_MIB   9
+#define WHERE_PERC  7
+#define WHERE_PROCS 6
+#define WHERE_WHAT  18
+
+struct cause_sum {
+	const char *cause, *help;
+	uint64_t copies;
+};
+
+/* What tells the copies of one cause apart: types of objects, or details. */
+struct part {
+	const char *name;
+	uint64_t copies;
+};
+
+/* --- WHY --------------------------------------------------------------------- */
+
+static int order_sums(const void *a, const void *b)
+{
+	const struct cause_sum *x = a, *y = b;
+
+	if (x->copies != y->copies)
+		return x->copies < y->copies ? 1 : -1;
+	return strcmp(x->cause, y->cause);
+}
+
+static int order_parts(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+
+	if (x->copies != y->copies)
+		return x->copies < y->copies ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
+/* The rows of the snapshot tell details, origins and certainties apart; here only causes count. */
+static size_t sum_causes(const struct snapshot *snap, struct cause_sum *sums)
+{
+	size_t n = 0, at;
+
+	for (size_t i = 0; i < snap->n_causes; i++) {
+		const struct snapshot_cause *row = &snap->causes[i];
+
+		for (at = 0; at < n && strcmp(sums[at].cause, row->cause) != 0;)
+			at++;
+		if (at == n)
+			sums[n++] = (struct cause_sum){.cause = row->cause, .help = row->help};
+		sums[at].copies += row->copies;
+	}
+	qsort(sums, n, sizeof(*sums), order_sums);
+	return n;
+}
+
+static size_t add_part(struct part *parts, size_t n, const char *name, uint64_t copies)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(parts[i].name, name) == 0) {
+			parts[i].copies += copies;
+			return n;
+		}
+	}
+	parts[n] = (struct part){.name = name, .copies = copies};
+	return n + 1;
+}
+
+static size_t find_parts(const struct snapshot *snap, const char *cause, struct part *parts)
+{
+	size_t n = 0;
+
+	if (text__cause_by_detail(cause)) {
+		for (size_t i = 0; i < snap->n_causes; i++)
+			if (strcmp(snap->causes[i].cause, cause) == 0 && *snap->causes[i].detail)
+				n = add_part(parts, n, snap->causes[i].detail,
+					     snap->causes[i].copies);
+	} else {
+		for (size_t i = 0; i < snap->n_types; i++)
+			if (strcmp(snap->types[i].cause, cause) == 0)
+				parts[n++] = (struct part){.name = snap->types[i].type,
+							   .copies = snap->types[i].copies};
+	}
+	qsort(parts, n, sizeof(*parts), order_parts);
+	return n;
+}
+
+static void why_numbers(const struct text *t, uint64_t copies)
+{
+	text__right(t, number__count(copies).s, PAGES);
+	text__right(t, number__mib(snapshot__bytes(t->snap, copies)).s, MIB);
+	text__right(t, number__percent(copies, t->snap->capture.copies).s, PERCENT);
+	fputc('\n', t->out);
+}
+
+static void why_part(const struct text *t, const char *words, uint64_t copies)
+{
+	fputs("    ", t->out);
+	text__left(t, words, WHY_CAUSE + WHY_WORDS - 2, ESCAPE_CUT_END);
+	why_numbers(t, copies);
+}
+
+static void why_parts(const struct text *t, const struct cause_sum *sum, struct part *parts)
+{
+	size_t n = find_parts(t->snap, sum->cause, parts), limit = (t->top + 2) / 3;
+	uint64_t rest = sum->copies;
+
+	for (size_t i = 0; i < n && i < limit; i++) {
+		why_part(t, text__detail(sum->cause, parts[i].name), parts[i].copies);
+		rest -= parts[i].copies;
+	}
+	if (n && rest)
+		why_part(t, "other", rest);
+}
+
+void text__why(const struct text *t)
+{
+	const struct snapshot *snap = t->snap;
+	_free_ struct cause_sum *sums = calloc(snap->n_causes + 1, sizeof(*sums));
+	_free_ struct part *parts = calloc(snap->n_causes + snap->n_types + 1, sizeof(*parts));
+	size_t n;
+
+	if (!sums || !parts)
+		return;
+	text__title(t, TEXT_HEAD, "\nWHY");
+	fprintf(t->out, "%*s%*s%*s%*s\n", WHY_CAUSE + WHY_WORDS - 1, "", PAGES, "pages", MIB, "MiB",
+		PERCENT, "%");
+	n = sum_causes(snap, sums);
+	for (size_t i = 0; i < n; i++) {
+		fputs("  ", t->out);
+		text__left(t, sums[i].cause, WHY_CAUSE, ESCAPE_CUT_END);
+		text__left(t, sums[i].help, WHY_WORDS, ESCAPE_CUT_END);
+		why_numbers(t, sums[i].copies);
+		why_parts(t, &sums[i], parts);
+	}
+}
+
+/* --- WHERE ------------------------------------------------------------------- */
+
+/* "file:line in function()" in width characters: the end of a path and the start of a name tell
+ * most. */
+static char *site_name(const struct snapshot_site *site, size_t width)
+{
+	_free_ char *function = escape__fit(site->function ?: "?", width / 2, ESCAPE_CUT_MIDDLE);
+	_free_ char *place = NULL, *file = NULL;
+	const char *call = site->function && site->function[0] != '<' ? "()" : "";
+	size_t taken;
+	char *out;
+
+	if (!site->file)
+		return escape__fit(site->function ?: "?", width, ESCAPE_CUT_MIDDLE);
+	if (!function || asprintf(&place, "%s:%u", site->file, site->line) < 0)
+		return NULL;
+	taken = escape__width(function) + strlen(" in ") + strlen(call);
+	file = escape__fit(place, width - taken, ESCAPE_CUT_START);
+	if (!file || asprintf(&out, "%s in %s%s", file, function, call) < 0)
+		return NULL;
+	return out;
+}
+
+/* The text of the line without its indentation; tabs inside would only show as \x09. */
+static void where_source(const struct text *t, const char *source)
+{
+	_free_ char *line = strdup(source + strspn(source, " \t\f"));
+
+	if (!line)
+		return;
+	line[strcspn(line, "\r\n")] = '\0';
+	for (char *p = line; (p = strchr(p, '\t'));)
+		*p = ' ';
+	if (!*line)
+		return;
+	fputs("      ", t->out);
+	text__style(t, TEXT_DIM);
+	text__last(t, line, TEXT_WIDTH - 6);
+}
+
+static void where_row(const struct text *t, const struct snapshot_site *site)
+{
+	_free_ char *name = site_name(site, WHERE_NAME), *what = NULL;
+
+	if (asprintf(&what, "%s%s%s", site->cause, site->type ? " of " : "", site->type ?: "") < 0)
+		what = NULL;
+	fputs("  ", t->out);
+	text__left(t, name, WHERE_NAME, ESCAPE_CUT_END);
+	text__right(t, number__count(site->copies).s, WHERE_PAGES);
+	text__right(t, number__mib(snapshot__bytes(t->snap, site->copies)).s, WHERE_MIB);
+	text__right(t, number__percent(site->copies, t->snap->capture.copies).s, WHERE_PERC);
+	text__right(t, number__count(site->processes).s, WHERE_PROCS);
+	fputs("  ", t->out);
+	text__last(t, what, WHERE_WHAT);
+	if (site->source)
+		where_source(t, site->source);
+}
+
+static void where_rest(const struct text *t, size_t shown)
+{
+	const struct snapshot *snap = t->snap;
+	uint64_t copies = 0;
+	char words[WHERE_NAME + 1];
+
+	for (size_t i = shown; i < snap->n_sites; i++)
+		copies += snap->sites[i].copies;
+	if (!copies)
+		return;
+	snprintf(words, sizeof(words), "  and %s more", number__count(snap->n_sites - shown).s);
+	text__left(t, words, WHERE_NAME + 2, ESCAPE_CUT_END);
+	text__right(t, number__count(copies).s, WHERE_PAGES);
+	text__right(t, number__mib(snapshot__bytes(snap, copies)).s, WHERE_MIB);
+	text__right(t, number__percent(copies, snap->capture.copies).s, WHERE_PERC);
+	fputc('\n', t->out);
+}
+
+void text__where(const struct text *t)
+{
+	size_t i;
+
+	text__title(t, TEXT_HEAD, "\nWHERE");
+	fprintf(t->out, "%*s%*s%*s%*s%*s  what\n", WHERE_NAME - 3, "", WHERE_PAGES, "pages",
+		WHERE_MIB, "MiB", WHERE_PERC, "%", WHERE_PROCS, "procs");
+	for (i = 0; i < t->snap->n_sites && i < t->top; i++)
+		where_row(t, &t->snap->sites[i]);
+	where_rest(t, i);
+}
