@@ -62,7 +62,7 @@ $(B)/gen/syscalls.inc:
 	$(Q)printf '#include <sys/syscall.h>\n' | $(CC) -dM -E - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V > $@
 
-$(B)/user/capture/session.o: $(B)/gen/cowtrace.skel.h
+$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # --- the program ---------------------------------------------------------------------------------
@@ -131,4 +131,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(shell test -d $(B) && find $(B) -name '*.d')
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(TARGETS:=.d)

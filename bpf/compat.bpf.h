@@ -4,9 +4,10 @@
 #define COWTRACE_BPF_COMPAT_H
 
 /*
- * The anonymous pages of a process. Since 6.2 (f1a7941243c1) the counter has per-CPU parts, each less
- * than max(32, 2 * CPUs) pages; they are left out, because no helper gives a program the address of
- * another CPU's part on every kernel. A fork fills the counter on one CPU: the error is one part.
+ * The anonymous pages of a process. Since 6.2 (f1a7941243c1) the counter has per-CPU parts, each
+ * less than max(32, 2 * CPUs) pages; they are left out, because no helper gives a program the
+ * address of another CPU's part on every kernel. A fork fills the counter on one CPU: the error is
+ * one part.
  */
 static __always_inline u64 mm__anon_pages(struct mm_struct *mm)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is known at the fault: the address, the instruction and the register it stores, the memory
- * around the address as it was before the write, and the pymalloc pool it lies in. All of it is read
- * with helpers that never fault a page in.
+ * around the address as it was before the write, and the pymalloc pool it lies in. All of it is
+ * read with helpers that never fault a page in.
  */
 #ifndef COWTRACE_BPF_EVIDENCE_H
 #define COWTRACE_BPF_EVIDENCE_H
@@ -10,8 +10,8 @@
 #define PAGE_SIZE 4096UL
 
 /*
- * Reads size bytes, or, if some of it is not there, the part that lies on the page of `must`; the rest
- * is zero. dst has room for size bytes and 64 more, so that the verifier believes the bounds.
+ * Reads size bytes, or, if some of it is not there, the part that lies on the page of `must`; the
+ * rest is zero. dst has room for size bytes and 64 more, so that the verifier believes the bounds.
  */
 static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
 {
@@ -33,8 +33,8 @@ static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
 }
 
 /*
- * The register that the ModRM byte of the instruction names as its register operand: for a store, the
- * source. A guess that userspace checks against a full decode.
+ * The register that the ModRM byte of the instruction names as its register operand: for a store,
+ * the source. A guess that userspace checks against a full decode.
  */
 static __always_inline int modrm_reg(const u8 *code)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few kernel types and members that are used, relocated by CO-RE: no vmlinux.h to vendor, and the
- * build machine needs no BTF of its own. Names after ___ are flavours: other shapes of the same type.
+ * The few kernel types and members that are used, relocated by CO-RE: no vmlinux.h to vendor, and
+ * the build machine needs no BTF of its own. Names after ___ are flavours: other shapes of the same
+ * type.
  */
 #ifndef COWTRACE_BPF_KERNEL_H
 #define COWTRACE_BPF_KERNEL_H
@@ -114,23 +115,23 @@ struct bpf_iter__task {
 /* include/linux/sched.h, unchanged since 2.6 */
 #define PF_EXITING 0x00000004
 /* include/linux/mm_types_task.h: members of rss_stat */
-#define MM_FILEPAGES 0
-#define MM_ANONPAGES 1
+#define MM_FILEPAGES  0
+#define MM_ANONPAGES  1
 #define MM_SHMEMPAGES 3
 /* include/linux/gfp_types.h: the first nine bits have been these since 4.4 */
 #define GFP_MOVABLE_BIT 0x08u
-#define GFP_ZERO_BIT 0x100u
+#define GFP_ZERO_BIT	0x100u
 /* include/linux/mm_types.h, enum fault_flag: values unchanged since 5.10 (UNSHARE since 5.19) */
-#define FAULT_FLAG_WRITE 0x01
-#define FAULT_FLAG_USER 0x40
+#define FAULT_FLAG_WRITE   0x01
+#define FAULT_FLAG_USER	   0x40
 #define FAULT_FLAG_UNSHARE 0x400
 /* include/linux/page-flags.h: low bits of page->mapping */
-#define PAGE_MAPPING_ANON 0x1UL
+#define PAGE_MAPPING_ANON  0x1UL
 #define PAGE_MAPPING_FLAGS 0x3UL
 /* arch/x86: page fault error code, and where a page table entry keeps its frame (4 KiB pages) */
 #define PF_PROT_WRITE 0x3
-#define PF_MASK 0x7
-#define PF_USER 0x4
-#define PTE_PFN_MASK 0x000ffffffffff000UL
+#define PF_MASK	      0x7
+#define PF_USER	      0x4
+#define PTE_PFN_MASK  0x000ffffffffff000UL
 
 #endif

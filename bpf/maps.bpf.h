@@ -4,7 +4,7 @@
 #define COWTRACE_BPF_MAPS_H
 
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
-#define SCRATCH_SIZE 256
+#define SCRATCH_SIZE	   256
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -16,24 +16,24 @@ enum pending {
 /* A walk over the Python frames; kept in memory, where the verifier does not follow its values. */
 struct pystack {
 	u64 id;
-	u64 frame;    /* to be visited next */
-	u64 leaf;     /* address of the innermost frame, 0: none */
+	u64 frame; /* to be visited next */
+	u64 leaf;  /* address of the innermost frame, 0: none */
 	u32 nframes;
-	u32 unwind;   /* enum ct_unwind */
-	u64 tstate;   /* thread state that was looked at last */
+	u32 unwind; /* enum ct_unwind */
+	u64 tstate; /* thread state that was looked at last */
 };
 
 struct thread {
-	u64 copies;	  /* confirmed for this thread: the number of the next one */
-	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
-	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
-	u32 layout;	  /* slot of the Python layout, 0: not known yet */
-	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced */
-	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
-	u8 started;	  /* the command has been executed: from here on copies count */
-	u8 pending;	  /* enum pending */
-	u8 last_kind;	  /* enum pending of the fault that allocated last_page */
-	u8 sent;	  /* the last copy reached the ring */
+	u64 copies;	 /* confirmed for this thread: the number of the next one */
+	u64 pending_ip;	 /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 last_page;	 /* struct page allocated by the fault that is being handled, 0: none */
+	u32 layout;	 /* slot of the Python layout, 0: not known yet */
+	u32 wpcopy_base; /* the kernel's own count when this thread began to be traced */
+	u32 tss_key;	 /* thread-specific key of CPython + 1; 0: not read yet */
+	u8 started;	 /* the command has been executed: from here on copies count */
+	u8 pending;	 /* enum pending */
+	u8 last_kind;	 /* enum pending of the fault that allocated last_page */
+	u8 sent;	 /* the last copy reached the ring */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	u8 scratch[SCRATCH_SIZE];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The Python stack of the current thread: finds its thread state, then walks the frames. Bounded
- * everywhere, always ends with a reason (enum ct_unwind). Plain reads of user memory through a layout,
- * so that tests can compile this file as user code.
+ * everywhere, always ends with a reason (enum ct_unwind). Plain reads of user memory through a
+ * layout, so that tests can compile this file as user code.
  */
 #ifndef COWTRACE_BPF_PYUNWIND_H
 #define COWTRACE_BPF_PYUNWIND_H
@@ -27,8 +27,8 @@ static __always_inline u64 user__u64(u64 addr)
 }
 
 /* Reads a thread state into the scratch buffer if it is that of this thread. */
-static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay, u64 tstate,
-					 u64 thread_pointer)
+static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
+					 u64 tstate, u64 thread_pointer)
 {
 	t->py.tstate = tstate;
 	return tstate && !bpf_probe_read_user(t->scratch, TSTATE_READ, (void *)tstate) &&
@@ -47,7 +47,8 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 	if (!(lay->flags & CT_PY_TSS_GLIBC))
 		return 0;
 	if (!t->tss_key) {
-		if (bpf_probe_read_user(key, sizeof(key), (void *)(lay->runtime + lay->rt_tss_key - 4)) ||
+		if (bpf_probe_read_user(key, sizeof(key),
+					(void *)(lay->runtime + lay->rt_tss_key - 4)) ||
 		    !key[0] || key[1] >= 32)
 			return 0;
 		t->tss_key = key[1] + 1;
@@ -77,11 +78,10 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 	if (tstate__load(t, lay, tstate__by_key(t, lay, thread_pointer), thread_pointer))
 		return true;
 	if (lay->flags & CT_PY_TSTATE_CURRENT &&
-	    tstate__load(t, lay, user__u64(lay->runtime + lay->rt_tstate_current),
-			 thread_pointer))
+	    tstate__load(t, lay, user__u64(lay->runtime + lay->rt_tstate_current), thread_pointer))
 		return true;
-	/* On glibc a thread without a value for the key has no thread state: do not search, or every
-	 * fault of a native thread would walk the list. */
+	/* On glibc a thread without a value for the key has no thread state: do not search, or
+	 * every fault of a native thread would walk the list. */
 	if (t->tss_key)
 		return false;
 	return tstate__by_list(t, lay, thread_pointer);
@@ -132,8 +132,8 @@ static __always_inline void frame__add(struct pystack *py, const struct ct_frame
 }
 
 /*
- * Walks from the leaf. With frames == NULL it only makes the id; a second walk stores them. The thread
- * is in its own fault: nothing can change in between.
+ * Walks from the leaf. With frames == NULL it only makes the id; a second walk stores them. The
+ * thread is in its own fault: nothing can change in between.
  */
 static __noinline int frames__walk(struct thread *t, const struct ct_pylayout *lay,
 				   struct ct_frame *frames)
@@ -168,8 +168,8 @@ static __noinline int frames__walk(struct thread *t, const struct ct_pylayout *l
 }
 
 /*
- * Is the fault in the chunk of memory that this thread's frames are pushed to (3.11+)? Two words are
- * read only when the address is near the innermost frame; chunks are small.
+ * Is the fault in the chunk of memory that this thread's frames are pushed to (3.11+)? Two words
+ * are read only when the address is near the innermost frame; chunks are small.
  */
 static __always_inline bool datastack__holds(const struct ct_pylayout *lay, u64 tstate, u64 frame,
 					     u64 addr)

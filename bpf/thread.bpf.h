@@ -81,7 +81,8 @@ static __always_inline void thread__exec(struct task_struct *task)
 
 	if (!t)
 		return;
-	if (!t->started) { /* the command's first instruction: what came before was the launcher's */
+	if (!t->started) { /* the command's first instruction: what came before was the launcher's
+			    */
 		t->started = 1;
 		task__wpcopy(task, &t->wpcopy_base);
 	}

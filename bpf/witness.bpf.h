@@ -2,12 +2,13 @@
 /*
  * What proves that a page was copied.
  *
- * tracepoints: a write fault on a present page (exceptions:page_fault_*) is pending; the allocation of
- * one movable page by the same task inside the same fault confirms it. "Inside the same fault" is
- * proven, not assumed: in user mode the frame that the kernel will return to is still the faulting
- * instruction and no syscall; in kernel mode the kernel's stack shows the fault entry right above the
- * faulting instruction. A thread that loses the race for a page frees its copy in the same fault: the
- * copy is taken back. A page of a private file shows in the counters of the process (kmem:rss_stat).
+ * tracepoints: a write fault on a present page (exceptions:page_fault_*) is pending; the allocation
+ * of one movable page by the same task inside the same fault confirms it. "Inside the same fault"
+ * is proven, not assumed: in user mode the frame that the kernel will return to is still the
+ * faulting instruction and no syscall; in kernel mode the kernel's stack shows the fault entry
+ * right above the faulting instruction. A thread that loses the race for a page frees its copy in
+ * the same fault: the copy is taken back. A page of a private file shows in the counters of the
+ * process (kmem:rss_stat).
  *
  * do_wp_page: on its return the page table entry names another frame, and this task's allocation of
  * this fault has not been freed.
@@ -105,7 +106,8 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	if (!t->started || (error & PF_MASK) != PF_PROT_WRITE)
 		return;
 	user = task__regs(task);
-	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal frames). */
+	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
+	 * frames). */
 	thread__settle(t, task->tgid);
 	fault__pend(t, task, addr, user, regs->ip, PENDING_KERNEL);
 }
@@ -191,7 +193,8 @@ static __always_inline void wp_page__exit(struct vm_fault *vmf)
 	u64 now = 0, was = vmf->orig_pte.pte & PTE_PFN_MASK;
 	bool kernel = !(vmf->flags & FAULT_FLAG_USER);
 
-	if (!t || !t->started || !(vmf->flags & FAULT_FLAG_WRITE) || vmf->flags & FAULT_FLAG_UNSHARE)
+	if (!t || !t->started || !(vmf->flags & FAULT_FLAG_WRITE) ||
+	    vmf->flags & FAULT_FLAG_UNSHARE)
 		return;
 	if (bpf_probe_read_kernel(&now, sizeof(now), vmf->pte))
 		return;

@@ -38,8 +38,10 @@ static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
-	"which process, at which line of Python, to which kind of object, how many pages. The report\n"
-	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or stopped.\n"
+	"which process, at which line of Python, to which kind of object, how many pages. The "
+	"report\n"
+	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or "
+	"stopped.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -48,7 +50,8 @@ static const char help_text[] =
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
 	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
-	"                      kernel.task_delayacct on while tracing), to check cowtrace's number\n"
+	"                      kernel.task_delayacct on while tracing), to check cowtrace's "
+	"number\n"
 	"  --witness NAME      force how copies are proven: fexit or tracepoints\n"
 	"                      (the most exact one that this kernel allows is the default)\n"
 	"  --top N             rows per table of the report (10)\n"
@@ -59,9 +62,11 @@ static const char help_text[] =
 	"  -h, --help          this text\n"
 	"  --version           version and what was built in\n"
 	"\n"
-	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself failed,\n"
+	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
+	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for it.\n";
+	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
+	"it.\n";
 
 void cli__help(FILE *out)
 {

@@ -33,8 +33,8 @@ struct options {
 };
 
 /*
- * -1: go on with opt; else the status to exit with (help and version have been printed, or a message
- * about what is wrong).
+ * -1: go on with opt; else the status to exit with (help and version have been printed, or a
+ * message about what is wrong).
  */
 int cli__parse(int argc, char **argv, struct options *opt);
 

@@ -107,7 +107,8 @@ static void run__delayacct(struct run *run)
 	if (!run->opt->delayacct || was == 1)
 		return;
 	if (was < 0 || delayacct__set(true))
-		log_warn("delay accounting cannot be switched on: no count of the kernel to compare with");
+		log_warn("delay accounting cannot be switched on: no count of the kernel to "
+			 "compare with");
 	else
 		run->restore_delayacct = true;
 }
@@ -129,8 +130,8 @@ static int run__open(struct run *run)
 		err = run__catch_signals(run);
 	run__delayacct(run);
 	if (!err)
-		err = launch__prepare(run->opt->argv, run->opt->user, &run->signals, &run->launch, why,
-				      sizeof(why));
+		err = launch__prepare(run->opt->argv, run->opt->user, &run->signals, &run->launch,
+				      why, sizeof(why));
 	if (!err)
 		err = pipeline__trace_from_exec(run->pipeline, launch__pid(run->launch));
 	if (err)

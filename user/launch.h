@@ -10,8 +10,8 @@
 struct launch;
 
 /*
- * Forks the launcher, which waits. signals: to be unblocked again in the command. 0; -ENOENT: no such
- * user; -errno with one line in why.
+ * Forks the launcher, which waits. signals: to be unblocked again in the command. 0; -ENOENT: no
+ * such user; -errno with one line in why.
  */
 int launch__prepare(char **argv, const char *user, const sigset_t *signals, struct launch **out,
 		    char *why, size_t why_size);

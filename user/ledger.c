@@ -89,9 +89,12 @@ void ledger__fill(const struct ledger *ledger, const struct process *p, struct p
 	(void)ledger;
 	out->reuses = p->reuses;
 	out->lost = p->lost;
-	out->shared_at_fork = p->forked_memory ? p->anon_at_fork * page : SNAPSHOT_UNKNOWN;
-	out->shared_now = SNAPSHOT_UNKNOWN;
+	/* An exec leaves nothing of what was shared; the command itself has no parent to share
+	 * with. */
+	out->shared_at_fork = p->exec_time && p->parent ? 0 : SNAPSHOT_UNKNOWN;
+	out->shared_now = out->shared_at_fork;
 	if (p->forked_memory) {
+		out->shared_at_fork = p->anon_at_fork * page;
 		/* At most: pages can also stop being shared because the others let go of them. */
 		out->shared_now = subtract(p->anon_at_fork, p->copies + p->lost) * page;
 		if (p->shared_at_end && p->shared_at_end < out->shared_now)

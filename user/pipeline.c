@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "capture/session.h"
 #include "enrich/enrich.h"
+#include "enrich/source.h"
 #include "event/decode.h"
 #include "event/settle.h"
 #include "ledger.h"
@@ -25,7 +26,9 @@
 
 /* A correction of a copy follows within its page fault; after this long none will come. */
 #define SETTLE_NS 50000000ull
-#define STEP_MS 20
+/* Lines quoted in a report; the text shows far fewer. */
+#define MAX_SOURCES   200
+#define STEP_MS	      20
 #define STEP_YOUNG_MS 3
 
 struct pipeline {
@@ -36,6 +39,7 @@ struct pipeline {
 	struct settle *settle;
 	struct aggregate *model;
 	struct ledger *ledger;
+	struct source *sources;
 	struct process *command;
 	unsigned int living;
 	uint64_t started, ended; /* ns */
@@ -53,15 +57,33 @@ static uint64_t now_ns(void)
 
 /* --- the process tree --- */
 
+static void publish_process(struct pipeline *p, const struct process *process)
+{
+	struct process_facts facts = {
+		.pid = process->pid,
+		.ppid = process->ppid,
+		.command = intern__str(p->pool, process->command),
+		.forked = process->forked_memory,
+		.exited = process->exited,
+		.started = process->started,
+	};
+
+	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
+	ledger__fill(p->ledger, process, &facts);
+	aggregate__process(p->model, &facts);
+}
+
 static struct process *process__begin(struct pipeline *p, uint32_t pid, struct process *parent,
 				      uint64_t time)
 {
 	struct process *process = tree__add(p->tree, pid, parent, time);
 
-	if (process)
-		p->living++;
-	else
+	if (!process) {
 		log_warn("out of memory: process %u is not in the report", pid);
+		return NULL;
+	}
+	p->living++;
+	publish_process(p, process); /* from here on the pid means this process */
 	return process;
 }
 
@@ -88,6 +110,8 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 		return;
 	if (process == p->command && !p->started)
 		p->started = process->started = rec->time;
+	if (process == p->command)
+		source__as(p->sources, process->pid, rec->uid);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
 	process->forked_memory = false;
@@ -143,6 +167,23 @@ static void on_meta(void *ctx, const void *data, size_t size)
 
 /* --- copies --- */
 
+/* What is known of a copy that is not explained, for those who want to explain it. */
+static void log_copy(const struct fault_facts *f, const struct verdict *v)
+{
+	const struct insn *i = &f->insn;
+
+	if (v->cause != CAUSE_UNKNOWN || !log__enabled(LOG_DEBUG))
+		return;
+	log_debug(
+		"pid %u: unknown: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new %#lx%s, "
+		"pool block %u at %#lx",
+		f->pid, f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?",
+		f->ip, i->kind, i->width, i->disp, f->old_value, f->new_value,
+		f->has_new ? "" : "?", f->pool.block_size, f->pool.block);
+	for (int w = 0; w < CT_WINDOW_WORDS; w++)
+		log_debug("    %+3d  %016lx", 8 * w - CT_WINDOW_BEFORE, f->window[w]);
+}
+
 static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
@@ -152,6 +193,7 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 
 	enrich__copy(p->enrich, process, copy, &facts);
 	cause__judge(&facts, &verdict);
+	log_copy(&facts, &verdict);
 	aggregate__add(p->model, &facts, &verdict);
 	if (process && facts.origin == CT_ORIGIN_FORK)
 		process->copies++;
@@ -170,7 +212,8 @@ static void on_copy(void *ctx, const void *data, size_t size)
 	}
 	if (e->tag == CT_COPY) {
 		/* What explains it has been sent before, through the other ring. */
-		if (!tree__find(p->tree, e->copy.pid))
+		if (!tree__find(p->tree, e->copy.pid) ||
+		    !enrich__knows_stack(p->enrich, e->copy.stack))
 			session__consume_meta(p->session);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {
@@ -215,10 +258,13 @@ static int pipeline__build(struct pipeline *p)
 		err = aggregate__new(p->pool, &p->model);
 	if (!err)
 		err = ledger__new(&p->ledger);
+	if (!err)
+		err = source__new(&p->sources);
 	return err;
 }
 
-int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why, size_t why_size)
+int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why,
+		  size_t why_size)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 	struct session_handler handler = {.ctx = p, .meta = on_meta, .copy = on_copy};
@@ -241,6 +287,7 @@ void pipeline__free(struct pipeline *p)
 	if (!p)
 		return;
 	session__free(p->session);
+	source__free(p->sources);
 	ledger__free(p->ledger);
 	aggregate__free(p->model);
 	settle__free(p->settle);
@@ -290,22 +337,6 @@ void pipeline__finish(struct pipeline *p)
 
 /* --- the snapshot --- */
 
-static void publish_process(struct pipeline *p, const struct process *process)
-{
-	struct process_facts facts = {
-		.pid = process->pid,
-		.ppid = process->ppid,
-		.command = intern__str(p->pool, process->command),
-		.forked = process->forked_memory,
-		.exited = process->exited,
-		.started = process->started,
-	};
-
-	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
-	ledger__fill(p->ledger, process, &facts);
-	aggregate__process(p->model, &facts);
-}
-
 static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 {
 	uint64_t start = p->started ?: p->ended;
@@ -325,7 +356,22 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 					   ? "this kernel keeps no count"
 					   : "delay accounting was off: add --delayacct";
 	else if (p->counters.retracts)
-		c->kernel_reason = "threads raced for the same pages: the kernel counts the loser too";
+		c->kernel_reason =
+			"threads raced for the same pages: the kernel counts the loser too";
+}
+
+/* The text of the most important lines, as far as the command's user may read them. */
+static void quote_sources(struct pipeline *p, const struct snapshot *snap)
+{
+	char line[SOURCE_LINE_MAX];
+
+	for (size_t i = 0; i < snap->n_sites && i < MAX_SOURCES; i++) {
+		const struct snapshot_site *site = &snap->sites[i];
+
+		if (site->file &&
+		    !source__line(p->sources, site->file, site->line, line, sizeof(line)))
+			aggregate__set_source(p->model, i, intern__str(p->pool, line));
+	}
 }
 
 int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
@@ -333,6 +379,7 @@ int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
 	struct snapshot_capture capture = {};
 	struct snapshot_host host = {.page_size = sysconf(_SC_PAGESIZE)};
 	struct utsname uts;
+	int err;
 
 	uname(&uts);
 	host.kernel = intern__str(p->pool, uts.release);
@@ -340,5 +387,8 @@ int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
 	for (struct process *process = tree__first(p->tree); process; process = process->next)
 		publish_process(p, process);
 	fill_capture(p, &capture);
-	return aggregate__snapshot(p->model, &host, &capture, p->started, out);
+	err = aggregate__snapshot(p->model, &host, &capture, p->started, out);
+	if (!err)
+		quote_sources(p, *out);
+	return err;
 }

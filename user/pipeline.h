@@ -15,7 +15,8 @@ struct session_options;
 struct snapshot;
 
 /* As session__open: why says in one line what failed. */
-int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why, size_t why_size);
+int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why,
+		  size_t why_size);
 void pipeline__free(struct pipeline *p);
 
 /* Traces a stopped launcher from its next exec on. */

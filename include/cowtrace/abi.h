@@ -5,8 +5,8 @@
  * CLOCK_MONOTONIC nanoseconds; addresses are those of the traced process. Everything that was read
  * from a traced process (window, code, comm, frames) is untrusted.
  *
- * `copies` ring: CT_COPY and CT_FIXUP, in order for each thread. `meta` ring: everything else; it is
- * separate so that a flood of copies can not starve the few records that explain them.
+ * `copies` ring: CT_COPY and CT_FIXUP, in order for each thread. `meta` ring: everything else; it
+ * is separate so that a flood of copies can not starve the few records that explain them.
  */
 #ifndef COWTRACE_ABI_H
 #define COWTRACE_ABI_H
@@ -18,9 +18,10 @@
 /* Deepest Python stack that is walked; deeper ones end with CT_UNWIND_TOO_DEEP. */
 #define CT_MAX_FRAMES 127
 /* The 72 bytes from (addr & ~7) - CT_WINDOW_BEFORE: enough for the type pointer of the object whose
- * reference count (+8), `_gc_prev` (+16), `_gc_next` (+24) or managed dict (+32, +40) is at addr. */
+ * reference count (+8), `_gc_prev` (+16), `_gc_next` (+24) or managed dict (+32, +40) is at addr.
+ */
 #define CT_WINDOW_BEFORE 24
-#define CT_WINDOW_WORDS 9
+#define CT_WINDOW_WORDS	 9
 /* Layout slots: 0 means "no Python known in this process". */
 #define CT_MAX_LAYOUTS 256
 
@@ -43,14 +44,14 @@ enum ct_origin {
 };
 
 enum ct_copy_flags {
-	CT_F_KERNEL = 1 << 0,	   /* the kernel wrote, inside syscall `syscall` */
-	CT_F_WINDOW = 1 << 1,	   /* window[] was readable */
-	CT_F_CODE = 1 << 2,	   /* code[] was readable */
-	CT_F_SRC = 1 << 3,	   /* src holds the register src_reg at the fault */
+	CT_F_KERNEL = 1 << 0,	     /* the kernel wrote, inside syscall `syscall` */
+	CT_F_WINDOW = 1 << 1,	     /* window[] was readable */
+	CT_F_CODE = 1 << 2,	     /* code[] was readable */
+	CT_F_SRC = 1 << 3,	     /* src holds the register src_reg at the fault */
 	CT_F_GC_COLLECTING = 1 << 4, /* the main interpreter was inside a garbage collection */
-	CT_F_DATASTACK = 1 << 5,   /* addr lies in this thread's Python data stack (3.11+) */
-	CT_F_POOL = 1 << 6,	   /* addr lies in a pymalloc pool: pool_* are valid */
-	CT_F_POOL_HEADER = 1 << 7, /* ... and in its header */
+	CT_F_DATASTACK = 1 << 5,     /* addr lies in this thread's Python data stack (3.11+) */
+	CT_F_POOL = 1 << 6,	     /* addr lies in a pymalloc pool: pool_* are valid */
+	CT_F_POOL_HEADER = 1 << 7,   /* ... and in its header */
 };
 
 /* One copied page. */
@@ -146,9 +147,9 @@ struct ct_exit {
 /* Per process, kept by the kernel side, read by the daemon. */
 struct ct_proc {
 	__u64 reuses;
-	__u64 lost;		/* copies of this process that did not reach the daemon */
-	__u64 kernel_copies;	/* wpcopy_count of its ended threads since the start of the trace */
-	__u64 kernel_unknown;	/* ended threads for which the kernel kept no count */
+	__u64 lost;	      /* copies of this process that did not reach the daemon */
+	__u64 kernel_copies;  /* wpcopy_count of its ended threads since the start of the trace */
+	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
 };
 
 /* What the task iterator tells of each traced thread that still runs. */

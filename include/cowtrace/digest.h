@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The digest of a code object (struct ct_frame, `check`), the same on both sides of the ring
- * buffer. Needs __u32 and __u64: include <linux/types.h> or vmlinux.h first.
+ * buffer.
  */
 #ifndef COWTRACE_DIGEST_H
 #define COWTRACE_DIGEST_H

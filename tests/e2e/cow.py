@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-COWTRACE = ROOT / "build" / "cowtrace"
+COWTRACE = Path(os.environ.get("COWTRACE", ROOT / "build" / "cowtrace"))
 TARGETS = ROOT / "tests" / "targets"
 BUILT = ROOT / "build" / "targets"
 PAGE = 4096

@@ -273,8 +273,8 @@ static inline void case_loaded_after_fork(struct world *w)
 		serve_requests(w, pid, 100);
 	}
 	w->capture.kernel_copies = 6024 + 37;
-	w->capture.kernel_reason = "Where two threads write to the same page at once, the kernel "
-				   "counts both, and one copies";
+	w->capture.kernel_reason =
+		"threads raced for the same pages: the kernel counts the loser too";
 }
 
 /* Everything that a traced program can name, as unfriendly as it can. */

@@ -24,16 +24,16 @@ static inline void cleanup__file(FILE **f)
 		fclose(*f);
 }
 
-#define _free_ __attribute__((cleanup(cleanup__free)))
-#define _close_ __attribute__((cleanup(cleanup__fd)))
+#define _free_	 __attribute__((cleanup(cleanup__free)))
+#define _close_	 __attribute__((cleanup(cleanup__fd)))
 #define _fclose_ __attribute__((cleanup(cleanup__file)))
 
 /* Hands ownership of a pointer to the caller: returns it and leaves NULL behind. */
-#define TAKE_PTR(p)                  \
-	({                           \
-		__auto_type _t = (p); \
-		(p) = NULL;          \
-		_t;                  \
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__auto_type _t = (p);                                                              \
+		(p) = NULL;                                                                        \
+		_t;                                                                                \
 	})
 
 #endif

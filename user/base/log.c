@@ -15,6 +15,11 @@ void log__set_level(enum log_level level)
 	max_level = level;
 }
 
+int log__enabled(enum log_level level)
+{
+	return level <= max_level;
+}
+
 /* Messages quote names that traced programs chose: nothing that steers a terminal gets through. */
 static void blank_controls(char *dst, const char *text, size_t len)
 {

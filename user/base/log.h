@@ -15,6 +15,8 @@ enum log_level {
 
 /* Messages above this level are dropped; the default is LOG_WARN. */
 void log__set_level(enum log_level level);
+/* Would a message of this level be shown? For those that are dear to make. */
+int log__enabled(enum log_level level);
 
 __attribute__((format(printf, 2, 3))) void log__print(enum log_level level, const char *fmt, ...);
 

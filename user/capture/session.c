@@ -90,7 +90,8 @@ static void session__configure(struct cowtrace *skel, const struct witness *w,
 }
 
 /* Tries one witness; leaves nothing behind if it fails. */
-static int session__try(struct session *s, const struct witness *w, const struct session_options *opt)
+static int session__try(struct session *s, const struct witness *w,
+			const struct session_options *opt)
 {
 	struct cowtrace *skel = cowtrace__open();
 	int err;
@@ -131,8 +132,9 @@ static void explain(int err, const char *tried, char *why, size_t size)
 	if (err == -EPERM && geteuid() != 0)
 		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
 	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-		snprintf(why, size, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
-				    "CONFIG_DEBUG_INFO_BTF=y");
+		snprintf(why, size,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
+			 "CONFIG_DEBUG_INFO_BTF=y");
 	else
 		snprintf(why, size, "the kernel refuses %s: %s (%s)", tried, strerror(-err),
 			 last_libbpf_message[0] ? last_libbpf_message : "no details");
@@ -156,7 +158,8 @@ static int session__choose(struct session *s, const struct session_options *opt,
 		char names[64];
 
 		witness__names(names, sizeof(names));
-		snprintf(why, why_size, "no witness is called '%s'; there are: %s", opt->witness, names);
+		snprintf(why, why_size, "no witness is called '%s'; there are: %s", opt->witness,
+			 names);
 		return -EINVAL;
 	}
 	for (const struct witness *w = forced ?: witnesses; w->name; w++) {
@@ -193,9 +196,10 @@ int session__open(const struct session_options *opt, const struct session_handle
 		return err;
 	}
 	snprintf(s->limits, sizeof(s->limits), "%s%s", s->witness->limits,
-		 s->kernel_faults_checked ? ""
-					  : "; writes of the kernel can be counted too often, because "
-					    "/proc/kallsyms hides its addresses");
+		 s->kernel_faults_checked
+			 ? ""
+			 : "; writes of the kernel can be counted too often, because "
+			   "/proc/kallsyms hides its addresses");
 	*out = s;
 	return 0;
 }

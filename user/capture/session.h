@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One tracing session: the BPF programs in the kernel, their maps and ring buffers. The only unit that
- * knows libbpf. Everything is detached when it is freed, or when the daemon dies in any way.
+ * One tracing session: the BPF programs in the kernel, their maps and ring buffers. The only unit
+ * that knows libbpf. Everything is detached when it is freed, or when the daemon dies in any way.
  */
 #ifndef COWTRACE_CAPTURE_SESSION_H
 #define COWTRACE_CAPTURE_SESSION_H
@@ -18,8 +18,8 @@ struct session;
 
 struct session_options {
 	const char *witness; /* force one by name; NULL: the most exact that works */
-	size_t ring_size;    /* bytes, rounded up to a power of two of pages; 0: the default, 32 MiB */
-	bool verbose;	     /* show libbpf's messages */
+	size_t ring_size; /* bytes, rounded up to a power of two of pages; 0: the default, 32 MiB */
+	bool verbose;	  /* show libbpf's messages */
 };
 
 /* Receives the records; data is unchecked. */
@@ -35,9 +35,9 @@ struct session_counters {
 };
 
 /*
- * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ... with
- * one line in why that says what failed and what to try. Each witness that was refused and its reason
- * is logged at the info level.
+ * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ...
+ * with one line in why that says what failed and what to try. Each witness that was refused and its
+ * reason is logged at the info level.
  */
 int session__open(const struct session_options *opt, const struct session_handler *handler,
 		  struct session **out, char *why, size_t why_size);

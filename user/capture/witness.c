@@ -31,8 +31,8 @@ static void prepare_tracepoints(struct cowtrace *skel)
 	load_only(skel, false);
 }
 
-#define NOT_SEEN                                                                              \
-	"first writes to pages of a private file mapping that were never read, huge pages and " \
+#define NOT_SEEN                                                                                   \
+	"first writes to pages of a private file mapping that were never read, huge pages and "    \
 	"hugetlb pages are not seen"
 
 const struct witness witnesses[] = {
@@ -43,7 +43,8 @@ const struct witness witnesses[] = {
 	},
 	{
 		.name = "tracepoints",
-		.limits = NOT_SEEN "; nor are writes through process_vm_writev, ptrace and O_DIRECT",
+		.limits =
+			NOT_SEEN "; nor are writes through process_vm_writev, ptrace and O_DIRECT",
 		.prepare = prepare_tracepoints,
 	},
 	{},

@@ -22,8 +22,6 @@
 #include "proc/tree.h"
 #include "python/offsets.h"
 
-/* A page outside of the known maps makes us read them again, but not for each of a million copies. */
-#define MAPS_INTERVAL_NS 5000000ull
 /* Copies of a process that has ended may still wait in the ring for this long. */
 #define KEEP_NS 2000000000ull
 
@@ -99,18 +97,21 @@ void enrich__free(struct enrich *e)
 	free(e);
 }
 
-/* The maps of a process as last read; read now if never, or if an address was not found in them. */
-static struct regions *process__regions(struct enrich *e, struct process *p, bool again, uint64_t now)
+/*
+ * The maps of a process, read now if they are older than `since` (ns). One batch of copies
+ * refreshes them at most once, as all of it was made before the first refresh.
+ */
+static struct regions *process__regions(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct regions *fresh;
 	pid_t pid;
 
-	if (p->regions && (!again || now < p->regions_time + MAPS_INTERVAL_NS))
+	if (p->regions && since <= p->regions_time)
 		return p->regions;
 	pid = p->exited ? 0 : (pid_t)p->pid;
 	if (!pid && !p->regions)
 		pid = process__living(p);
-	p->regions_time = now;
+	p->regions_time = now_ns();
 	if (!pid || regions__read(e->elves, e->pool, pid, &fresh))
 		return p->regions;
 	regions__unref(p->regions);
@@ -126,7 +127,8 @@ static uint32_t slot__take(struct enrich *e)
 		e->slots[i] = true;
 		return i;
 	}
-	log_warn("more than %d different Python programs run at once: the rest get native symbols only",
+	log_warn("more than %d different Python programs run at once: the rest get native symbols "
+		 "only",
 		 CT_MAX_LAYOUTS - 1);
 	return 0;
 }
@@ -147,7 +149,7 @@ static void process__look(struct enrich *e, struct process *p, uint64_t now)
 
 	if (!image || image->searched || now < image->next_look)
 		return;
-	regions = process__regions(e, p, true, now);
+	regions = process__regions(e, p, now);
 	if (!regions || !image__look(image, e->elves, p, regions, now, &layout))
 		return;
 	log_debug("pid %u: CPython %s in %s", p->pid, image->python.version, image->python.path);
@@ -199,6 +201,11 @@ static void process__retire(struct enrich *e, struct process *p)
 	p->regions = NULL;
 }
 
+bool enrich__knows_stack(struct enrich *e, uint64_t id)
+{
+	return id == 0 || stacks__find(e->stacks, id);
+}
+
 bool enrich__tick(struct enrich *e, uint64_t now)
 {
 	bool young = false;
@@ -240,7 +247,8 @@ static bool source__value(const struct insn *insn, const struct ct_copy *copy, u
 {
 	*out = insn->kind == INSN_INC || insn->kind == INSN_DEC ? 1 : (uint64_t)insn->imm;
 	if (insn->source != INSN_SRC_REG)
-		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC || insn->kind == INSN_DEC;
+		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC ||
+		       insn->kind == INSN_DEC;
 	*out = copy->src;
 	return copy->flags & CT_F_SRC && insn->src_reg == copy->src_reg && !insn->src_high;
 }
@@ -292,12 +300,11 @@ static bool is_stack(const struct fault_facts *f)
 
 static void fill_region(struct enrich *e, struct process *p, struct fault_facts *f)
 {
-	struct regions *r = process__regions(e, p, false, f->time);
+	struct regions *r = process__regions(e, p, 0);
 
 	if (r && regions__find(r, f->addr, &f->region)) {
-		r = process__regions(e, p, true, f->time);
-		if (r)
-			regions__find(r, f->addr, &f->region);
+		r = process__regions(e, p, f->time);
+		regions__find(r, f->addr, &f->region);
 	}
 	if (f->region.kind != REGION_ANON && f->region.kind != REGION_HEAP)
 		return;
@@ -314,7 +321,7 @@ static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts 
 	struct regions *r = p->regions;
 
 	if (r && regions__find(r, f->ip, &unused))
-		r = process__regions(e, p, true, f->time);
+		r = process__regions(e, p, f->time);
 	symbol = p->image ? names__symbol(e->names, p, p->image, r, f->ip) : NULL;
 	if (!symbol)
 		return;

@@ -36,16 +36,18 @@ void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t now);
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record);
+/* False: its record has not come yet. 0 is known to be none. */
+bool enrich__knows_stack(struct enrich *e, uint64_t id);
 
 /*
- * Everything known of one copy. process may be NULL (its fork record was lost). Strings in facts live
- * as long as the pool, pointers to types and stacks until the next call.
+ * Everything known of one copy. process may be NULL (its fork record was lost). Strings in facts
+ * live as long as the pool, pointers to types and stacks until the next call.
  */
 void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *copy,
 		  struct fault_facts *facts);
 
-/* Looks for Pythons that were not loaded yet, lets go of processes that have long ended. Returns true while there are young processes to look at
- * again soon. */
+/* Looks for Pythons that were not loaded yet, lets go of processes that have long ended. Returns
+ * true while there are young processes to look at again soon. */
 bool enrich__tick(struct enrich *e, uint64_t now);
 
 /* "3.11.2" or NULL; and why a Python is not explained, or NULL. Interned. */

@@ -14,8 +14,8 @@
 /* First look after 2 ms, then at growing intervals, and for good after about 10 s of them: a Python
  * that is loaded later than that (a plug-in) is found at the next fork or exec. */
 #define FIRST_INTERVAL_NS 2000000ull
-#define MAX_INTERVAL_NS 1000000000ull
-#define MAX_LOOKS 20
+#define MAX_INTERVAL_NS	  1000000000ull
+#define MAX_LOOKS	  20
 
 struct image *image__new(uint64_t now)
 {

@@ -24,11 +24,11 @@ struct image {
 	uint64_t made;	    /* ns: when it was executed */
 	uint64_t next_look; /* ns: when to look for a Python again */
 	unsigned int looks;
-	bool searched;	    /* no more looking: found, or certain that there is none to support */
-	uint32_t slot;	    /* of the layout, 0: none */
-	struct py_runtime python; /* .hexversion 0: none found */
+	bool searched; /* no more looking: found, or certain that there is none to support */
+	uint32_t slot; /* of the layout, 0: none */
+	struct py_runtime python;	  /* .hexversion 0: none found */
 	const struct py_offsets *offsets; /* NULL: none, or not supported */
-	char problem[256];  /* why a Python is not explained; "" */
+	char problem[256];		  /* why a Python is not explained; "" */
 };
 
 /* NULL: no memory. */

@@ -62,8 +62,7 @@ static void table__empty(struct table *t, bool codes)
 {
 	struct entry *e, *next;
 
-	HASH_ITER(hh, t->entries, e, next)
-	{
+	HASH_ITER (hh, t->entries, e, next) {
 		HASH_DEL(t->entries, e);
 		if (codes)
 			py_code__free(e->code.code);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What addresses in a Python process mean, remembered: types, code objects, native functions. A thing
- * that could not be had is asked for again from another process; a thing that is no type stays none.
+ * What addresses in a Python process mean, remembered: types, code objects, native functions. A
+ * thing that could not be had is asked for again from another process; a thing that is no type
+ * stays none.
  */
 #ifndef COWTRACE_ENRICH_NAMES_H
 #define COWTRACE_ENRICH_NAMES_H
@@ -26,9 +27,9 @@ struct symbol_fact {
 };
 
 struct code_entry {
-	struct py_code *code;	    /* NULL: see frame.missing */
+	struct py_code *code;	     /* NULL: see frame.missing */
 	const char *file, *function; /* interned */
-	uint8_t missing;	    /* enum ct_missing */
+	uint8_t missing;	     /* enum ct_missing */
 };
 
 /* 0 or -ENOMEM. */

@@ -73,7 +73,8 @@ static bool block__word(const struct process *p, const struct fault_facts *f, ui
 	return mem__read_u64(&mem, address, out) == 0;
 }
 
-/* What stands in front of the object decides where it starts: nothing, a GC head, or 16 bytes more. */
+/* What stands in front of the object decides where it starts: nothing, a GC head, or 16 bytes more.
+ */
 static void pool__object(struct names *names, const struct process *p, const struct image *image,
 			 struct fault_facts *f)
 {

@@ -81,7 +81,8 @@ static void regions__add(struct regions *r, uint64_t start, uint64_t end, enum r
 
 /* The kernel shows .bss as an anonymous mapping right behind the file's; it may have grown together
  * with an unrelated one, hence the split. */
-static void regions__fill(struct regions *r, struct elf_cache *elves, struct intern *names, pid_t pid)
+static void regions__fill(struct regions *r, struct elf_cache *elves, struct intern *names,
+			  pid_t pid)
 {
 	const struct region_fact *before = NULL;
 	uint64_t bss = 0;
@@ -96,7 +97,8 @@ static void regions__fill(struct regions *r, struct elf_cache *elves, struct int
 		    before->end == start && bss > start) {
 			uint64_t end = bss < e->end ? (bss + 4095) & ~4095ul : e->end;
 
-			regions__add(r, start, end < e->end ? end : e->end, REGION_DATA, before->name);
+			regions__add(r, start, end < e->end ? end : e->end, REGION_DATA,
+				     before->name);
 			start = end;
 		}
 		if (start < e->end)

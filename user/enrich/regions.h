@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What each part of an address space is for, made from the maps and the program headers of the files
- * in them. Reference counted: forked processes share their parent's until they need their own. */
+/* What each part of an address space is for, made from the maps and the program headers of the
+ * files in them. Reference counted: forked processes share their parent's until they need their
+ * own. */
 #ifndef COWTRACE_ENRICH_REGIONS_H
 #define COWTRACE_ENRICH_REGIONS_H
 

@@ -38,8 +38,7 @@ void stacks__free(struct stacks *stacks)
 
 	if (!stacks)
 		return;
-	HASH_ITER(hh, stacks->by_id, n, next)
-	{
+	HASH_ITER (hh, stacks->by_id, n, next) {
 		HASH_DEL(stacks->by_id, n);
 		free(n->entry.fact);
 		free(n);
@@ -88,14 +87,16 @@ static struct stack_fact *stack__resolve(struct stack_entry *entry, struct names
 	if (!fact)
 		return NULL;
 	fact->id = record->id;
-	fact->n = record->nframes;
 	fact->unwind = record->unwind;
 	for (unsigned int i = 0; i < record->nframes; i++) {
 		const struct ct_frame *frame = &record->frames[i];
+		const struct code_entry *code =
+			names__code(names, process, image, frame->code, frame->check);
 
-		frame__resolve(entry, &fact->frames[i],
-			       names__code(names, process, image, frame->code, frame->check), image,
-			       frame);
+		/* 3.13: the frame in between an inlined __init__ and its caller; Python hides it
+		 * too */
+		if (!code->code || !code->code->trampoline)
+			frame__resolve(entry, &fact->frames[fact->n++], code, image, frame);
 	}
 	return fact;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Python stacks by their id: resolved to files, functions and lines when their record arrives, while
- * the process that showed them most likely lives. */
+/* Python stacks by their id: resolved to files, functions and lines when their record arrives,
+ * while the process that showed them most likely lives. */
 #ifndef COWTRACE_ENRICH_STACKS_H
 #define COWTRACE_ENRICH_STACKS_H
 

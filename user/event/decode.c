@@ -7,13 +7,14 @@
 
 static bool copy__valid(const struct ct_copy *c)
 {
-	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX && c->unwind < CT_UNWIND_MAX &&
-	       c->src_reg < 16 && c->pool_szidx < 32;
+	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX &&
+	       c->unwind < CT_UNWIND_MAX && c->src_reg < 16 && c->pool_szidx < 32;
 }
 
 static bool stack__valid(const struct ct_stack *s)
 {
-	return s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX && s->nframes <= CT_MAX_FRAMES;
+	return s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX &&
+	       s->nframes <= CT_MAX_FRAMES;
 }
 
 static bool comm__valid(const char comm[CT_COMM_LEN])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Raw ring buffer bytes to a record that can be believed to be whole: size, tag, and every number that
- * is used as an index. The kernel side is ours, but a torn or foreign record must not bring us down. */
+/* Raw ring buffer bytes to a record that can be believed to be whole: size, tag, and every number
+ * that is used as an index. The kernel side is ours, but a torn or foreign record must not bring us
+ * down. */
 #ifndef COWTRACE_EVENT_DECODE_H
 #define COWTRACE_EVENT_DECODE_H
 

@@ -39,8 +39,7 @@ void settle__free(struct settle *s)
 
 	if (!s)
 		return;
-	HASH_ITER(hh, s->by_tid, h, next)
-	{
+	HASH_ITER (hh, s->by_tid, h, next) {
 		HASH_DEL(s->by_tid, h);
 		free(h);
 	}
@@ -104,8 +103,7 @@ void settle__flush(struct settle *s, __u64 time)
 	struct held *h, *next;
 
 	/* Entries of threads that are silent go, so that ended threads do not pile up. */
-	HASH_ITER(hh, s->by_tid, h, next)
-	{
+	HASH_ITER (hh, s->by_tid, h, next) {
 		if (h->full && h->copy.time >= time)
 			continue;
 		held__release(s, h);

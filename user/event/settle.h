@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy is final only when the next record of its thread arrives: the kernel may still take it back
- * (another thread won the race) or correct its origin. So the last copy of each thread is held until
- * then, or until it is too old to be corrected: a correction follows within the same page fault.
+ * A copy is final only when the next record of its thread arrives: the kernel may still take it
+ * back (another thread won the race) or correct its origin. So the last copy of each thread is held
+ * until then, or until it is too old to be corrected: a correction follows within the same page
+ * fault.
  */
 #ifndef COWTRACE_EVENT_SETTLE_H
 #define COWTRACE_EVENT_SETTLE_H

@@ -12,7 +12,8 @@
 /* A rule fills the verdict and returns true, or leaves it alone. The first that fits decides. */
 typedef bool (*rule_fn)(const struct fault_facts *f, struct verdict *v);
 
-static bool decide(struct verdict *v, enum cause cause, enum certainty certainty, const char *detail)
+static bool decide(struct verdict *v, enum cause cause, enum certainty certainty,
+		   const char *detail)
 {
 	v->cause = cause;
 	v->certainty = certainty;
@@ -39,8 +40,8 @@ static bool writes_memory(const struct insn *i)
 
 static bool kernel_write(const struct fault_facts *f, struct verdict *v)
 {
-	return f->kernel &&
-	       decide(v, CAUSE_KERNEL_WRITE, CERTAINTY_PROVEN, f->syscall ? f->syscall : "exception");
+	return f->kernel && decide(v, CAUSE_KERNEL_WRITE, CERTAINTY_PROVEN,
+				   f->syscall ? f->syscall : "exception");
 }
 
 static bool stack(const struct fault_facts *f, struct verdict *v)
@@ -56,7 +57,8 @@ static bool inline_cache(const struct fault_facts *f, struct verdict *v)
 {
 	if (!f->code.found || !f->code.in_bytecode)
 		return false;
-	/* Its own code being rewritten by the thread that executes it: two independent witnesses. */
+	/* Its own code being rewritten by the thread that executes it: two independent witnesses.
+	 */
 	return decide(v, CAUSE_INLINE_CACHE, proven_if(f->code.on_stack && writes_memory(&f->insn)),
 		      "bytecode");
 }
@@ -84,15 +86,15 @@ static bool pool_block(const struct fault_facts *f, struct verdict *v)
 }
 
 /*
- * The reference count is the first word of an object. 64-bit up to 3.11, since 3.12 a 32-bit store to
- * increment and a 64-bit store to decrement (immortal objects are not written at all). Values decide
- * the direction; without them the address alone makes it likely.
+ * The reference count is the first word of an object. 64-bit up to 3.11, since 3.12 a 32-bit store
+ * to increment and a 64-bit store to decrement (immortal objects are not written at all). Values
+ * decide the direction; without them the address alone makes it likely.
  */
 static bool refcount(const struct fault_facts *f, struct verdict *v)
 {
 	const struct type_fact *type = f->type_at[OBJECT_AT_REFCOUNT];
 	uint64_t mask = f->insn.width == 4 ? 0xffffffffu : ~0ull;
-	uint64_t old = f->old_value & mask, new = f->new_value & mask;
+	uint64_t old = f->old_value & mask, new = f->new_value &mask;
 
 	if (!type || f->addr % 8)
 		return false;
@@ -111,15 +113,16 @@ static bool refcount(const struct fault_facts *f, struct verdict *v)
 
 /*
  * _gc_next or _gc_prev of a tracked object. Every collection writes _gc_prev of all that it visits.
- * Otherwise an object is linked into, or taken out of, the list of the youngest generation, whose head
- * lies in the interpreter's own data.
+ * Otherwise an object is linked into, or taken out of, the list of the youngest generation, whose
+ * head lies in the interpreter's own data.
  */
 static bool gc_header(const struct fault_facts *f, struct verdict *v)
 {
 	const struct type_fact *next = f->type_at[OBJECT_AT_GC_NEXT];
 	const struct type_fact *type = f->type_at[OBJECT_AT_GC_PREV] ?: next;
-	const char *detail = f->gc_collecting ? "collect" : f->has_new && !f->new_value ? "untrack"
-										     : "track";
+	const char *detail = f->gc_collecting		   ? "collect"
+			     : f->has_new && !f->new_value ? "untrack"
+							   : "track";
 
 	if (!type || f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING)
 		return false;
@@ -133,7 +136,8 @@ static bool native_data(const struct fault_facts *f, struct verdict *v)
 	const char *name = f->region.name ? f->region.name : "";
 
 	if (f->region.kind == REGION_TLS)
-		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)), "thread-local");
+		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)),
+			      "thread-local");
 	return f->region.kind == REGION_DATA &&
 	       decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)), name);
 }
@@ -162,7 +166,8 @@ static bool object_field(const struct fault_facts *f, struct verdict *v)
 	v->type = f->pool.type->name;
 	if (offset < 0)
 		return decide(v, offset >= -16 ? CAUSE_GC_HEADER : CAUSE_MUTATION, CERTAINTY_LIKELY,
-			      offset >= -16 ? (f->gc_collecting ? "collect" : "track") : "managed dict");
+			      offset >= -16 ? (f->gc_collecting ? "collect" : "track")
+					    : "managed dict");
 	if (lazy_field(f, v->type, offset))
 		return decide(v, CAUSE_LAZY_CACHE, CERTAINTY_LIKELY, "");
 	return decide(v, CAUSE_MUTATION, CERTAINTY_LIKELY, "field");
@@ -170,18 +175,30 @@ static bool object_field(const struct fault_facts *f, struct verdict *v)
 
 static bool is_libc(const char *module)
 {
-	return module && (strncmp(module, "libc.so", 7) == 0 || strncmp(module, "libc-2.", 7) == 0 ||
-			  strncmp(module, "ld-musl", 7) == 0);
+	return module && (strncmp(module, "libc.so", 7) == 0 ||
+			  strncmp(module, "libc-2.", 7) == 0 || strncmp(module, "ld-musl", 7) == 0);
 }
 
+/* glibc shows them as malloc, __libc_malloc, __GI___libc_malloc ..., with symbols also _int_malloc.
+ */
 static bool is_malloc_symbol(const char *symbol)
 {
-	static const char *const names[] = {"malloc", "free", "calloc", "realloc", "memalign",
-					    "_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate",
-					    "unlink_chunk", "sysmalloc", "posix_memalign", "cfree"};
+	static const char *const names[] = {"malloc",	      "free",
+					    "calloc",	      "realloc",
+					    "memalign",	      "valloc",
+					    "cfree",	      "_int_malloc",
+					    "_int_free",      "_int_realloc",
+					    "unlink_chunk",   "sysmalloc",
+					    "systrim",	      "malloc_consolidate",
+					    "posix_memalign", "tcache_put",
+					    "aligned_alloc"};
 
+	if (strncmp(symbol, "__GI_", 5) == 0)
+		symbol += 5;
+	if (strncmp(symbol, "__libc_", 7) == 0)
+		symbol += 7;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (symbol && strcmp(symbol, names[i]) == 0)
+		if (strcmp(symbol, names[i]) == 0)
 			return true;
 	return false;
 }
@@ -210,19 +227,32 @@ static bool buffer(const struct fault_facts *f, struct verdict *v)
 	       decide(v, CAUSE_BUFFER, CERTAINTY_LIKELY, "");
 }
 
+/* What a library other than the interpreter writes in place is its own memory, not a Python object.
+ */
+static bool library_memory(const struct fault_facts *f, struct verdict *v)
+{
+	bool interpreter = !f->module || !f->module[0] || strncmp(f->module, "python", 6) == 0 ||
+			   strncmp(f->module, "libpython", 9) == 0;
+
+	return !interpreter && writes_memory(&f->insn) &&
+	       (f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP) &&
+	       decide(v, CAUSE_BUFFER, CERTAINTY_LIKELY, f->module);
+}
+
 /* A program without Python has no objects: what it writes is its own memory. */
 static bool no_python(const struct fault_facts *f, struct verdict *v)
 {
 	return !f->python && writes_memory(&f->insn) &&
 	       (f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP) &&
-	       decide(v, CAUSE_BUFFER, CERTAINTY_LIKELY, "");
+	       decide(v, CAUSE_BUFFER, CERTAINTY_PROVEN, "");
 }
 
 static bool unknown(const struct fault_facts *f, struct verdict *v)
 {
 	static const char *const regions[] = {
-		[REGION_UNKNOWN] = "unmapped", [REGION_ANON] = "anonymous memory", [REGION_HEAP] = "heap",
-		[REGION_STACK] = "stack",      [REGION_TLS] = "thread-local",	   [REGION_DATA] = "data",
+		[REGION_UNKNOWN] = "unmapped", [REGION_ANON] = "anonymous memory",
+		[REGION_HEAP] = "heap",	       [REGION_STACK] = "stack",
+		[REGION_TLS] = "thread-local", [REGION_DATA] = "data",
 		[REGION_FILE] = "mapped file", [REGION_SHARED] = "shared memory",
 	};
 
@@ -231,8 +261,9 @@ static bool unknown(const struct fault_facts *f, struct verdict *v)
 }
 
 static const rule_fn rules[] = {
-	kernel_write, stack,	   inline_cache, warmup,       pool_header, pool_block, refcount,
-	gc_header,    native_data, object_field, malloc_chunk, buffer,	    no_python,	unknown,
+	kernel_write, stack,	inline_cache, warmup,	      pool_header,
+	pool_block,   refcount, gc_header,    native_data,    object_field,
+	malloc_chunk, buffer,	no_python,    library_memory, unknown,
 };
 
 void cause__judge(const struct fault_facts *facts, struct verdict *out)

@@ -33,15 +33,16 @@ enum certainty {
 struct verdict {
 	uint8_t cause;	    /* enum cause */
 	uint8_t certainty;  /* enum certainty */
-	const char *detail; /* "inc", "dec", "collect", "pymalloc", a syscall or module; never NULL, may be "" */
+	const char *detail; /* "inc", "dec", "collect", "pymalloc", a syscall or module; never NULL,
+			       may be "" */
 	const char *type;   /* type of the object concerned, NULL if none is */
 };
 
 void cause__judge(const struct fault_facts *facts, struct verdict *out);
 
-const char *cause__name(enum cause cause);	  /* "refcount", "gc-header", ... */
-const char *cause__help(enum cause cause);	  /* "reading objects": for people */
+const char *cause__name(enum cause cause);	       /* "refcount", "gc-header", ... */
+const char *cause__help(enum cause cause);	       /* "reading objects": for people */
 const char *certainty__name(enum certainty certainty); /* "none", "likely", "proven" */
-const char *origin__name(unsigned int origin);	  /* enum ct_origin: "fork", "file", "zero", "ksm" */
+const char *origin__name(unsigned int origin); /* enum ct_origin: "fork", "file", "zero", "ksm" */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything known of one copy, as plain data: the contract between enrich (which asks the process),
- * cause (which judges), the trace store and the model. Strings are interned: equal means same pointer.
+ * Everything known of one copy, as plain data: the contract between enrich (which asks the
+ * process), cause (which judges), the trace store and the model. Strings are interned: equal means
+ * same pointer.
  */
 #ifndef COWTRACE_MODEL_FACTS_H
 #define COWTRACE_MODEL_FACTS_H
@@ -15,12 +16,13 @@
 /* What the address belongs to, from the maps of the process. */
 enum region_kind {
 	REGION_UNKNOWN,
-	REGION_ANON,	/* anonymous mapping: pymalloc arenas, malloc's large blocks, thread stacks */
-	REGION_HEAP,	/* [heap], the brk area */
-	REGION_STACK,	/* [stack] of the main thread, or the mapping that holds this thread's stack */
-	REGION_TLS,	/* thread-local data and struct pthread, around the thread pointer */
-	REGION_DATA,	/* .data, .bss, GOT of the executable or a library */
-	REGION_FILE,	/* private mapping of a file that is not a program */
+	REGION_ANON,  /* anonymous mapping: pymalloc arenas, malloc's large blocks, thread stacks */
+	REGION_HEAP,  /* [heap], the brk area */
+	REGION_STACK, /* [stack] of the main thread, or the mapping that holds this thread's stack
+		       */
+	REGION_TLS,   /* thread-local data and struct pthread, around the thread pointer */
+	REGION_DATA,  /* .data, .bss, GOT of the executable or a library */
+	REGION_FILE,  /* private mapping of a file that is not a program */
 	REGION_SHARED,
 };
 
@@ -61,7 +63,7 @@ struct pool_fact { /* pymalloc */
 	bool found;
 	bool header;
 	uint32_t block_size;
-	uint64_t block;	   /* start of the block that holds addr */
+	uint64_t block;	    /* start of the block that holds addr */
 	bool block_is_free; /* it is the first block of the pool's free list */
 	/* The object in that block, if it shows a valid type there (read from the process). */
 	const struct type_fact *type;
@@ -87,12 +89,12 @@ struct fault_facts {
 	uint64_t time; /* ns, CLOCK_MONOTONIC */
 	uint32_t pid, tid;
 	uint64_t addr, ip, sp, thread_pointer;
-	uint8_t origin; /* enum ct_origin */
-	bool kernel;	/* written by the kernel, inside a syscall */
+	uint8_t origin;	     /* enum ct_origin */
+	bool kernel;	     /* written by the kernel, inside a syscall */
 	const char *syscall; /* its name, or NULL */
 	bool gc_collecting;
-	bool datastack; /* addr lies in the thread's Python data stack */
-	bool python;	/* a Python layout is known for the process */
+	bool datastack;		 /* addr lies in the thread's Python data stack */
+	bool python;		 /* a Python layout is known for the process */
 	uint32_t python_version; /* major << 8 | minor, 0: unknown */
 
 	struct region_fact region;
@@ -109,8 +111,8 @@ struct fault_facts {
 
 	const struct stack_fact *stack; /* NULL: no Python stack */
 	uint8_t unwind;			/* enum ct_unwind */
-	const char *symbol; /* leaf native function, or module+offset */
-	const char *module; /* base name of its file */
+	const char *symbol;		/* leaf native function, or module+offset */
+	const char *module;		/* base name of its file */
 	bool symbol_is_function;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's own count of copies (wpcopy_count) exists only while delay accounting is switched on,
- * for tasks made since: sysctl kernel.task_delayacct, system-wide. */
+/* The kernel's own count of copies (wpcopy_count) exists only while delay accounting is switched
+ * on, for tasks made since: sysctl kernel.task_delayacct, system-wide. */
 #ifndef COWTRACE_PROC_DELAYACCT_H
 #define COWTRACE_PROC_DELAYACCT_H
 

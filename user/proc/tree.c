@@ -41,8 +41,7 @@ void tree__free(struct tree *tree)
 
 	if (!tree)
 		return;
-	HASH_ITER(hh, tree->by_pid, e, next)
-	{
+	HASH_ITER (hh, tree->by_pid, e, next) {
 		HASH_DEL(tree->by_pid, e);
 		free(e);
 	}

@@ -21,8 +21,9 @@ struct process {
 	uint64_t started;	/* ns */
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
 	bool exited;
-	uint64_t ended;		/* ns, if exited */
-	bool forked_memory;	/* began with its parent's pages, and has not executed another program */
+	uint64_t ended;	    /* ns, if exited */
+	bool forked_memory; /* began with its parent's pages, and has not executed another program
+			     */
 	uint64_t anon_at_fork;	/* pages */
 	uint64_t anon_at_exit;	/* pages; UINT64_MAX: unknown */
 	uint64_t copies;	/* of pages that it shared (origin fork) */
@@ -30,11 +31,12 @@ struct process {
 	uint64_t reuses, lost;	/* as the kernel side has counted them */
 	uint64_t shared_at_end; /* bytes; 0: not known */
 	char command[256];	/* valid UTF-8 */
-	struct image *image;	/* of the enrich unit: what program runs in it; shared with its children */
-	struct regions *regions; /* of the enrich unit */
-	uint64_t regions_time;	/* ns: when they were read */
+	struct image
+		*image; /* of the enrich unit: what program runs in it; shared with its children */
+	struct regions *regions;	     /* of the enrich unit */
+	uint64_t regions_time;		     /* ns: when they were read */
 	const char *python, *python_problem; /* kept when the image is dropped; interned */
-	struct process *next;	/* in order of appearance */
+	struct process *next;		     /* in order of appearance */
 };
 
 /* 0 or -ENOMEM. */
@@ -43,14 +45,16 @@ void tree__free(struct tree *tree);
 
 /* The living (or last) process with this pid, or NULL. */
 struct process *tree__find(struct tree *tree, uint32_t pid);
-/* A new process; parent may be NULL. An older one with the same pid counts as ended. NULL: no memory. */
-struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent, uint64_t started);
+/* A new process; parent may be NULL. An older one with the same pid counts as ended. NULL: no
+ * memory. */
+struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent,
+			  uint64_t started);
 /* All of them, in order of appearance. */
 struct process *tree__first(const struct tree *tree);
 
 /*
- * Where the memory of a process can be read: itself, then the living ancestors it shares its program
- * image with.
+ * Where the memory of a process can be read: itself, then the living ancestors it shares its
+ * program image with.
  */
 void process__sources(const struct process *p, struct mem_source *out);
 /* The first living one of these, for /proc; 0: none. */
