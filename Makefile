@@ -25,8 +25,8 @@ B ?= build$(if $(filter 1,$(SAN)),/san)
 PKGS := libbpf libelf capstone jansson
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
-SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 comma := ,
+SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE -DCOWTRACE_VERSION='"$(VERSION)"' \
 	-Iinclude -Iuser -I$(B)/gen $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
 LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))

@@ -101,12 +101,25 @@ static __always_inline void evidence__pool(struct thread *t, const struct ct_pyl
 		ev->flags |= CT_F_POOL_HEADER;
 }
 
+/*
+ * The common case needs no more evidence than the window holds: an aligned word with a small count in
+ * it, and not where a pool would have its header.
+ */
+static __always_inline bool refcount__plausible(const struct ct_copy *ev,
+						const struct ct_pylayout *lay)
+{
+	u64 count = ev->window[CT_WINDOW_BEFORE / 8];
+
+	return ev->flags & CT_F_WINDOW && ev->addr % 16 == 0 && count - 1 < 1u << 30 &&
+	       lay->pool_size && (ev->addr & (lay->pool_size - 1)) != 0;
+}
+
 static __always_inline void evidence__python(struct thread *t)
 {
 	u32 slot = t->layout, collecting = 0;
 	struct ct_pylayout *lay = bpf_map_lookup_elem(&layouts, &slot);
 
-	if (!slot || !lay)
+	if (!slot || !lay || refcount__plausible(&t->event, lay))
 		return;
 	evidence__pool(t, lay);
 	if (lay->gc_collecting &&

@@ -4,7 +4,9 @@
 #define COWTRACE_BPF_MAPS_H
 
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
-#define SCRATCH_SIZE	   256
+#define SCRATCH_SIZE 512
+/* So much of the Python data stack is read at once: about a dozen frames. */
+#define SLAB_SIZE 2048
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -19,8 +21,18 @@ struct pystack {
 	u64 frame; /* to be visited next */
 	u64 leaf;  /* address of the innermost frame, 0: none */
 	u32 nframes;
-	u32 unwind; /* enum ct_unwind */
-	u64 tstate; /* thread state that was looked at last */
+	u32 unwind;	  /* enum ct_unwind */
+	u64 stack, limit; /* the chunk of memory that this thread's frames are pushed to */
+	u64 slab;	  /* address of what t->slab holds */
+	u32 slab_len;
+	u32 slab_offset; /* of the frame in it */
+	u32 digest;	 /* of the frame */
+};
+
+/* What the last walk of this thread has seen at one depth. */
+struct frame_memo {
+	u32 digest; /* of the frame as it was */
+	u32 check;  /* of its code object */
 };
 
 struct thread {
@@ -37,6 +49,8 @@ struct thread {
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	u8 scratch[SCRATCH_SIZE];
+	u8 slab[SLAB_SIZE];
+	struct frame_memo memo[CT_MAX_FRAMES + 1]; /* a power of two */
 	u64 kernel_stack[KERNEL_STACK_DEPTH];
 };
 

@@ -9,13 +9,17 @@
 
 #include <cowtrace/digest.h>
 
-/* One read of this size holds every member of PyThreadState that is used (3.11 to 3.13). */
-#define TSTATE_READ 160
-
 /* The verifier wants to see the bound of every offset into the scratch buffer. */
 static __always_inline u64 scratch__u64(const u8 *scratch, u32 offset)
 {
 	return *(const u64 *)(scratch + (offset & (SCRATCH_SIZE - 1 - 7)));
+}
+
+/* The same for a frame in the slab; what the mask lets through beyond the frame is still in the
+ * thread's state. */
+static __always_inline u64 frame__u64(const u8 *frame, u32 offset)
+{
+	return *(const u64 *)(frame + (offset & 120));
 }
 
 static __always_inline u64 user__u64(u64 addr)
@@ -26,12 +30,14 @@ static __always_inline u64 user__u64(u64 addr)
 	return value;
 }
 
-/* Reads a thread state into the scratch buffer if it is that of this thread. */
-static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
-					 u64 tstate, u64 thread_pointer)
+/* Reads a thread state into the scratch buffer, up to the last member that is used, if it is that of
+ * this thread. */
+static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay, u64 tstate,
+					 u64 thread_pointer)
 {
-	t->py.tstate = tstate;
-	return tstate && !bpf_probe_read_user(t->scratch, TSTATE_READ, (void *)tstate) &&
+	u32 size = (lay->ts_datastack + 24) & (SCRATCH_SIZE - 1);
+
+	return tstate && !bpf_probe_read_user(t->scratch, size, (void *)tstate) &&
 	       scratch__u64(t->scratch, lay->ts_thread_id) == thread_pointer;
 }
 
@@ -87,36 +93,91 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 	return tstate__by_list(t, lay, thread_pointer);
 }
 
-/* The names tell whether a code object is still the one that userspace reads later. */
-static __always_inline u32 frame__check(const struct ct_pylayout *lay, u64 code)
-{
-	__u64 names[4] = {};
-
-	bpf_probe_read_user(names, sizeof(names), (void *)(code + lay->code_names));
-	return ct_code_digest(names[0], names[1], names[2], names[3]);
-}
-
 static __always_inline u64 stack__mix(u64 hash, u64 value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15UL;
 	return hash ^ hash >> 29;
 }
 
-/* One frame, in one read; leaves the next one in py->frame. */
+/*
+ * Makes the frame readable in t->slab. Frames are pushed to one chunk of memory, callers below their
+ * callees: one read brings about a dozen of them. Only the chunk in use is read that way, never beyond
+ * its start: a read that fails costs as much as a fault. Others (generators, older chunks) come alone.
+ */
+static __always_inline bool frame__fetch(struct thread *t)
+{
+	struct pystack *py = &t->py;
+	u64 frame = py->frame, from = frame;
+	u64 len = CT_FRAME_READ;
+
+	if (frame >= py->slab && frame + CT_FRAME_READ <= py->slab + py->slab_len) {
+		py->slab_offset = frame - py->slab;
+		return true;
+	}
+	if (frame > py->stack && frame < py->limit) {
+		from = frame + CT_FRAME_READ - SLAB_SIZE;
+		if (from < py->stack || from > frame)
+			from = py->stack;
+		len = frame + CT_FRAME_READ - from;
+	}
+	if (len > SLAB_SIZE || bpf_probe_read_user(t->slab, len, (void *)from))
+		return false;
+	py->slab = from;
+	py->slab_len = len;
+	py->slab_offset = frame - from;
+	return true;
+}
+
+static __always_inline u32 frame__digest(const u8 *frame)
+{
+	u64 digest = 0;
+
+#pragma unroll
+	for (int i = 0; i < CT_FRAME_READ / 8; i++)
+		digest = (digest ^ frame__u64(frame, 8 * i)) * 0x9e3779b97f4a7c15UL;
+	return digest >> 32;
+}
+
+/* One frame; leaves the next one in py->frame. */
 static __always_inline bool frame__read(struct thread *t, const struct ct_pylayout *lay,
 					struct ct_frame *out, bool *shim)
 {
+	const u8 *frame;
 	u64 offset;
 
-	if (bpf_probe_read_user(t->scratch, CT_FRAME_READ, (void *)t->py.frame))
+	if (!frame__fetch(t))
 		return false;
-	out->code = scratch__u64(t->scratch, lay->fr_code);
-	t->py.frame = scratch__u64(t->scratch, lay->fr_previous);
+	offset = t->py.slab_offset;
+	if (offset > SLAB_SIZE - CT_FRAME_READ)
+		return false;
+	frame = t->slab + offset;
+	out->code = frame__u64(frame, lay->fr_code);
+	t->py.frame = frame__u64(frame, lay->fr_previous);
 	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
-	*shim = t->scratch[lay->fr_owner & (SCRATCH_SIZE - 1)] >= 3;
-	offset = scratch__u64(t->scratch, lay->fr_instr) - out->code;
+	*shim = frame[lay->fr_owner & 127] >= 3;
+	offset = frame__u64(frame, lay->fr_instr) - out->code;
 	out->offset = offset < lay->code_size_max ? offset : ~0u;
+	t->py.digest = frame__digest(frame);
 	return true;
+}
+
+/*
+ * A digest of the names tells whether a code object is still the one that userspace reads later. It is
+ * one more read per frame, so it is remembered for a frame that has not changed in any of its words
+ * (function, globals, locals, code, caller, instruction, first local) since the last walk. The
+ * innermost frame is always looked at.
+ */
+static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
+{
+	struct frame_memo *memo = &t->memo[t->py.nframes & CT_MAX_FRAMES];
+	__u64 names[4] = {};
+
+	if (t->py.nframes && memo->digest == t->py.digest)
+		return memo->check;
+	bpf_probe_read_user(names, sizeof(names), (void *)(code + lay->code_names));
+	memo->digest = t->py.digest;
+	memo->check = ct_code_digest(names[0], names[1], names[2], names[3]);
+	return memo->check;
 }
 
 static __always_inline void frame__add(struct pystack *py, const struct ct_frame *frame,
@@ -160,27 +221,11 @@ static __noinline int frames__walk(struct thread *t, const struct ct_pylayout *l
 		}
 		if (shim)
 			continue;
-		frame.check = frame__check(lay, frame.code);
+		frame.check = frame__check(t, lay, frame.code);
 		frame__add(py, &frame, frames);
 	}
 	py->id = stack__mix(py->id, (u64)py->unwind << 8 | py->nframes);
 	return 0;
-}
-
-/*
- * Is the fault in the chunk of memory that this thread's frames are pushed to (3.11+)? Two words
- * are read only when the address is near the innermost frame; chunks are small.
- */
-static __always_inline bool datastack__holds(const struct ct_pylayout *lay, u64 tstate, u64 frame,
-					     u64 addr)
-{
-	u64 chunk[3] = {}; /* chunk, top, limit */
-
-	if (addr - frame + (1 << 20) >= 2 << 20)
-		return false;
-	if (bpf_probe_read_user(chunk, sizeof(chunk), (void *)(tstate + lay->ts_datastack)))
-		return false;
-	return chunk[0] && addr >= chunk[0] && addr < chunk[2];
 }
 
 /* Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. */
@@ -194,13 +239,16 @@ static __always_inline void pystack__begin(struct thread *t, const struct ct_pyl
 		t->py.unwind = CT_UNWIND_NO_THREAD;
 		return;
 	}
+	t->py.stack = scratch__u64(t->scratch, lay->ts_datastack);
+	t->py.limit = scratch__u64(t->scratch, lay->ts_datastack + 16);
+	t->py.slab_len = 0;
 	frame = scratch__u64(t->scratch, lay->ts_frame);
 	if (frame && lay->flags & CT_PY_CFRAME)
 		frame = user__u64(frame + lay->cframe_current);
 	t->py.leaf = frame;
 	if (!frame)
 		t->py.unwind = CT_UNWIND_NO_FRAME;
-	else if (datastack__holds(lay, t->py.tstate, frame, ev->addr))
+	else if (ev->addr >= t->py.stack && ev->addr < t->py.limit)
 		ev->flags |= CT_F_DATASTACK;
 }
 

@@ -109,7 +109,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	if (!process)
 		return;
 	if (process == p->command && !p->started)
-		p->started = process->started = rec->time;
+		p->started = rec->time;
 	if (process == p->command)
 		source__as(p->sources, process->pid, rec->uid);
 	process->uid = rec->uid;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import pythons
-from cow import (ROOT, assert_closed, assert_sums, at_line, in_symbol, line_of, run_cowtrace, show_sites,
+from cow import (PAGE, ROOT, assert_closed, assert_sums, at_line, in_symbol, line_of, run_cowtrace, show_sites,
                  target, total)
 
 
@@ -156,7 +157,8 @@ def test_a_python_that_is_too_old(version: str) -> None:
     assert version in run.stderr
     grown = run.truth[-1]["grown"]
     worker = max(run.report["processes"], key=lambda p: p["copies"])
-    assert abs(worker["copied_bytes"] - grown) <= 0.05 * grown
+    # Some tens of pages are copied before and after the loop.
+    assert grown <= worker["copied_bytes"] <= grown + 300 * PAGE
     assert all(s["file"] is None for s in run.report["sites"])
     leaf = max(run.report["sites"], key=lambda s: s["copies"])
     assert leaf["function"], leaf
@@ -187,16 +189,23 @@ def chroot() -> Path:
     return Path(done.stdout.strip().splitlines()[-1])
 
 
-def test_python_in_another_root(chroot: Path) -> None:
-    """Files are looked up as the process sees them: this interpreter exists in its root only."""
-    import shutil
+INTO = {
+    # The paths in /proc/PID/maps are then those outside, not those that the process knows.
+    "chroot": 'mount -t proc proc "$1/proc" && exec chroot "$1" python3 /tmp/refcount23.py',
+    # As in a container: the process has a mount namespace and a root of its own.
+    "pivot_root": """
+        mount --bind "$1" "$1" && cd "$1" && mount -t proc proc proc && pivot_root . old &&
+        exec python3 /tmp/refcount23.py""",
+}
 
+
+@pytest.mark.parametrize("how", INTO)
+def test_python_in_another_root(chroot: Path, how: str) -> None:
+    """Files are looked up as the process has them: this interpreter exists in its root only."""
     for name in ("refcount23.py", "truth.py"):
         shutil.copy(target(name), chroot / "tmp" / name)
-    command = ["sh", "-c", 'mount -t proc proc "$1/proc" && exec chroot "$1" python3 /tmp/refcount23.py',
-               "sh", str(chroot)]
-    run = run_cowtrace([], ["unshare", "--mount", *command])
-    assert run.truth[0]["changed"]["bytes"] == 23, run.stderr
+    run = run_cowtrace([], ["unshare", "--mount", "sh", "-c", INTO[how], "sh", str(chroot)])
+    assert run.truth and run.truth[0]["changed"]["bytes"] == 23, run.stderr
     path = target("refcount23.py")
     for kind, count in (("bytes", 23), ("str", 19), ("Payload", 11)):
         assert at_line(run.report, path, kind, cause="refcount", type=kind) == count, (

@@ -89,9 +89,9 @@ def test_text_report_is_in_the_order_of_the_design(preload: Run) -> None:
     places = [text.index(word) for word in
               ("SHARING BROKEN", "WHY", "WHERE", "WHO", "WHAT WOULD HELP")]
     assert places == sorted(places)
-    first = text.splitlines()[0]
+    head = text.split("\n\n")[0]
     for word in ("cowtrace", " s ", "CPython", preload.report["capture"]["witness"], "0 lost"):
-        assert word in first, first
+        assert word in head, head
     assert f"{preload.report['capture']['copies']:,}" in text
     assert "BigApp.total" in text and "for item in self.big_data:" in text
 
@@ -122,7 +122,8 @@ def test_the_kernel_counted_the_same(preload: Run) -> None:
 def test_the_master_is_not_blamed(preload: Run) -> None:
     """Its private memory grows as the workers copy; it copied nothing."""
     master = next(p for p in preload.report["processes"] if p["pid"] == preload.truth[0]["master"])
-    assert master["copies"] <= 0.01 * preload.report["capture"]["copies"], master
+    # Some hundred pages of the program's and its libraries' files, at its start.
+    assert master["copies"] < 1000, master
 
 
 def test_ledger_of_the_workers(preload: Run) -> None:
@@ -142,7 +143,8 @@ def test_top_site_is_the_loop(preload: Run) -> None:
     assert top["file"].endswith("preload.py")
     assert top["function"] == "BigApp.total"
     assert (top["cause"], top["type"]) == ("refcount", "int")
-    assert top["copies"] >= 0.97 * preload.report["capture"]["copies"]
+    grown = sum(row["grown"] for row in preload.truth if "grown" in row)
+    assert abs(top["copied_bytes"] - grown) <= 0.01 * grown
 
 
 def test_little_is_unknown(preload: Run) -> None:

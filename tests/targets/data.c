@@ -45,5 +45,5 @@ int main(void)
 	target_wait(pid);
 	printf("{\"data\": %d, \"bss\": %d, \"changed_data\": %zu, \"changed_bss\": %zu}\n",
 	       DATA_PAGES, BSS_PAGES, changed[0], changed[1]);
-	return 0;
+	return target_end();
 }

@@ -37,5 +37,5 @@ int main(int argc, char **argv)
 	target_wait(pid);
 	if (!second)
 		printf("{\"before\": 11, \"after\": 17}\n");
-	return 0;
+	return target_end();
 }

@@ -31,5 +31,5 @@ int main(int argc, char **argv)
 	filemap_write(pages, n);
 	printf("{\"copies\": %zu, \"changed\": %zu, \"sum\": %zu}\n", n,
 	       target_changed(before, pages, n), sum);
-	return 0;
+	return target_end();
 }

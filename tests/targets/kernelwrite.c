@@ -37,5 +37,5 @@ int main(int argc, char **argv)
 	}
 	target_wait(pid);
 	printf("{\"copies\": %zu, \"changed\": %zu}\n", n, *changed);
-	return 0;
+	return target_end();
 }

@@ -30,5 +30,5 @@ int main(int argc, char **argv)
 	while (wait(NULL) > 0)
 		;
 	printf("{\"copies\": %zu}\n", children * PAGES_EACH);
-	return 0;
+	return target_end();
 }

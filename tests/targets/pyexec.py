@@ -22,6 +22,7 @@ def main():
         os.execvp(sys.argv[1], sys.argv[1:])
     _, status = os.waitpid(pid, 0)
     truth.say(expected=23, changed=23, status=status)
+    truth.linger()
 
 
 main()

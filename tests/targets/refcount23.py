@@ -71,6 +71,7 @@ def main():
         )
         os._exit(0)
     os.waitpid(pid, 0)
+    truth.linger()
 
 
 main()

@@ -22,5 +22,5 @@ int main(int argc, char **argv)
 	before = target_frames(pages, n);
 	reuse_write(pages, n);
 	printf("{\"reuses\": %zu, \"changed\": %zu}\n", n, target_changed(before, pages, n));
-	return 0;
+	return target_end();
 }

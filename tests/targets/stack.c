@@ -45,5 +45,5 @@ int main(int argc, char **argv)
 		stack_run(changed);
 	}
 	printf("{\"copies\": %d, \"changed\": %zu}\n", STACK_PAGES, *changed);
-	return 0;
+	return target_end();
 }

@@ -46,5 +46,5 @@ int main(void)
 		target_wait(pid);
 		printf("ok %d\n", i);
 	}
-	return 0;
+	return target_end();
 }

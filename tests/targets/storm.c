@@ -36,5 +36,5 @@ int main(int argc, char **argv)
 	for (size_t r = 0; r < rounds; r++)
 		printf("%s%.1f", r ? ", " : "", n ? (double)out[r].ns / (double)n : 0);
 	printf("]}\n");
-	return 0;
+	return target_end();
 }

@@ -113,6 +113,21 @@ static inline uint64_t target_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/*
+ * The last thing a target does. cowtrace reads names from the memory and the files of the living: a
+ * process that is gone at once keeps its counts but may lose its names. LINGER_MS=0: do not wait.
+ */
+static inline int target_end(void)
+{
+	const char *ms = getenv("LINGER_MS");
+	long linger = ms ? atol(ms) : 100;
+	struct timespec ts = {.tv_sec = linger / 1000, .tv_nsec = linger % 1000 * 1000000};
+
+	fflush(stdout);
+	nanosleep(&ts, NULL);
+	return 0;
+}
+
 static inline size_t target_arg(int argc, char **argv, int i, size_t def)
 {
 	char *end;

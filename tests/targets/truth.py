@@ -6,6 +6,7 @@ Nothing here runs in a child between the fork and the writes that are counted.
 import json
 import os
 import struct
+import time
 
 PAGE = 4096
 
@@ -50,8 +51,14 @@ def say(**facts):
     os.write(1, (json.dumps(facts) + "\n").encode())
 
 
+def linger():
+    """The last thing a target does. cowtrace reads names from the memory of the living: a process that is
+    gone at once keeps its counts but may lose its names. LINGER_MS=0: do not wait."""
+    time.sleep(int(os.environ.get("LINGER_MS", "100")) / 1000)
+
+
 def child(work):
-    """Forks; work(), in the child, returns facts to print. Waits for the child."""
+    """Forks; work(), in the child, returns facts to print. Waits for the child, and lingers."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -65,3 +72,4 @@ def child(work):
     _, status = os.waitpid(pid, 0)
     if status:
         raise SystemExit(f"child {pid} ended with status {status:#x}")
+    linger()

@@ -45,5 +45,5 @@ int main(void)
 	       target_changed(before, pages, 12));
 	close(gate[1]);
 	target_wait(sibling);
-	return 0;
+	return target_end();
 }

@@ -23,5 +23,5 @@ int main(int argc, char **argv)
 	zero_write(pages, n);
 	printf("{\"copies\": %zu, \"changed\": %zu, \"sum\": %zu}\n", n,
 	       target_changed(before, pages, n), sum);
-	return 0;
+	return target_end();
 }
