@@ -193,39 +193,50 @@ static __always_inline void frame__add(struct pystack *py, const struct ct_frame
 }
 
 /*
- * Walks from the leaf. With frames == NULL it only makes the id; a second walk stores them. The
+ * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind. Neither static
+ * nor inlined: then the verifier checks it once, and not for each frame of each caller.
+ */
+__noinline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
+			     struct ct_stack *record)
+{
+	struct ct_frame frame = {};
+	bool shim;
+
+	if (!t || !lay)
+		return false;
+	t->py.unwind = CT_UNWIND_COMPLETE;
+	if (!t->py.frame)
+		return false;
+	t->py.unwind = CT_UNWIND_TOO_DEEP;
+	if (t->py.nframes >= CT_MAX_FRAMES)
+		return false;
+	t->py.unwind = CT_UNWIND_FRAME_UNREADABLE;
+	if (!frame__read(t, lay, &frame, &shim))
+		return false;
+	t->py.unwind = CT_UNWIND_TOO_DEEP;
+	if (shim)
+		return true;
+	frame.check = frame__check(t, lay, frame.code);
+	frame__add(&t->py, &frame, record ? record->frames : NULL);
+	return true;
+}
+
+/*
+ * Walks from the leaf. Without a record it only makes the id; a second walk stores the frames. The
  * thread is in its own fault: nothing can change in between.
  */
-static __noinline int frames__walk(struct thread *t, const struct ct_pylayout *lay,
-				   struct ct_frame *frames)
+static __always_inline void frames__walk(struct thread *t, const struct ct_pylayout *lay,
+					 struct ct_stack *record)
 {
 	struct pystack *py = &t->py;
 
 	py->id = lay->cookie;
 	py->frame = py->leaf;
 	py->nframes = 0;
-	py->unwind = CT_UNWIND_TOO_DEEP;
-	for (int i = 0; i < MAX_WALK; i++) {
-		struct ct_frame frame = {};
-		bool shim;
-
-		if (!py->frame) {
-			py->unwind = CT_UNWIND_COMPLETE;
+	for (int i = 0; i < MAX_WALK; i++)
+		if (!frame__visit(t, lay, record))
 			break;
-		}
-		if (py->nframes >= CT_MAX_FRAMES)
-			break;
-		if (!frame__read(t, lay, &frame, &shim)) {
-			py->unwind = CT_UNWIND_FRAME_UNREADABLE;
-			break;
-		}
-		if (shim)
-			continue;
-		frame.check = frame__check(t, lay, frame.code);
-		frame__add(py, &frame, frames);
-	}
 	py->id = stack__mix(py->id, (u64)py->unwind << 8 | py->nframes);
-	return 0;
 }
 
 /* Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. */

@@ -17,7 +17,7 @@ static __always_inline bool stack__publish(struct thread *t, const struct ct_pyl
 	record->tag = CT_STACK;
 	record->pid = t->event.pid;
 	record->layout = t->event.layout;
-	frames__walk(t, lay, record->frames);
+	frames__walk(t, lay, record);
 	record->id = t->py.id;
 	record->nframes = t->py.nframes;
 	record->unwind = t->py.unwind;
