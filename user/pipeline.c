@@ -302,6 +302,7 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 	p->command = process__begin(p, pid, NULL, now_ns());
 	if (!p->command)
 		return -ENOMEM;
+	enrich__executed(p->enrich, p->command, p->command->started); /* for its root directory */
 	return session__trace_from_exec(p->session, pid);
 }
 

@@ -46,7 +46,8 @@ def target(name: str) -> str:
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COWTRACE"))}
-    env.update(PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8")
+    env.update(PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8",
+               MALLOC_MMAP_THRESHOLD_="65536")  # see truth.own_mappings()
     env.update(extra or {})
     return env
 

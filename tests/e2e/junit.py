@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Prints a JUnit file of pytest as the lines that scripts/test counts: status, name, reason."""
+"""junit.py LABEL FILE: prints a JUnit file of pytest as the lines that scripts/test counts: status, name,
+reason."""
 from __future__ import annotations
 
 import sys
@@ -7,8 +8,8 @@ import xml.etree.ElementTree as ElementTree
 
 
 def main() -> None:
-    for case in ElementTree.parse(sys.argv[1]).getroot().iter("testcase"):
-        name = f"{case.get('classname', '').rsplit('.', 1)[-1]}::{case.get('name')}"
+    for case in ElementTree.parse(sys.argv[2]).getroot().iter("testcase"):
+        name = f"{sys.argv[1]} {case.get('classname', '').rsplit('.', 1)[-1]}::{case.get('name')}"
         status, reason = "pass", ""
         for child in case:
             if child.tag in ("failure", "error"):

@@ -21,8 +21,9 @@ def descend(depth, items):
 
 def main():
     gc.disable()
-    items = [bytes(200_000) for _ in range(23)]
-    pages = [truth.page_of(id(x)) for x in items]
+    truth.own_mappings()
+    items = truth.make(23, lambda i: bytes(200_000))
+    pages = truth.alone(items)
     before = truth.frames(pages)
 
     def work():

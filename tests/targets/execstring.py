@@ -7,6 +7,7 @@ import truth
 
 def main():
     gc.disable()
+    truth.own_mappings()
     space = {}
     exec("\n\n\ndef from_string(items):\n    for item in items:\n        pass\n", space)
     readers = {
@@ -15,8 +16,8 @@ def main():
         "generator": lambda items: sum(1 for _ in items),  # line: generator
     }
     items = {"string": 7, "lambda": 5, "generator": 11}
-    items = {key: [bytes(200_000 + i) for i in range(n)] for key, n in items.items()}
-    pages = [truth.page_of(id(x)) for some in items.values() for x in some]
+    items = {key: truth.make(n, lambda i: bytes(200_000 + i)) for key, n in items.items()}
+    pages = truth.alone([x for some in items.values() for x in some])
     before = truth.frames(pages)
 
     def work():

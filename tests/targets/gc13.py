@@ -16,11 +16,10 @@ def collect():
 
 def main():
     gc.disable()
+    truth.own_mappings()
     inner = [[]]
-    objects = [Tracked(inner * (25_000 + i)) for i in range(13)]
-    # The collector's head stands right before the object.
-    pages = [truth.page_of(id(x) - 16) for x in objects]
-    assert len(set(pages)) == 13, "two objects share a page"
+    objects = truth.make(13, lambda i: Tracked(inner * 25_000))
+    pages = truth.alone(objects)
     assert all(gc.is_tracked(x) for x in objects)
     before = truth.frames(pages)
 

@@ -48,10 +48,10 @@ def make_type(name):
 
 def main():
     gc.disable()
+    truth.own_mappings()
     functions = {key: make(name) for key, name in NAMES.items()}
-    items = {key: [make_type(name)(200_000) for _ in range(3)] for key, name in NAMES.items()}
-    pages = [truth.page_of(id(x)) for some in items.values() for x in some]
-    assert len(set(pages)) == 3 * len(NAMES), "two objects share a page"
+    items = {key: truth.make(3, lambda i, name=name: make_type(name)(200_000)) for key, name in NAMES.items()}
+    pages = truth.alone([x for some in items.values() for x in some])
     before = truth.frames(pages)
 
     def work():

@@ -13,15 +13,19 @@ def build():
     """A function whose code object ends in the middle of its page number PAGES (from 0)."""
     statements = 15_000
     while True:
-        source = "def cached(x):\n" + "    x + x\n" * statements
+        # Kept until the end, so that the next one does not get the same place.
         space = {}
+        truth.MISFITS.append(space)
+        source = "def cached(x):\n" + "    x + x\n" * statements
         exec(compile(source, "/generated/cached.py", "exec"), space)
         code = space["cached"].__code__
-        start, end = id(code), id(code) + code.__sizeof__()
-        if truth.page_of(end) - truth.page_of(start) == PAGES and 1000 < end % truth.PAGE < 3500:
-            return space["cached"], truth.page_of(start)
-        wanted = (truth.page_of(start) + PAGES) * truth.PAGE + 2000
-        statements += (wanted - end) // 10 or 1
+        if id(code) % truth.PAGE > 64:
+            continue  # not at the start of a mapping
+        end = id(code) + code.__sizeof__()
+        last = truth.page_of(id(code)) + PAGES
+        if truth.page_of(end) == last and 1000 < end % truth.PAGE < 3500:
+            return space["cached"], truth.alone([code])[0]
+        statements += (last * truth.PAGE + 2000 - end) // 10 or 1
 
 
 def warm_up(function):
@@ -31,6 +35,7 @@ def warm_up(function):
 
 def main():
     gc.disable()
+    truth.own_mappings()
     function, first = build()
     pages = list(range(first + 1, first + 1 + PAGES))
     before = truth.frames(pages)

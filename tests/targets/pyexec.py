@@ -14,8 +14,9 @@ def read(items):
 
 def main():
     gc.disable()
-    items = [bytes(200_000) for _ in range(23)]
-
+    truth.own_mappings()
+    items = truth.make(23, lambda i: bytes(200_000))
+    truth.alone(items)
     pid = os.fork()
     if pid == 0:
         read(items)

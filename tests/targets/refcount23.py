@@ -46,19 +46,18 @@ def drop(held):
 
 def main():
     gc.disable()
+    truth.own_mappings()
     sets = {
-        "bytes": ([bytes(SIZE) for _ in range(23)], read_bytes),
-        "str": (["x" * SIZE for _ in range(19)], read_str),
-        "int": ([1 << (8 * SIZE + i) for i in range(17)], read_int),
-        "tuple": ([(None,) * (SIZE // 8 + i) for i in range(13)], read_tuple),
-        "Payload": ([Payload(SIZE) for _ in range(11)], read_payload),
+        "bytes": (truth.make(23, lambda i: bytes(SIZE)), read_bytes),
+        "str": (truth.make(19, lambda i: "x" * SIZE), read_str),
+        "int": (truth.make(17, lambda i: 1 << (8 * SIZE + i)), read_int),
+        "tuple": (truth.make(13, lambda i: (None,) * (SIZE // 8)), read_tuple),
+        "Payload": (truth.make(11, lambda i: Payload(SIZE)), read_payload),
     }
-    kept = [bytes(SIZE) for _ in range(29)]
+    kept = truth.make(29, lambda i: bytes(SIZE))
     held = list(kept)
-    pages = {name: [truth.page_of(id(x)) for x in items] for name, (items, _) in sets.items()}
-    pages["dec"] = [truth.page_of(id(x)) for x in kept]
-    every = [page for some in pages.values() for page in some]
-    assert len(set(every)) == len(every), "two objects share a page"
+    pages = {name: truth.alone(items) for name, (items, _) in sets.items()}
+    pages["dec"] = truth.alone(kept)
     before = {name: truth.frames(some) for name, some in pages.items()}
     pid = os.fork()
     if pid == 0:

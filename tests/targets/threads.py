@@ -38,10 +38,11 @@ def released(address, count, start):
 
 def main():
     gc.disable()
-    items = [bytes(200_000) for _ in range(23)]
+    truth.own_mappings()
+    items = truth.make(23, lambda i: bytes(200_000))
     python_memory, python_address = shared_pages(61)
     native_memory, native_address = shared_pages(59)
-    pages = [truth.page_of(id(x)) for x in items]
+    pages = truth.alone(items)
     pages += [truth.page_of(python_address) + i for i in range(61)]
     pages += [truth.page_of(native_address) + i for i in range(59)]
     before = truth.frames(pages)

@@ -6,9 +6,11 @@ Nothing here runs in a child between the fork and the writes that are counted.
 import json
 import os
 import struct
+import sys
 import time
 
 PAGE = 4096
+MISFITS = []
 
 
 def frames(pages):
@@ -49,6 +51,34 @@ def anonymous():
 def say(**facts):
     """One line of JSON on standard output, in one write."""
     os.write(1, (json.dumps(facts) + "\n").encode())
+
+
+def own_mappings():
+    """Makes malloc give each block of 64 KiB or more a mapping of its own, whatever was freed before:
+    what begins there is alone on its first page. Starts the program again if it must."""
+    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def make(count, one):
+    """count objects, each at the start of a mapping of its own; one(i) makes a candidate. Those that
+    malloc has put into free space of its heap are kept too, so that this space is soon used up."""
+    made, misfits = [], []
+    while len(made) < count:
+        candidate = one(len(made))
+        (made if id(candidate) % PAGE <= 64 else misfits).append(candidate)
+        assert len(misfits) < 1000, "malloc gives no mappings"
+    MISFITS.append(misfits)
+    return made
+
+
+def alone(objects):
+    """The first pages of objects that are alone there: in the first bytes of a mapping of their own."""
+    pages = [page_of(id(x)) for x in objects]
+    assert all(id(x) % PAGE <= 64 for x in objects), "an object does not begin a mapping"
+    assert len(set(pages)) == len(pages), "two objects share a page"
+    return pages
 
 
 def linger():

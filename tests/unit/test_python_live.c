@@ -26,6 +26,16 @@
 #include "python/runtime.h"
 #include "python/tables.h"
 #include "python_process.h"
+#include <fcntl.h>
+#include <stdio.h>
+
+static int root_fd(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
 
 #define MAX_THREADS 8
 #define MAX_LIST    64
@@ -89,7 +99,8 @@ static void find_runtime(struct live *l)
 
 	assert_int_equal(elf_cache__new(&elves), 0);
 	assert_int_equal(maps__read(l->process.pid, &maps), 0);
-	assert_int_equal(py_runtime__find(elves, l->process.pid, maps, &l->rt), 0);
+	assert_int_equal(
+		py_runtime__find(elves, root_fd(l->process.pid), l->process.pid, maps, &l->rt), 0);
 	maps__unref(maps);
 	elf_cache__free(elves);
 	assert_true(l->rt.glibc);

@@ -22,6 +22,14 @@
 #include "python/runtime.h"
 #include "python/tables.h"
 
+static int root_fd(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Where the mappings say that the copy is. */
 #define BASE 0x7000000000ull
 
@@ -102,7 +110,7 @@ static int find(const char *text, struct py_runtime *rt)
 
 	assert_int_equal(elf_cache__new(&elves), 0);
 	assert_int_equal(maps__parse(text, strlen(text), &maps), 0);
-	err = py_runtime__find(elves, getpid(), maps, rt);
+	err = py_runtime__find(elves, root_fd(getpid()), getpid(), maps, rt);
 	maps__unref(maps);
 	elf_cache__free(elves);
 	return err;

@@ -13,6 +13,15 @@
 #include "elf_image.h"
 #include "proc/maps.h"
 #include "symbol/symbolize.h"
+#include <fcntl.h>
+
+static int root_fd(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
 
 #define LOAD 0x7f0000000000ull
 
@@ -45,7 +54,7 @@ static void expect(struct maps *maps, uint64_t addr, const char *name, const cha
 	struct native_symbol out;
 
 	memset(&out, 'Z', sizeof(out));
-	symbolize(cache, getpid(), maps, addr, &out);
+	symbolize(cache, root_fd(getpid()), maps, addr, &out);
 	assert_string_equal(out.name, name);
 	assert_string_equal(out.module, module);
 	assert_int_equal(out.vaddr, vaddr);
@@ -134,7 +143,7 @@ static void foreign_names_are_made_safe(void **state)
 	memset(name, 'n', 300);
 	name[300] = '\0';
 	maps = map(LOAD, "r-xp", 0x3000, in_dir(name));
-	symbolize(cache, getpid(), maps, LOAD + 0xfff, &out);
+	symbolize(cache, root_fd(getpid()), maps, LOAD + 0xfff, &out);
 	assert_int_equal(strlen(out.module), SYMBOL_NAME_MAX - 1);
 	assert_in_range(strlen(out.name), 200, SYMBOL_NAME_MAX - 1);
 	assert_string_equal(out.name + strlen(out.name) - 10, "\xe2\x80\xa6+0x3fff");
@@ -154,7 +163,7 @@ static void own_code(void **state)
 
 	(void)state;
 	assert_int_equal(maps__read(getpid(), &maps), 0);
-	symbolize(cache, getpid(), maps, (uintptr_t)a_known_function, &out);
+	symbolize(cache, root_fd(getpid()), maps, (uintptr_t)a_known_function, &out);
 	assert_string_equal(out.name, "a_known_function");
 	assert_non_null(strstr(out.module, "test_symbol_symbolize"));
 	maps__unref(maps);

@@ -70,6 +70,7 @@ static int open_error(int err)
 	case EACCES:
 	case EPERM:
 		return -EACCES;
+	case EBADF: /* no root: the process has ended before it could be opened */
 	case ESRCH:
 	case ENOTDIR:
 	case ELOOP:
@@ -81,22 +82,16 @@ static int open_error(int err)
 }
 
 /* Links are followed inside the root of the process: they must not lead to files of ours. */
-static int open_in_root(pid_t pid, const char *path)
+static int open_in_root(int root, const char *path)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	_close_ int root = -1;
-	char name[32];
 	long fd;
 
 	if (path[0] != '/')
 		return -ENOENT;
-	snprintf(name, sizeof(name), "/proc/%d/root", pid);
-	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return open_error(errno);
 	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 	return fd < 0 ? open_error(errno) : (int)fd;
 }
@@ -141,9 +136,9 @@ static int lookup(struct elf_cache *cache, int fd, const char *path, const struc
 	return 0;
 }
 
-int elf_cache__get(struct elf_cache *cache, pid_t pid, const char *path, struct elf_file **out)
+int elf_cache__get(struct elf_cache *cache, int root, const char *path, struct elf_file **out)
 {
-	_close_ int fd = open_in_root(pid, path);
+	_close_ int fd = open_in_root(root, path);
 	struct identity id = {0};
 	struct entry *entry;
 	struct stat st;

@@ -29,12 +29,13 @@ int elf_cache__new(struct elf_cache **out);
 void elf_cache__free(struct elf_cache *cache);
 
 /*
- * The file at path, as process pid sees it (its root directory, its mount namespace): opened
- * through /proc/PID/root. 0, -ENOENT, -EACCES, -EINVAL (not an ELF file of this machine), -ENOMEM.
- * That a file is no ELF file is remembered as well. Owned by the cache, which keeps the last 512
- * files: do not keep the pointer, nor names of its symbols.
+ * The file at path below root, an O_PATH descriptor of the root directory of a process
+ * (user/proc/root.h): as that process sees it, in its mount namespace. 0, -ENOENT, -EACCES, -EINVAL
+ * (not an ELF file of this machine), -ENOMEM. That a file is no ELF file is remembered as well.
+ * Owned by the cache, which keeps the last 512 files: do not keep the pointer, nor names of its
+ * symbols.
  */
-int elf_cache__get(struct elf_cache *cache, pid_t pid, const char *path, struct elf_file **out);
+int elf_cache__get(struct elf_cache *cache, int root, const char *path, struct elf_file **out);
 
 /* Opens one file by a path of this process; for tests. Free with elf__free. */
 int elf__open(const char *path, struct elf_file **out);

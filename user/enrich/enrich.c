@@ -18,6 +18,7 @@
 #include "enrich/stacks.h"
 #include "insn/decode.h"
 #include "model/facts.h"
+#include "proc/root.h"
 #include "proc/syscalls.h"
 #include "proc/tree.h"
 #include "python/offsets.h"
@@ -97,6 +98,11 @@ void enrich__free(struct enrich *e)
 	free(e);
 }
 
+static int image_root(const struct image *image)
+{
+	return image ? root__fd(image->root) : -1;
+}
+
 /*
  * The maps of a process, read now if they are older than `since` (ns). One batch of copies
  * refreshes them at most once, as all of it was made before the first refresh.
@@ -112,7 +118,7 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 	if (!pid && !p->regions)
 		pid = process__living(p);
 	p->regions_time = now_ns();
-	if (!pid || regions__read(e->elves, e->pool, pid, &fresh))
+	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), &fresh))
 		return p->regions;
 	regions__unref(p->regions);
 	p->regions = fresh;
@@ -162,10 +168,19 @@ static void process__look(struct enrich *e, struct process *p, uint64_t now)
 
 void enrich__executed(struct enrich *e, struct process *p, uint64_t now)
 {
+	struct image *before = p->image;
+	struct root *root = before ? root__ref(before->root) : NULL, *fresh;
+
+	/* If it has already ended: most programs are executed from the same root as the one before.
+	 */
+	if (!root__of(p->pid, &fresh)) {
+		root__unref(root);
+		root = fresh;
+	}
 	image__drop(e, p);
 	regions__unref(p->regions);
 	p->regions = NULL;
-	p->image = image__new(now);
+	p->image = image__new(root, now);
 	process__look(e, p, now);
 }
 
@@ -322,7 +337,7 @@ static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts 
 
 	if (r && regions__find(r, f->ip, &unused))
 		r = process__regions(e, p, f->time);
-	symbol = p->image ? names__symbol(e->names, p, p->image, r, f->ip) : NULL;
+	symbol = p->image ? names__symbol(e->names, p->image, r, f->ip) : NULL;
 	if (!symbol)
 		return;
 	f->symbol = symbol->name;

@@ -8,6 +8,7 @@
 
 #include "enrich/regions.h"
 #include "proc/mem.h"
+#include "proc/root.h"
 #include "proc/tree.h"
 #include "python/offsets.h"
 
@@ -17,13 +18,16 @@
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
 
-struct image *image__new(uint64_t now)
+struct image *image__new(struct root *root, uint64_t now)
 {
 	static uint64_t last_id;
 	struct image *image = calloc(1, sizeof(*image));
 
-	if (!image)
+	if (!image) {
+		root__unref(root);
 		return NULL;
+	}
+	image->root = root;
 	image->refs = 1;
 	image->id = ++last_id * 0x9e3779b97f4a7c15ull;
 	image->made = now;
@@ -42,6 +46,7 @@ bool image__unref(struct image *image)
 {
 	if (!image || --image->refs)
 		return false;
+	root__unref(image->root);
 	free(image);
 	return true;
 }
@@ -65,7 +70,8 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 	process__sources(process, &mem);
 	if (!mem.n)
 		return false;
-	err = py_runtime__find(elves, mem.pids[0], regions__maps(regions), &image->python);
+	err = py_runtime__find(elves, root__fd(image->root), mem.pids[0], regions__maps(regions),
+			       &image->python);
 	if (err == -ENOENT) {
 		image__wait(image, now);
 		return false;

@@ -17,9 +17,11 @@ struct elf_cache;
 struct process;
 struct py_offsets;
 struct regions;
+struct root;
 
 struct image {
 	int refs;
+	struct root *root;  /* where its files are; NULL: not known */
 	uint64_t id;	    /* unique, part of every stack id */
 	uint64_t made;	    /* ns: when it was executed */
 	uint64_t next_look; /* ns: when to look for a Python again */
@@ -31,8 +33,8 @@ struct image {
 	char problem[256];		  /* why a Python is not explained; "" */
 };
 
-/* NULL: no memory. */
-struct image *image__new(uint64_t now);
+/* Takes over root. NULL: no memory. */
+struct image *image__new(struct root *root, uint64_t now);
 struct image *image__ref(struct image *image);
 /* Returns true if that was the last reference: its slot is free again. */
 bool image__unref(struct image *image);

@@ -10,6 +10,7 @@
 #include "enrich/image.h"
 #include "enrich/regions.h"
 #include "proc/mem.h"
+#include "proc/root.h"
 #include "proc/tree.h"
 #include "python/code.h"
 #include "python/object.h"
@@ -189,14 +190,12 @@ const struct code_entry *names__code(struct names *names, const struct process *
 	return &e->code;
 }
 
-const struct symbol_fact *names__symbol(struct names *names, const struct process *process,
-					const struct image *image, const struct regions *regions,
-					uint64_t ip)
+const struct symbol_fact *names__symbol(struct names *names, const struct image *image,
+					const struct regions *regions, uint64_t ip)
 {
 	struct key key = {.owner = (void *)image->id, .address = ip};
 	struct entry *e = table__find(&names->symbols, &key);
 	struct native_symbol symbol;
-	pid_t pid = process__living(process);
 
 	if (e && e->valid)
 		return &e->symbol;
@@ -206,8 +205,9 @@ const struct symbol_fact *names__symbol(struct names *names, const struct proces
 		e = table__add(&names->symbols, &key);
 	if (!e)
 		return NULL;
-	symbolize(names->elves, pid, regions ? regions__maps(regions) : NULL, ip, &symbol);
-	e->valid = pid != 0;
+	symbolize(names->elves, root__fd(image->root), regions ? regions__maps(regions) : NULL, ip,
+		  &symbol);
+	e->valid = regions != NULL;
 	e->symbol.name = intern__str(names->pool, symbol.function ?: symbol.name);
 	e->symbol.module = intern__str(names->pool, symbol.module);
 	e->symbol.is_function = symbol.function != NULL;

@@ -46,8 +46,7 @@ const struct code_entry *names__code(struct names *names, const struct process *
 				     const struct image *image, uint64_t address, uint32_t check);
 
 /* The native function at ip. */
-const struct symbol_fact *names__symbol(struct names *names, const struct process *process,
-					const struct image *image, const struct regions *regions,
-					uint64_t ip);
+const struct symbol_fact *names__symbol(struct names *names, const struct image *image,
+					const struct regions *regions, uint64_t ip);
 
 #endif

@@ -58,19 +58,34 @@ static void fill_types(struct names *names, const struct process *p, const struc
 	}
 }
 
+static bool window__word(const struct fault_facts *f, uint64_t address, uint64_t *out)
+{
+	uint64_t from = (f->addr & ~7ull) - CT_WINDOW_BEFORE;
+
+	if (!f->has_window || address < from || address >= from + 8 * CT_WINDOW_WORDS)
+		return false;
+	*out = f->window[(address - from) / 8];
+	return true;
+}
+
 /* A word of the block, from the window if it is there (then it is from before the write). */
 static bool block__word(const struct process *p, const struct fault_facts *f, uint64_t address,
 			uint64_t *out)
 {
-	uint64_t from = (f->addr & ~7ull) - CT_WINDOW_BEFORE;
 	struct mem_source mem;
 
-	if (f->has_window && address >= from && address < from + 8 * CT_WINDOW_WORDS) {
-		*out = f->window[(address - from) / 8];
+	if (window__word(f, address, out))
 		return true;
-	}
 	process__sources(p, &mem);
 	return mem__read_u64(&mem, address, out) == 0;
+}
+
+/* A freed object keeps all of its words but the first: a link to the next free block, or 0. */
+static bool object__dead(const struct fault_facts *f, uint64_t object)
+{
+	uint64_t refs;
+
+	return window__word(f, object, &refs) && (refs == 0 || refs >> 32);
 }
 
 /* What stands in front of the object decides where it starts: nothing, a GC head, or 16 bytes more.
@@ -79,21 +94,25 @@ static void pool__object(struct names *names, const struct process *p, const str
 			 struct fault_facts *f)
 {
 	uint32_t ob_type = image->offsets->object_type;
+	uint64_t word;
 
 	for (unsigned int before = 0; before <= 32; before += 16) {
+		uint64_t object = f->pool.block + before;
 		const struct type_fact *type;
-		uint64_t word;
 
-		if (before + 16 > f->pool.block_size ||
-		    !block__word(p, f, f->pool.block + before + ob_type, &word))
+		if (before + 16 > f->pool.block_size || object__dead(f, object) ||
+		    !block__word(p, f, object + ob_type, &word))
 			continue;
 		type = names__type(names, p, image, word);
 		if (!type || type->has_gc != (before > 0) || (before == 32) != type->preheader)
 			continue;
 		f->pool.type = type;
-		f->pool.object = f->pool.block + before;
+		f->pool.object = object;
 		return;
 	}
+	/* No live object, and no link either: the last of the free list, or never used. */
+	if (window__word(f, f->pool.block, &word) && word == 0)
+		f->pool.block_is_free = true;
 }
 
 static void fill_pool(struct fault_facts *f, const struct ct_copy *copy, uint32_t pool_size)

@@ -52,14 +52,15 @@ static enum region_kind kind_of(const struct maps *maps, const struct map_entry 
 }
 
 /* End of the .bss that follows a mapping of a module: the end of its last writable segment. */
-static uint64_t bss_end(struct elf_cache *elves, pid_t pid, const struct map_entry *e)
+static uint64_t bss_end(struct elf_cache *elves, int root, const struct map_entry *e)
 {
 	const struct elf_segment *segments;
 	struct elf_file *elf;
 	uint64_t bias, end = 0;
 	size_t n;
 
-	if (elf_cache__get(elves, pid, e->name, &elf) || elf__bias(elf, e->start, e->offset, &bias))
+	if (elf_cache__get(elves, root, e->name, &elf) ||
+	    elf__bias(elf, e->start, e->offset, &bias))
 		return 0;
 	n = elf__segments(elf, &segments);
 	for (size_t i = 0; i < n; i++)
@@ -82,7 +83,7 @@ static void regions__add(struct regions *r, uint64_t start, uint64_t end, enum r
 /* The kernel shows .bss as an anonymous mapping right behind the file's; it may have grown together
  * with an unrelated one, hence the split. */
 static void regions__fill(struct regions *r, struct elf_cache *elves, struct intern *names,
-			  pid_t pid)
+			  int root)
 {
 	const struct region_fact *before = NULL;
 	uint64_t bss = 0;
@@ -105,11 +106,12 @@ static void regions__fill(struct regions *r, struct elf_cache *elves, struct int
 			regions__add(r, start, e->end, kind,
 				     e->inode ? intern__str(names, base_name(e->name)) : NULL);
 		if (kind == REGION_DATA && e->perm & MAP_PERM_WRITE)
-			bss = bss_end(elves, pid, e);
+			bss = bss_end(elves, root, e);
 	}
 }
 
-int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, struct regions **out)
+int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
+		  struct regions **out)
 {
 	struct regions *r = calloc(1, sizeof(*r));
 	int err;
@@ -126,7 +128,7 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, stru
 		regions__unref(r);
 		return err;
 	}
-	regions__fill(r, elves, names, pid);
+	regions__fill(r, elves, names, root);
 	*out = r;
 	return 0;
 }

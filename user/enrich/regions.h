@@ -14,8 +14,9 @@ struct maps;
 struct region_fact;
 struct regions;
 
-/* Reads the maps of a living process. 0 or an error of maps__read. */
-int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, struct regions **out);
+/* Reads the maps of a living process; root: where its files are. 0 or an error of maps__read. */
+int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
+		  struct regions **out);
 struct regions *regions__ref(struct regions *regions);
 void regions__unref(struct regions *regions);
 

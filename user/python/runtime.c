@@ -31,6 +31,7 @@ static const char *const never_python[] = {
 struct search {
 	struct elf_cache *elves;
 	pid_t pid;
+	int root;
 	const struct maps *maps;
 	const char *executable; /* its path, or "" */
 	struct py_runtime *rt;
@@ -268,7 +269,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	int err;
 
 	map = first_mapping(s->maps, map);
-	err = elf_cache__get(s->elves, s->pid, map->name, &elf);
+	err = elf_cache__get(s->elves, s->root, map->name, &elf);
 	if (err)
 		return err == -EINVAL ? -ENOENT : err; /* not ELF: no Python there */
 	err = find_symbol(elf, &vaddr, &rt.size);
@@ -311,11 +312,12 @@ static int try_rank(const struct search *s, enum rank rank)
 	return first;
 }
 
-int py_runtime__find(struct elf_cache *elves, pid_t pid, const struct maps *maps,
+int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
 		     struct py_runtime *out)
 {
 	struct search s = {.elves = elves,
 			   .pid = pid,
+			   .root = root,
 			   .maps = maps,
 			   .executable = find_executable(maps),
 			   .rt = out};

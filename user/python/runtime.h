@@ -33,7 +33,7 @@ struct py_runtime {
  * be told; other errors of elf_cache__get. Versions are told from Py_Version (3.11+), from
  * _Py_DebugOffsets (3.13+), else from the name of the file.
  */
-int py_runtime__find(struct elf_cache *elves, pid_t pid, const struct maps *maps,
+int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
 		     struct py_runtime *out);
 
 #endif

@@ -48,7 +48,7 @@ static bool file_vaddr(const struct elf_file *elf, uint64_t offset, uint64_t *va
 	return false;
 }
 
-static void symbolize_file(struct elf_cache *elves, pid_t pid, const struct map_entry *map,
+static void symbolize_file(struct elf_cache *elves, int root, const struct map_entry *map,
 			   uint64_t addr, struct native_symbol *out)
 {
 	const char *slash = strrchr(map->name, '/');
@@ -59,7 +59,7 @@ static void symbolize_file(struct elf_cache *elves, pid_t pid, const struct map_
 
 	set_name(out->module, sizeof(out->module), base);
 	out->vaddr = offset;
-	if (!elf_cache__get(elves, pid, map->name, &elf) && file_vaddr(elf, offset, &out->vaddr) &&
+	if (!elf_cache__get(elves, root, map->name, &elf) && file_vaddr(elf, offset, &out->vaddr) &&
 	    !elf__function_at(elf, out->vaddr, &symbol)) {
 		set_name(out->name, sizeof(out->name), symbol.name);
 		out->function = out->name;
@@ -68,7 +68,7 @@ static void symbolize_file(struct elf_cache *elves, pid_t pid, const struct map_
 	set_offset(out, base, out->vaddr);
 }
 
-void symbolize(struct elf_cache *elves, pid_t pid, const struct maps *maps, uint64_t addr,
+void symbolize(struct elf_cache *elves, int root, const struct maps *maps, uint64_t addr,
 	       struct native_symbol *out)
 {
 	const struct map_entry *map = maps ? maps__find(maps, addr) : NULL;
@@ -78,7 +78,7 @@ void symbolize(struct elf_cache *elves, pid_t pid, const struct maps *maps, uint
 	if (!map || !(map->perm & MAP_PERM_EXEC)) {
 		strcpy(out->name, "[unknown]");
 	} else if (map->name[0] == '/') {
-		symbolize_file(elves, pid, map, addr, out);
+		symbolize_file(elves, root, map, addr, out);
 	} else if (map->name[0]) { /* [vdso], [vsyscall], [anon:...] */
 		set_name(out->module, sizeof(out->module), map->name);
 		out->vaddr = addr - map->start;

@@ -21,8 +21,8 @@ struct native_symbol {
 	uint64_t vaddr; /* in the file; without one the offset in [vdso], else the address itself */
 };
 
-/* Always fills out. pid: a living process that sees the files (itself or an ancestor). */
-void symbolize(struct elf_cache *elves, pid_t pid, const struct maps *maps, uint64_t addr,
+/* Always fills out. root: of the process, an O_PATH descriptor. */
+void symbolize(struct elf_cache *elves, int root, const struct maps *maps, uint64_t addr,
 	       struct native_symbol *out);
 
 #endif

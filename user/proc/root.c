@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct root {
+	int refs, fd;
+};
+
+int root__of(pid_t pid, struct root **out)
+{
+	struct root *root = calloc(1, sizeof(*root));
+	char path[32];
+	int err;
+
+	if (!root)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	root->refs = 1;
+	root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root->fd < 0) {
+		err = errno == ENOENT ? -ESRCH : -errno;
+		free(root);
+		return err;
+	}
+	*out = root;
+	return 0;
+}
+
+struct root *root__ref(struct root *root)
+{
+	if (root)
+		root->refs++;
+	return root;
+}
+
+void root__unref(struct root *root)
+{
+	if (!root || --root->refs)
+		return;
+	close(root->fd);
+	free(root);
+}
+
+int root__fd(const struct root *root)
+{
+	return root ? root->fd : -1;
+}
