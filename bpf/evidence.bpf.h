@@ -33,10 +33,10 @@ static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
 }
 
 /*
- * The register that the ModRM byte of the instruction names as its register operand: for a store,
- * the source. A guess that userspace checks against a full decode.
+ * The ModRM byte of the instruction, with the bit of REX that extends its register operand above it. A
+ * guess (no VEX, no three-byte opcodes) that userspace checks against a full decode.
  */
-static __always_inline int modrm_reg(const u8 *code)
+static __always_inline u32 modrm__find(const u8 *code)
 {
 	u8 rex = 0, op = 0;
 	u32 i = 0;
@@ -53,7 +53,19 @@ static __always_inline int modrm_reg(const u8 *code)
 	}
 	if (op == 0x0f)
 		i++;
-	return (code[(i + 1) & 7] >> 3 & 7) | (rex & 4) << 1;
+	return code[(i + 1) & 7] | (rex & 4) << 6;
+}
+
+/* The register operand: for a store, its source. */
+static __always_inline u32 modrm__reg(u32 modrm)
+{
+	return (modrm >> 3 & 7) | (modrm >> 8 & 1) << 3;
+}
+
+/* The memory operand is a register alone: no displacement, no index. */
+static __always_inline bool modrm__is_plain(u32 modrm)
+{
+	return (modrm >> 6 & 3) == 0 && (modrm & 7) != 4 && (modrm & 7) != 5;
 }
 
 /* Position in struct pt_regs, in words, of x86 register number 0..15; 15: not there (rsp). */
@@ -61,7 +73,7 @@ static __always_inline int modrm_reg(const u8 *code)
 
 static __always_inline void evidence__source(struct ct_copy *ev, const struct pt_regs *regs)
 {
-	int reg = modrm_reg(ev->code);
+	u32 reg = modrm__reg(modrm__find(ev->code));
 	u32 slot = (REG_SLOTS >> (reg * 4)) & 15;
 
 	if (slot == 15)
@@ -102,16 +114,18 @@ static __always_inline void evidence__pool(struct thread *t, const struct ct_pyl
 }
 
 /*
- * The common case needs no more evidence than the window holds: an aligned word with a small count in
- * it, and not where a pool would have its header.
+ * The common case needs no more evidence than the window holds: a store right at a pointer, to a small
+ * count with a pointer behind it, and not where a pool would have its header.
  */
 static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 						const struct ct_pylayout *lay)
 {
-	u64 count = ev->window[CT_WINDOW_BEFORE / 8];
+	const u64 *word = &ev->window[CT_WINDOW_BEFORE / 8];
 
-	return ev->flags & CT_F_WINDOW && ev->addr % 16 == 0 && count - 1 < 1u << 30 &&
-	       lay->pool_size && (ev->addr & (lay->pool_size - 1)) != 0;
+	return ev->flags & CT_F_WINDOW && ev->flags & CT_F_CODE && ev->addr % 16 == 0 &&
+	       modrm__is_plain(modrm__find(ev->code)) && word[0] - 1 < 1u << 30 &&
+	       word[1] % 16 == 0 && word[1] - 0x10000 < 1UL << 47 && lay->pool_size &&
+	       (ev->addr & (lay->pool_size - 1)) != 0;
 }
 
 static __always_inline void evidence__python(struct thread *t)

@@ -168,8 +168,9 @@ int cmd_run(const struct options *opt)
 	struct run run = {.opt = opt, .status = -1, .signal_fd = -1};
 	int err;
 
-	if (run__open(&run)) {
-		run.status = STATUS_RUN_FAILED;
+	err = run__open(&run);
+	if (err) { /* -EINVAL: an option names what is not there */
+		run.status = err == -EINVAL ? STATUS_USAGE : STATUS_RUN_FAILED;
 		goto out;
 	}
 	err = launch__go(run.launch);

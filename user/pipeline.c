@@ -112,11 +112,11 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 		p->started = rec->time;
 	if (process == p->command)
 		source__as(p->sources, process->pid, rec->uid);
+	enrich__executed(p->enrich, process, rec->time);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
-	enrich__executed(p->enrich, process, rec->time);
 }
 
 static void on_end(struct pipeline *p, const struct ct_exit *rec)

@@ -205,6 +205,9 @@ INTO = {
 @pytest.mark.parametrize("how", INTO)
 def test_python_in_another_root(chroot: Path, how: str) -> None:
     """Files are looked up as the process has them: this interpreter exists in its root only."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    if how == "pivot_root" and not any(line.split()[4] == "/" for line in mounts):
+        pytest.skip("pivot_root is not possible inside a chroot")
     for name in ("refcount23.py", "truth.py"):
         shutil.copy(target(name), chroot / "tmp" / name)
     # Private to the process; where / is no mount point (in a chroot), it is already.

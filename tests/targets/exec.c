@@ -14,7 +14,7 @@ static NOINLINE void exec_before(volatile char *pages, size_t n)
 static NOINLINE void exec_after(volatile char *pages, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		pages[i * PAGE] = 2;
+		pages[i * PAGE] = 3; /* or the compiler folds the two functions into one */
 }
 
 int main(int argc, char **argv)

@@ -57,9 +57,9 @@ static void one_object_for_each_file(void **state)
 	image__write(&image, sizeof(image), in_dir("a"));
 	image__write(&image, sizeof(image), in_dir("other"));
 	assert_int_equal(link(in_dir("a"), in_dir("b")), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), &a), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("b"), &b), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("other"), &other), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), 0, &a), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("b"), 0, &b), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("other"), 0, &other), 0);
 	assert_ptr_equal(a, b);
 	assert_ptr_not_equal(a, other);
 	assert_int_equal(elf__symbol(a, "second", &symbol), 0);
@@ -74,15 +74,15 @@ static void a_file_that_changed_is_read_again(void **state)
 
 	(void)state;
 	image__write("no elf", 6, in_dir("a"));
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), &elf), -EINVAL);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), 0, &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), 0, &elf), -EINVAL);
 	image__write(&image, sizeof(image), in_dir("a"));
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), &elf), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), 0, &elf), 0);
 	assert_int_equal(elf__symbol(elf, "first", &symbol), 0);
 	image.strtab[1] = 'F';
 	image__write(&image, sizeof(image), in_dir("a"));
 	assert_int_equal(utimensat(AT_FDCWD, in_dir("a"), times, 0), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), &elf), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a"), 0, &elf), 0);
 	assert_int_equal(elf__symbol(elf, "first", &symbol), -ENOENT);
 	assert_int_equal(elf__symbol(elf, "First", &symbol), 0);
 }
@@ -92,16 +92,16 @@ static void what_can_not_be_opened(void **state)
 	struct elf_file *elf = (void *)1;
 
 	(void)state;
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("none"), &elf), -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a/below-a-file"), &elf),
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("none"), 0, &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a/below-a-file"), 0, &elf),
 			 -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "", &elf), -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "[heap]", &elf), -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "a", &elf), -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), dir, &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "", 0, &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "[heap]", 0, &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "a", 0, &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), dir, 0, &elf), -EINVAL);
 	assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("fifo"), &elf), -EINVAL);
-	assert_int_equal(elf_cache__get(cache, root_fd(0), in_dir("other"), &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("fifo"), 0, &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(0), in_dir("other"), 0, &elf), -ENOENT);
 	assert_ptr_equal(elf, (void *)1);
 }
 
@@ -150,17 +150,17 @@ static void paths_are_those_of_the_process(void **state)
 	pid = rooted_child();
 	if (!pid)
 		skip();
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/lib.so", &elf), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/link", &linked), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/../../lib.so", &up), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/lib.so", 0, &elf), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/link", 0, &linked), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/../../lib.so", 0, &up), 0);
 	assert_ptr_equal(elf, linked);
 	assert_ptr_equal(elf, up);
 	assert_int_equal(elf__symbol(elf, "second", &symbol), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/inner", &elf), -EINVAL);
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/trap", &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/inner", 0, &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/trap", 0, &elf), -ENOENT);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/lib.so", &elf), -ENOENT);
+	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/lib.so", 0, &elf), -ENOENT);
 }
 
 static size_t open_files(void)
@@ -183,13 +183,13 @@ static void the_cache_is_bounded(void **state)
 
 	(void)state;
 	image__write(&image, sizeof(image), in_dir("kept"));
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), &kept), 0);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), 0, &kept), 0);
 	for (int i = 0; i < 1500; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		image__write(&image, sizeof(image), in_dir(name));
-		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir(name), &elf), 0);
+		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir(name), 0, &elf), 0);
 		unlink(in_dir(name));
-		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), &again),
+		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), 0, &again),
 				 0);
 		assert_ptr_equal(again, kept); /* what is in use stays */
 	}

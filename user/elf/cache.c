@@ -96,6 +96,34 @@ static int open_in_root(int root, const char *path)
 	return fd < 0 ? open_error(errno) : (int)fd;
 }
 
+static bool has_inode(int fd, uint64_t inode)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == inode;
+}
+
+/*
+ * /proc/PID/maps shows paths as the reader would write them: after a mere chroot that is the path in our
+ * root, not in that of the process. Ours is taken only if it is the very file that is mapped.
+ */
+static int open_mapped(int root, const char *path, uint64_t inode)
+{
+	int theirs = open_in_root(root, path), ours;
+
+	if (!inode || has_inode(theirs, inode) || path[0] != '/')
+		return theirs;
+	ours = open(path, O_PATH | O_CLOEXEC);
+	if (!has_inode(ours, inode)) {
+		if (ours >= 0)
+			close(ours);
+		return theirs;
+	}
+	if (theirs >= 0)
+		close(theirs);
+	return ours;
+}
+
 static struct entry *add(struct elf_cache *cache, const struct identity *id, struct elf_file *elf)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
@@ -136,9 +164,10 @@ static int lookup(struct elf_cache *cache, int fd, const char *path, const struc
 	return 0;
 }
 
-int elf_cache__get(struct elf_cache *cache, int root, const char *path, struct elf_file **out)
+int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t inode,
+		   struct elf_file **out)
 {
-	_close_ int fd = open_in_root(root, path);
+	_close_ int fd = open_mapped(root, path, inode);
 	struct identity id = {0};
 	struct entry *entry;
 	struct stat st;

@@ -35,7 +35,8 @@ void elf_cache__free(struct elf_cache *cache);
  * Owned by the cache, which keeps the last 512 files: do not keep the pointer, nor names of its
  * symbols.
  */
-int elf_cache__get(struct elf_cache *cache, int root, const char *path, struct elf_file **out);
+int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t inode,
+		   struct elf_file **out);
 
 /* Opens one file by a path of this process; for tests. Free with elf__free. */
 int elf__open(const char *path, struct elf_file **out);

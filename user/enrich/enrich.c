@@ -82,14 +82,26 @@ static void image__drop(struct enrich *e, struct process *p)
 		e->slots[slot] = false;
 }
 
+static void process__drop(struct enrich *e, struct process *p)
+{
+	image__drop(e, p);
+	regions__unref(p->regions);
+	p->regions = NULL;
+}
+
+static void past__drop(struct enrich *e, struct process *p)
+{
+	if (p->past)
+		process__drop(e, p->past);
+}
+
 void enrich__free(struct enrich *e)
 {
 	if (!e)
 		return;
 	for (struct process *p = tree__first(e->tree); p; p = p->next) {
-		image__drop(e, p);
-		regions__unref(p->regions);
-		p->regions = NULL;
+		past__drop(e, p);
+		process__drop(e, p);
 	}
 	stacks__free(e->stacks);
 	names__free(e->names);
@@ -177,8 +189,9 @@ void enrich__executed(struct enrich *e, struct process *p, uint64_t now)
 		root__unref(root);
 		root = fresh;
 	}
-	image__drop(e, p);
-	regions__unref(p->regions);
+	past__drop(e, p);
+	if (process__keep_past(p))
+		process__drop(e, p);
 	p->regions = NULL;
 	p->image = image__new(root, now);
 	process__look(e, p, now);
@@ -201,19 +214,20 @@ void enrich__forked(struct enrich *e, struct process *p)
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record)
 {
-	const struct image *image = p->image;
+	const struct process *past = p->past;
 
-	if (image && image->slot == record->layout)
-		stacks__add(e->stacks, e->names, p, image, record);
+	if (p->image && p->image->slot == record->layout)
+		stacks__add(e->stacks, e->names, p, p->image, record);
+	else if (past && past->image && past->image->slot == record->layout)
+		stacks__add(e->stacks, e->names, past, past->image, record);
 }
 
 /* What an ended process leaves for the report; its slot becomes free. */
 static void process__retire(struct enrich *e, struct process *p)
 {
 	p->python = enrich__python(e, p, &p->python_problem);
-	image__drop(e, p);
-	regions__unref(p->regions);
-	p->regions = NULL;
+	past__drop(e, p);
+	process__drop(e, p);
 }
 
 bool enrich__knows_stack(struct enrich *e, uint64_t id)
@@ -371,8 +385,10 @@ static void fill_stack(struct enrich *e, const struct ct_copy *copy, struct faul
 void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *copy,
 		  struct fault_facts *f)
 {
-	const struct image *image = p ? p->image : NULL;
+	const struct image *image;
 
+	p = process__at(p, copy->time);
+	image = p ? p->image : NULL;
 	*f = (struct fault_facts){
 		.time = copy->time,
 		.pid = copy->pid,

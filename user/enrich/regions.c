@@ -59,7 +59,7 @@ static uint64_t bss_end(struct elf_cache *elves, int root, const struct map_entr
 	uint64_t bias, end = 0;
 	size_t n;
 
-	if (elf_cache__get(elves, root, e->name, &elf) ||
+	if (elf_cache__get(elves, root, e->name, e->inode, &elf) ||
 	    elf__bias(elf, e->start, e->offset, &bias))
 		return 0;
 	n = elf__segments(elf, &segments);

@@ -207,15 +207,13 @@ static bool nothing_shared(struct giver *g)
 	unsigned int pythons = 0;
 	uint64_t most = 0;
 
-	if (snap->capture.copies || snap->capture.lost)
+	if (!snapshot__nothing_shared(snap))
 		return false;
 	for (size_t i = 0; i < snap->n_processes; i++) {
 		const struct snapshot_process *p = &snap->processes[i];
 
-		if (p->forked && p->shared_at_fork)
-			return false;
 		pythons += runs_python(p);
-		if (p->forked && known(p->new_bytes) > most)
+		if (known(p->new_bytes) > most)
 			most = p->new_bytes;
 	}
 	if (pythons < 2)

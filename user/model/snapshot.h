@@ -107,6 +107,15 @@ struct snapshot {
 	const struct snapshot_advice *advice;
 };
 
+/* No process began with pages of another one: nothing could be un-shared. */
+static inline bool snapshot__nothing_shared(const struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].forked && snap->processes[i].shared_at_fork)
+			return false;
+	return snap->n_processes > 0 && !snap->capture.lost;
+}
+
 static inline uint64_t snapshot__bytes(const struct snapshot *snap, uint64_t copies)
 {
 	return copies * snap->host.page_size;

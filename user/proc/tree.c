@@ -49,6 +49,7 @@ void tree__free(struct tree *tree)
 		struct process *p = tree->first;
 
 		tree->first = p->next;
+		free(p->past);
 		free(p);
 	}
 	free(tree);
@@ -114,6 +115,25 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	*tree->tail = p;
 	tree->tail = &p->next;
 	return p;
+}
+
+int process__keep_past(struct process *p)
+{
+	struct process *past = malloc(sizeof(*past));
+
+	if (!past)
+		return -ENOMEM;
+	free(p->past); /* one is enough: nobody's copies wait for two execs */
+	*past = *p;
+	past->past = past->next = NULL;
+	past->exited = true;
+	p->past = past;
+	return 0;
+}
+
+struct process *process__at(struct process *p, uint64_t time)
+{
+	return p && p->past && time < p->exec_time ? p->past : p;
 }
 
 void process__sources(const struct process *p, struct mem_source *out)

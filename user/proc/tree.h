@@ -36,6 +36,7 @@ struct process {
 	struct regions *regions;	     /* of the enrich unit */
 	uint64_t regions_time;		     /* ns: when they were read */
 	const char *python, *python_problem; /* kept when the image is dropped; interned */
+	struct process *past; /* what it was before its last exec; read only */
 	struct process *next;		     /* in order of appearance */
 };
 
@@ -49,6 +50,13 @@ struct process *tree__find(struct tree *tree, uint32_t pid);
  * memory. */
 struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent,
 			  uint64_t started);
+/*
+ * An exec: what the process was becomes its past (its memory is gone, that of its parent may be read
+ * instead), because copies made before may still be on their way. -ENOMEM: no past is kept.
+ */
+int process__keep_past(struct process *p);
+/* The process as it was at \`time\` (ns). */
+struct process *process__at(struct process *p, uint64_t time);
 /* All of them, in order of appearance. */
 struct process *tree__first(const struct tree *tree);
 

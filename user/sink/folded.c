@@ -76,6 +76,20 @@ static void put_lines(const struct line *lines, size_t n, FILE *out)
 	}
 }
 
+/* What is missing from the graph has a place in it. */
+static void put_lost(const struct snapshot *snap, FILE *out)
+{
+	static const char *const reasons[] = {
+#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
+#include <cowtrace/reasons.def>
+	};
+
+	for (int i = 0; i < CT_LOST_MAX; i++)
+		if (snap->capture.lost_by_reason[i])
+			fprintf(out, "[lost];%s %" PRIu64 "\n", reasons[i],
+				snapshot__bytes(snap, snap->capture.lost_by_reason[i]));
+}
+
 static int folded__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
 	struct line *lines = calloc(snap->n_stacks + 1, sizeof(*lines));
@@ -90,6 +104,7 @@ static int folded__write(const struct snapshot *snap, const struct sink_options 
 	if (!err) {
 		qsort(lines, n, sizeof(*lines), order_lines);
 		put_lines(lines, n, out);
+		put_lost(snap, out);
 		err = fflush(out) || ferror(out) ? -EIO : 0;
 	}
 	for (size_t i = 0; i < n; i++)

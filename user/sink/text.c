@@ -106,14 +106,6 @@ static void headline(const struct text *t)
 
 /* --- what happened ----------------------------------------------------------- */
 
-static bool is_advised(const struct snapshot *snap, const char *rule)
-{
-	for (size_t i = 0; i < snap->n_advice; i++)
-		if (strcmp(snap->advice[i].rule, rule) == 0)
-			return true;
-	return false;
-}
-
 static bool any_forked(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_processes; i++)
@@ -122,14 +114,23 @@ static bool any_forked(const struct snapshot *snap)
 	return false;
 }
 
+/* The copies that every program makes when it starts: its own data, taken from files. */
+static void nothing_shared(const struct text *t)
+{
+	uint64_t copies = t->snap->capture.copies;
+
+	text__title(t, TEXT_HEAD, "NOTHING WAS SHARED");
+	fputs("   No process here began with memory of another, so there was none to lose.\n", t->out);
+	if (copies)
+		text__paragraph(t, "  ",
+				"%s %s copied all the same: from files (programs and libraries have "
+				"such pages) or from the kernel's page of zeros, not from another "
+				"process.",
+				number__count(copies).s, text__plural(copies, "page was", "pages were"));
+}
+
 static void nothing_copied(const struct text *t)
 {
-	if (is_advised(t->snap, "nothing-shared")) {
-		text__title(t, TEXT_HEAD, "NOTHING WAS SHARED");
-		fputs("   No process began with memory of another, so there was nothing to copy.\n",
-		      t->out);
-		return;
-	}
 	text__title(t, TEXT_HEAD, "NO PAGE COPIED");
 	if (t->snap->capture.lost)
 		fputs("   that cowtrace could look at.\n", t->out);
@@ -283,6 +284,12 @@ static int text__write(const struct snapshot *snap, const struct sink_options *o
 	};
 
 	headline(&t);
+	if (snapshot__nothing_shared(snap)) {
+		text__warnings(&t);
+		nothing_shared(&t);
+		help(&t);
+		return fflush(out) || ferror(out) ? -EIO : 0;
+	}
 	summary(&t);
 	if (snap->capture.copies) {
 		text__why(&t);
