@@ -30,7 +30,7 @@ struct run {
 	sigset_t signals;
 	int signal_fd;
 	unsigned int interrupts;
-	bool restore_delayacct;
+	int delayacct; /* see delayacct__hold */
 	int status;
 };
 
@@ -102,15 +102,13 @@ static void run__trace(struct run *run)
 
 static void run__delayacct(struct run *run)
 {
-	int was = delayacct__get();
-
-	if (!run->opt->delayacct || was == 1)
+	if (!run->opt->delayacct)
 		return;
-	if (was < 0 || delayacct__set(true))
-		log_warn("delay accounting cannot be switched on: no count of the kernel to "
-			 "compare with");
-	else
-		run->restore_delayacct = true;
+	run->delayacct = delayacct__hold();
+	if (run->delayacct < 0)
+		log_warn("delay accounting cannot be switched on (%s): no count of the kernel to "
+			 "compare with",
+			 strerror(-run->delayacct));
 }
 
 static int run__open(struct run *run)
@@ -154,8 +152,8 @@ static void run__report(struct run *run)
 
 static void run__close(struct run *run)
 {
-	if (run->restore_delayacct)
-		delayacct__set(false);
+	if (run->delayacct >= 0)
+		delayacct__release(run->delayacct);
 	launch__free(run->launch);
 	pipeline__free(run->pipeline);
 	outputs__free(run->outputs);
@@ -165,7 +163,7 @@ static void run__close(struct run *run)
 
 int cmd_run(const struct options *opt)
 {
-	struct run run = {.opt = opt, .status = -1, .signal_fd = -1};
+	struct run run = {.opt = opt, .status = -1, .signal_fd = -1, .delayacct = -1};
 	int err;
 
 	err = run__open(&run);

@@ -352,13 +352,14 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 	for (int i = 0; i < CT_LOST_MAX; i++)
 		c->lost += c->lost_by_reason[i];
 	c->kernel_copies = ledger__kernel_copies(p->ledger);
-	if (c->kernel_copies == SNAPSHOT_UNKNOWN)
-		c->kernel_reason = delayacct__get() < 0
-					   ? "this kernel keeps no count"
-					   : "delay accounting was off: add --delayacct";
+	if (delayacct__get() != 1) /* off, or switched off meanwhile: part of a count is none */
+		c->kernel_copies = SNAPSHOT_UNKNOWN;
+	if (delayacct__get() < 0)
+		c->kernel_reason = "this kernel keeps no count";
+	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+		c->kernel_reason = "delay accounting was off: add --delayacct";
 	else if (p->counters.retracts)
-		c->kernel_reason =
-			"threads raced for the same pages: the kernel counts the loser too";
+		c->kernel_reason = "threads raced for the same pages: the kernel counts the loser too";
 }
 
 /* The text of the most important lines, as far as the command's user may read them. */

@@ -43,6 +43,12 @@ def victims(blocks):
     return chosen
 
 
+def spare(blocks, chosen):
+    """Another block on the page of blocks[chosen]."""
+    page = truth.page_of(id(blocks[chosen]))
+    return next(i for i, b in enumerate(blocks) if i != chosen and truth.page_of(id(b)) == page)
+
+
 def main():
     gc.disable()
     source = bytes(SIZE + POOLS)
@@ -55,6 +61,9 @@ def main():
     )
     out, small = [None] * POOLS, [None] * POOLS
     before = truth.frames(pages)
+    # The pool of the first block is the last to be used again. It keeps a free block: a pool that
+    # becomes full would be unlinked from its neighbour, and so write to one more page.
+    blocks[spare(blocks, chosen[0])] = None
     for i in chosen:
         blocks[i] = None
 

@@ -289,6 +289,7 @@ static inline void case_hostile(struct world *w)
 						 .ppid = 1,
 						 .command = "ev\033[2Jil;\n\"name\"",
 						 .python = "3.12.0",
+						 .forked = true,
 						 .started = START,
 						 .shared_at_fork = SNAPSHOT_UNKNOWN,
 						 .shared_now = SNAPSHOT_UNKNOWN,

@@ -126,9 +126,7 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 
 	if (p->regions && since <= p->regions_time)
 		return p->regions;
-	pid = p->exited ? 0 : (pid_t)p->pid;
-	if (!pid && !p->regions)
-		pid = process__living(p);
+	pid = process__living(p); /* or the parent, whose memory it began with */
 	p->regions_time = now_ns();
 	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), &fresh))
 		return p->regions;
@@ -201,11 +199,15 @@ void enrich__forked(struct enrich *e, struct process *p)
 {
 	struct process *parent = p->parent;
 	struct image *image = parent ? parent->image : NULL;
+	struct regions *regions;
 
 	p->image = image__ref(image);
 	if (!image)
 		return;
-	p->regions = parent->regions ? regions__ref(parent->regions) : NULL;
+	/* A child that lives for milliseconds can not be asked later; what it has, its parent has now. */
+	regions = process__regions(e, parent, p->started);
+	p->regions = regions ? regions__ref(regions) : NULL;
+	p->regions_time = parent->regions_time;
 	image->next_look = 0; /* whoever forks has loaded what it needs */
 	process__look(e, p, now_ns());
 	if (image->slot)
@@ -316,7 +318,7 @@ static void fill_values(struct fault_facts *f, const struct ct_copy *copy)
 /* Thread-local data lies below the thread pointer, struct pthread (glibc: 2368 bytes) above it. */
 static bool is_tls(const struct fault_facts *f)
 {
-	return f->thread_pointer && f->addr + 8192 >= f->thread_pointer &&
+	return f->thread_pointer && f->addr + 2048 >= f->thread_pointer &&
 	       f->addr < f->thread_pointer + 2432;
 }
 
