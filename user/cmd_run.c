@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,6 +101,18 @@ static void run__trace(struct run *run)
 	}
 }
 
+/* Open program files are kept by the hundred; the command has been forked with the limit as it was.
+ */
+static void run__raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static void run__delayacct(struct run *run)
 {
 	if (!run->opt->delayacct)
@@ -130,6 +143,7 @@ static int run__open(struct run *run)
 	if (!err)
 		err = launch__prepare(run->opt->argv, run->opt->user, &run->signals, &run->launch,
 				      why, sizeof(why));
+	run__raise_limits();
 	if (!err)
 		err = pipeline__trace_from_exec(run->pipeline, launch__pid(run->launch));
 	if (err)

@@ -359,7 +359,8 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
 		c->kernel_reason = "delay accounting was off: add --delayacct";
 	else if (p->counters.retracts)
-		c->kernel_reason = "threads raced for the same pages: the kernel counts the loser too";
+		c->kernel_reason =
+			"threads raced for the same pages: the kernel counts the loser too";
 }
 
 /* The text of the most important lines, as far as the command's user may read them. */

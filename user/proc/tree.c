@@ -169,17 +169,46 @@ static size_t cmdline__read(uint32_t pid, char *buf, size_t size)
 	n = read(fd, buf, size);
 	while (n > 0 && buf[n - 1] == '\0')
 		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if (buf[i] == '\0')
-			buf[i] = ' ';
 	return n > 0 ? n : 0;
+}
+
+static bool is_python(const char *word, size_t len)
+{
+	return len >= 6 && memcmp(word, "python", 6) == 0;
+}
+
+/* "/usr/bin/python3 /usr/bin/gunicorn -w 3" is known as "gunicorn -w 3": without the directories,
+ * and without the interpreter in front of its script. */
+static size_t cmdline__shorten(char *buf, size_t len)
+{
+	size_t start = 0;
+
+	for (int words = 0; words < 2; words++) {
+		size_t end = start + strnlen(buf + start, len - start);
+		char *slash = memrchr(buf + start, '/', end - start);
+		size_t base = slash ? (size_t)(slash + 1 - buf) : start;
+
+		if (base == end)
+			break;
+		start = base;
+		if (words || end >= len || buf[end + 1] == '-' ||
+		    !is_python(buf + base, end - base))
+			break;
+		start = end + 1;
+	}
+	memmove(buf, buf + start, len - start);
+	return len - start;
 }
 
 void process__read_command(struct process *p, const char *comm)
 {
-	char buf[240];
+	char buf[1024];
 	size_t n = cmdline__read(p->pid, buf, sizeof(buf));
 
+	n = cmdline__shorten(buf, n);
+	for (size_t i = 0; i < n; i++)
+		if (buf[i] == '\0')
+			buf[i] = ' ';
 	if (n)
 		utf8__sanitize(p->command, sizeof(p->command), buf, n);
 	else
