@@ -33,8 +33,8 @@ static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
 }
 
 /*
- * The ModRM byte of the instruction, with the bit of REX that extends its register operand above it. A
- * guess (no VEX, no three-byte opcodes) that userspace checks against a full decode.
+ * The ModRM byte of the instruction, with the bit of REX that extends its register operand above
+ * it. A guess (no VEX, no three-byte opcodes) that userspace checks against a full decode.
  */
 static __always_inline u32 modrm__find(const u8 *code)
 {
@@ -114,8 +114,8 @@ static __always_inline void evidence__pool(struct thread *t, const struct ct_pyl
 }
 
 /*
- * The common case needs no more evidence than the window holds: a store right at a pointer, to a small
- * count with a pointer behind it, and not where a pool would have its header.
+ * The common case needs no more evidence than the window holds: a store right at a pointer, to a
+ * small count with a pointer behind it, and not where a pool would have its header.
  */
 static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 						const struct ct_pylayout *lay)

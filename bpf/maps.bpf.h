@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE 2048
+#define SLAB_SIZE	   2048
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {

@@ -30,10 +30,10 @@ static __always_inline u64 user__u64(u64 addr)
 	return value;
 }
 
-/* Reads a thread state into the scratch buffer, up to the last member that is used, if it is that of
- * this thread. */
-static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay, u64 tstate,
-					 u64 thread_pointer)
+/* Reads a thread state into the scratch buffer, up to the last member that is used, if it is that
+ * of this thread. */
+static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
+					 u64 tstate, u64 thread_pointer)
 {
 	u32 size = (lay->ts_datastack + 24) & (SCRATCH_SIZE - 1);
 
@@ -100,9 +100,10 @@ static __always_inline u64 stack__mix(u64 hash, u64 value)
 }
 
 /*
- * Makes the frame readable in t->slab. Frames are pushed to one chunk of memory, callers below their
- * callees: one read brings about a dozen of them. Only the chunk in use is read that way, never beyond
- * its start: a read that fails costs as much as a fault. Others (generators, older chunks) come alone.
+ * Makes the frame readable in t->slab. Frames are pushed to one chunk of memory, callers below
+ * their callees: one read brings about a dozen of them. Only the chunk in use is read that way,
+ * never beyond its start: a read that fails costs as much as a fault. Others (generators, older
+ * chunks) come alone.
  */
 static __always_inline bool frame__fetch(struct thread *t)
 {
@@ -162,10 +163,10 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 }
 
 /*
- * A digest of the names tells whether a code object is still the one that userspace reads later. It is
- * one more read per frame, so it is remembered for a frame that has not changed in any of its words
- * (function, globals, locals, code, caller, instruction, first local) since the last walk. The
- * innermost frame is always looked at.
+ * A digest of the names tells whether a code object is still the one that userspace reads later. It
+ * is one more read per frame, so it is remembered for a frame that has not changed in any of its
+ * words (function, globals, locals, code, caller, instruction, first local) since the last walk.
+ * The innermost frame is always looked at.
  */
 static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
 {
@@ -193,8 +194,8 @@ static __always_inline void frame__add(struct pystack *py, const struct ct_frame
 }
 
 /*
- * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind. Neither static
- * nor inlined: then the verifier checks it once, and not for each frame of each caller.
+ * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind. Neither
+ * static nor inlined: then the verifier checks it once, and not for each frame of each caller.
  */
 __noinline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
 			     struct ct_stack *record)

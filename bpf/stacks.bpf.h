@@ -11,7 +11,7 @@ static __always_inline bool stack__publish(struct thread *t, const struct ct_pyl
 
 	if (bpf_map_lookup_elem(&stacks_seen, &t->py.id))
 		return true;
-	record = bpf_ringbuf_reserve(&meta, sizeof(*record), 0);
+	record = meta__reserve(sizeof(*record));
 	if (!record)
 		return false;
 	record->tag = CT_STACK;

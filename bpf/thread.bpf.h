@@ -33,7 +33,7 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 static __always_inline void fork__report(struct task_struct *parent, struct task_struct *child,
 					 u32 layout)
 {
-	struct ct_fork *rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+	struct ct_fork *rec = meta__reserve(sizeof(*rec));
 
 	if (!rec)
 		return;
@@ -91,7 +91,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 	t->layout = 0;
 	t->tss_key = 0;
 	bpf_map_delete_elem(&proc_layouts, &pid);
-	rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+	rec = meta__reserve(sizeof(*rec));
 	if (!rec)
 		return;
 	rec->tag = CT_EXEC;
@@ -105,7 +105,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 
 static __always_inline void exit__report(struct task_struct *task)
 {
-	struct ct_exit *rec = bpf_ringbuf_reserve(&meta, sizeof(*rec), 0);
+	struct ct_exit *rec = meta__reserve(sizeof(*rec));
 
 	if (!rec)
 		return;

@@ -334,6 +334,12 @@ void pipeline__finish(struct pipeline *p)
 	ledger__living(p->ledger, p->session, p->tree);
 	settle__flush(p->settle, UINT64_MAX);
 	session__counters(p->session, &p->counters);
+	if (p->counters.meta_lost)
+		log_warn("%lu records of processes and stacks were lost: some names are missing",
+			 (unsigned long)p->counters.meta_lost);
+	if (p->counters.fixups_lost)
+		log_warn("%lu corrections were lost: up to as many copies are counted too much",
+			 (unsigned long)p->counters.fixups_lost);
 }
 
 /* --- the snapshot --- */

@@ -181,6 +181,8 @@ enum ct_counter {
 	CT_COUNT_RETRACTS, /* of these, taken back */
 	CT_COUNT_REUSES,
 	CT_COUNT_FIXUPS_LOST, /* corrections that did not reach the daemon: copies are too high */
+	CT_COUNT_META_LOST, /* records of processes and stacks that found no room: names are missing
+			     */
 	CT_COUNT_MAX,
 };
 

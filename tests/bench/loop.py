@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""loop.py ITEMS DEPTH: the article's list, looped over once by one forked child, DEPTH frames deep.
+"""loop.py ITEMS DEPTH CHILDREN: the article's list, looped over once by each of some forked children, one
+after the other, DEPTH frames deep.
 
-Prints, as JSON, how long the loop took and how many pages it copied (growth of Private_Dirty).
+Prints, as JSON, what each loop took per page that it copied (growth of Private_Dirty).
 """
 import gc
 import json
@@ -31,20 +32,29 @@ def descend(depth, items):
     return descend(depth - 1, items) if depth > 0 else loop(items)
 
 
+def child(depth, items, out):
+    descend(depth, items[:1])  # what the first call itself copies
+    before = private_dirty()
+    ns = descend(depth, items)
+    copies = (private_dirty() - before) // PAGE
+    os.write(out, json.dumps(ns / copies).encode())
+    os._exit(0)
+
+
 def main():
     gc.disable()
     items = [item for item in range(int(sys.argv[1]))]
-    depth = int(sys.argv[2]) - 3  # <module>, main and loop are three
-    pid = os.fork()
-    if pid == 0:
-        descend(depth, items[:1])  # what the first call itself copies
-        before = private_dirty()
-        ns = descend(depth, items)
-        copies = (private_dirty() - before) // PAGE
-        os.write(1, json.dumps({"ns": ns, "copies": copies}).encode() + b"\n")
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    sys.exit(1 if status else 0)
+    depth = int(sys.argv[2]) - 4  # <module>, main, child and loop are four
+    results = []
+    for _ in range(int(sys.argv[3])):
+        back, out = os.pipe()
+        if os.fork() == 0:
+            child(depth, items, out)
+        os.close(out)
+        results.append(json.loads(os.read(back, 100)))
+        os.close(back)
+        os.wait()
+    print(json.dumps({"ns_per_copy": results}))
 
 
 main()

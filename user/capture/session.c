@@ -316,6 +316,7 @@ int session__counters(struct session *s, struct session_counters *out)
 	out->retracts = percpu__sum(fd, CT_COUNT_RETRACTS);
 	out->reuses = percpu__sum(fd, CT_COUNT_REUSES);
 	out->fixups_lost = percpu__sum(fd, CT_COUNT_FIXUPS_LOST);
+	out->meta_lost = percpu__sum(fd, CT_COUNT_META_LOST);
 	for (uint32_t i = 0; i < CT_LOST_MAX; i++)
 		out->lost[i] = percpu__sum(bpf_map__fd(s->skel->maps.lost), i);
 	return 0;

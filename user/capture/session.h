@@ -30,7 +30,7 @@ struct session_handler {
 };
 
 struct session_counters {
-	uint64_t copies, retracts, reuses, fixups_lost;
+	uint64_t copies, retracts, reuses, fixups_lost, meta_lost;
 	uint64_t lost[CT_LOST_MAX];
 };
 

@@ -120,13 +120,15 @@ static void nothing_shared(const struct text *t)
 	uint64_t copies = t->snap->capture.copies;
 
 	text__title(t, TEXT_HEAD, "NOTHING WAS SHARED");
-	fputs("   No process here began with memory of another, so there was none to lose.\n", t->out);
+	fputs("   No process here began with memory of another, so there was none to lose.\n",
+	      t->out);
 	if (copies)
-		text__paragraph(t, "  ",
-				"%s %s copied all the same: from files (programs and libraries have "
-				"such pages) or from the kernel's page of zeros, not from another "
-				"process.",
-				number__count(copies).s, text__plural(copies, "page was", "pages were"));
+		text__paragraph(
+			t, "  ",
+			"%s %s copied all the same: from files (programs and libraries have "
+			"such pages) or from the kernel's page of zeros, not from another "
+			"process.",
+			number__count(copies).s, text__plural(copies, "page was", "pages were"));
 }
 
 static void nothing_copied(const struct text *t)
@@ -280,6 +282,7 @@ static int text__write(const struct snapshot *snap, const struct sink_options *o
 		.out = out,
 		.snap = snap,
 		.top = opt->top ? opt->top : DEFAULT_TOP,
+		.top_wanted = opt->top != 0,
 		.color = opt->color,
 	};
 

@@ -34,6 +34,8 @@ struct part {
 
 /* --- WHY --------------------------------------------------------------------- */
 
+#define MIN_ROWS 3
+
 static int order_sums(const void *a, const void *b)
 {
 	const struct cause_sum *x = a, *y = b;
@@ -129,6 +131,13 @@ static void why_parts(const struct text *t, const struct cause_sum *sum, struct 
 		why_part(t, "other", rest);
 }
 
+/* Less than a thousandth of the copies: every run has dozens of such lines, and they say nothing.
+ */
+static bool is_crumb(const struct text *t, uint64_t copies)
+{
+	return copies * 1000 < t->snap->capture.copies;
+}
+
 void text__why(const struct text *t)
 {
 	const struct snapshot *snap = t->snap;
@@ -147,7 +156,8 @@ void text__why(const struct text *t)
 		text__left(t, sums[i].cause, WHY_CAUSE, ESCAPE_CUT_END);
 		text__left(t, sums[i].help, WHY_WORDS, ESCAPE_CUT_END);
 		why_numbers(t, sums[i].copies);
-		why_parts(t, &sums[i], parts);
+		if (!is_crumb(t, sums[i].copies))
+			why_parts(t, &sums[i], parts);
 	}
 }
 
@@ -234,7 +244,10 @@ void text__where(const struct text *t)
 	text__title(t, TEXT_HEAD, "\nWHERE");
 	fprintf(t->out, "%*s%*s%*s%*s%*s  what\n", WHERE_NAME - 3, "", WHERE_PAGES, "pages",
 		WHERE_MIB, "MiB", WHERE_PERC, "%", WHERE_PROCS, "procs");
-	for (i = 0; i < t->snap->n_sites && i < t->top; i++)
+	for (i = 0; i < t->snap->n_sites && i < t->top; i++) {
+		if (i >= MIN_ROWS && !t->top_wanted && is_crumb(t, t->snap->sites[i].copies))
+			break;
 		where_row(t, &t->snap->sites[i]);
+	}
 	where_rest(t, i);
 }
