@@ -42,7 +42,7 @@ TARGETS := $(patsubst tests/targets/%.c,$(B)/targets/%,$(wildcard tests/targets/
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all
-all: $(B)/cowtrace
+all: $(B)/cowtrace $(B)/cowtrace.8
 
 # --- the BPF object and its skeleton -------------------------------------------------------------
 
@@ -79,6 +79,10 @@ $(B)/libcowtrace.a: $(LIB_OBJS)
 $(B)/cowtrace: $(B)/user/main.o $(B)/libcowtrace.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SANFLAGS) $^ -o $@ $(LIBS)
+
+$(B)/cowtrace.8: user/cowtrace.8.in scripts/gen-docs $(B)/cowtrace
+	$(call say,MAN,$@)
+	$(Q)scripts/gen-docs --man $(B)/cowtrace > $@
 
 # --- tests ---------------------------------------------------------------------------------------
 
