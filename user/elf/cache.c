@@ -104,8 +104,9 @@ static bool has_inode(int fd, uint64_t inode)
 }
 
 /*
- * /proc/PID/maps shows paths as the reader would write them: after a mere chroot that is the path in our
- * root, not in that of the process. Ours is taken only if it is the very file that is mapped.
+ * /proc/PID/maps shows paths as the reader would write them: after a mere chroot that is the path
+ * in our root, not in that of the process. Ours is taken only if it is the very file that is
+ * mapped.
  */
 static int open_mapped(int root, const char *path, uint64_t inode)
 {

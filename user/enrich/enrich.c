@@ -204,7 +204,8 @@ void enrich__forked(struct enrich *e, struct process *p)
 	p->image = image__ref(image);
 	if (!image)
 		return;
-	/* A child that lives for milliseconds can not be asked later; what it has, its parent has now. */
+	/* A child that lives for milliseconds can not be asked later; what it has, its parent has
+	 * now. */
 	regions = process__regions(e, parent, p->started);
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's own count of copies (wpcopy_count) exists only while delay accounting is switched on,
- * for tasks made since: sysctl kernel.task_delayacct, system-wide. Several cowtraces may want it at
- * once: the last one that lets go puts it back.
+ * The kernel's own count of copies (wpcopy_count) exists only while delay accounting is switched
+ * on, for tasks made since: sysctl kernel.task_delayacct, system-wide. Several cowtraces may want
+ * it at once: the last one that lets go puts it back.
  */
 #ifndef COWTRACE_PROC_DELAYACCT_H
 #define COWTRACE_PROC_DELAYACCT_H

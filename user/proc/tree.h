@@ -36,7 +36,7 @@ struct process {
 	struct regions *regions;	     /* of the enrich unit */
 	uint64_t regions_time;		     /* ns: when they were read */
 	const char *python, *python_problem; /* kept when the image is dropped; interned */
-	struct process *past; /* what it was before its last exec; read only */
+	struct process *past;		     /* what it was before its last exec; read only */
 	struct process *next;		     /* in order of appearance */
 };
 
@@ -51,8 +51,8 @@ struct process *tree__find(struct tree *tree, uint32_t pid);
 struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent,
 			  uint64_t started);
 /*
- * An exec: what the process was becomes its past (its memory is gone, that of its parent may be read
- * instead), because copies made before may still be on their way. -ENOMEM: no past is kept.
+ * An exec: what the process was becomes its past (its memory is gone, that of its parent may be
+ * read instead), because copies made before may still be on their way. -ENOMEM: no past is kept.
  */
 int process__keep_past(struct process *p);
 /* The process as it was at \`time\` (ns). */
