@@ -4,20 +4,52 @@
 #define COWTRACE_BPF_COMPAT_H
 
 /*
- * The anonymous pages of a process. Since 6.2 (f1a7941243c1) the counter has per-CPU parts, each
- * less than max(32, 2 * CPUs) pages; they are left out, because no helper gives a program the
- * address of another CPU's part on every kernel. A fork fills the counter on one CPU: the error is
- * one part.
+ * How far CPU's per-CPU area is from the address that a per-CPU pointer holds. No helper says it, and
+ * kernels without CONFIG_KALLSYMS_ALL hide the variables that would. But a per-CPU map of ours is such
+ * an area: where its value lies on that CPU, minus the per-CPU pointer that the map itself keeps.
+ */
+static __always_inline bool percpu__offset(u32 cpu, u64 *offset)
+{
+	u32 key = 0;
+	u64 *addresses = bpf_map_lookup_elem(&scratch_addresses, &key), pptr = 0;
+	void *value = bpf_map_lookup_percpu_elem(&counters, &key, cpu);
+
+	if (!addresses || !value)
+		return false;
+	/* Through memory, where a pointer becomes a number for the verifier. */
+	((volatile u64 *)addresses)[0] = (u64)value;
+	((volatile u64 *)addresses)[1] = (u64)&counters;
+	if (bpf_probe_read_kernel(&pptr, sizeof(pptr),
+				  (void *)((volatile u64 *)addresses)[1] +
+					  bpf_core_field_offset(struct bpf_array, pptrs)))
+		return false;
+	*offset = ((volatile u64 *)addresses)[0] - pptr;
+	return true;
+}
+
+/*
+ * The anonymous pages of a process. Since 6.2 (f1a7941243c1) the counter has a part on each CPU, of
+ * less than max(32, 2 * CPUs) pages: all that a small process has.
  */
 static __always_inline u64 mm__anon_pages(struct mm_struct *mm)
 {
 	struct mm_struct___pre62 *old = (void *)mm;
 	s64 pages;
+	s32 *parts;
 
 	if (bpf_core_field_exists(old->rss_stat.count))
-		pages = BPF_CORE_READ(old, rss_stat.count[MM_ANONPAGES]);
-	else
-		pages = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].count);
+		return BPF_CORE_READ(old, rss_stat.count[MM_ANONPAGES]);
+	pages = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].count);
+	parts = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].counters);
+	for (u32 cpu = 0; cpu < MAX_CPUS && cpu < cfg_cpus; cpu++) {
+		u64 offset;
+		s32 part = 0;
+
+		if (!percpu__offset(cpu, &offset))
+			break;
+		bpf_probe_read_kernel(&part, sizeof(part), (void *)parts + offset);
+		pages += part;
+	}
 	return pages < 0 ? 0 : pages;
 }
 

@@ -6,6 +6,8 @@
 /* Return addresses inside [start, end) are those of the kernel's page fault entry. 0: not known. */
 const volatile __u64 cfg_fault_entry_start = 0;
 const volatile __u64 cfg_fault_entry_end = 0;
+/* Number of possible CPUs, for sums over per-CPU counters of the kernel. */
+const volatile __u32 cfg_cpus = 1;
 /* Wake the daemon when this many bytes wait in the ring; below, it looks by itself. */
 const volatile __u64 cfg_wakeup_bytes = 1 << 20;
 /* The witness is do_wp_page: tracepoints only support it. */
@@ -15,5 +17,7 @@ const volatile bool cfg_fexit = false;
 #define MAX_WALK (CT_MAX_FRAMES + 33)
 /* Thread states visited when the thread-specific key does not help. */
 #define MAX_THREADS 64
+/* CPUs whose part of a counter is summed. */
+#define MAX_CPUS 512
 
 #endif

@@ -37,6 +37,7 @@ struct thread_struct {
 
 struct percpu_counter {
 	s64 count;
+	s32 *counters; /* per CPU */
 };
 
 struct mm_struct {
@@ -100,6 +101,10 @@ struct vm_fault {
 	pte_t orig_pte;
 	struct page *page;
 	pte_t *pte;
+};
+
+struct bpf_array {
+	void *pptrs[0]; /* of a per-CPU array: per-CPU pointers */
 };
 
 struct bpf_iter_meta {

@@ -118,4 +118,12 @@ struct {
 	__type(value, u64);
 } lost SEC(".maps");
 
+/* See percpu__offset. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64[2]);
+} scratch_addresses SEC(".maps");
+
 #endif

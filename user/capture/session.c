@@ -82,6 +82,7 @@ static void session__configure(struct cowtrace *skel, const struct witness *w,
 	w->prepare(skel);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
+	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
 	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
 	if (kallsyms__range("asm_exc_page_fault", &start, &end) == 0) {
 		skel->rodata->cfg_fault_entry_start = start;
