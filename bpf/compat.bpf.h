@@ -4,9 +4,10 @@
 #define COWTRACE_BPF_COMPAT_H
 
 /*
- * How far CPU's per-CPU area is from the address that a per-CPU pointer holds. No helper says it, and
- * kernels without CONFIG_KALLSYMS_ALL hide the variables that would. But a per-CPU map of ours is such
- * an area: where its value lies on that CPU, minus the per-CPU pointer that the map itself keeps.
+ * How far CPU's per-CPU area is from the address that a per-CPU pointer holds. No helper says it,
+ * and kernels without CONFIG_KALLSYMS_ALL hide the variables that would. But a per-CPU map of ours
+ * is such an area: where its value lies on that CPU, minus the per-CPU pointer that the map itself
+ * keeps.
  */
 static __always_inline bool percpu__offset(u32 cpu, u64 *offset)
 {
@@ -62,6 +63,25 @@ static __always_inline bool task__wpcopy(struct task_struct *task, u32 *count)
 		return false;
 	*count = delays->wpcopy_count;
 	return true;
+}
+
+/*
+ * The page that stands for all of a compound page: only its mapping is one. A tail names it; since
+ * the member is called compound_info, it may instead hold the mask that leads from the address of
+ * the tail to it. A mask is a small negative number, and no struct page lies so high.
+ */
+static __always_inline struct page *page__head(struct page *page)
+{
+	struct page___info *renamed = (void *)page;
+	u64 info;
+
+	if (bpf_core_field_exists(renamed->compound_info))
+		info = BPF_CORE_READ(renamed, compound_info);
+	else
+		info = BPF_CORE_READ(page, compound_head);
+	if (!(info & 1))
+		return page;
+	return (void *)(info >= -1UL << 32 ? (u64)page & info : info - 1);
 }
 
 /* The user's registers at the entry into the kernel. Helper since 5.15, dd6e10fbd9fb. */

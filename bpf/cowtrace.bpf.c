@@ -67,7 +67,10 @@ int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
 SEC("tp_btf/mm_page_alloc")
 int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
 {
-	page__alloc(ctx, page, order, gfp);
+	if (cfg_fexit)
+		wp_page__alloc(page, order, gfp);
+	else
+		page__alloc(ctx, page, order, gfp);
 	return 0;
 }
 
@@ -81,16 +84,16 @@ int BPF_PROG(on_page_free, struct page *page)
 /* --- witness: do_wp_page --- */
 
 SEC("fentry/do_wp_page")
-int BPF_PROG(on_wp_page_entry)
+int BPF_PROG(on_wp_page_entry, struct vm_fault *vmf)
 {
-	wp_page__entry();
+	wp_page__entry(vmf);
 	return 0;
 }
 
 SEC("fexit/do_wp_page")
-int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf)
+int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf, unsigned int result)
 {
-	wp_page__exit(vmf);
+	wp_page__exit(vmf, result);
 	return 0;
 }
 

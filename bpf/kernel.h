@@ -90,14 +90,32 @@ struct page {
 	unsigned long compound_head;
 };
 
+/* Seen in 7.3; still compound_head in 6.12. */
+struct page___info {
+	unsigned long compound_info;
+};
+
+struct vm_area_struct {
+	struct mm_struct *vm_mm;
+};
+
+/* include/linux/mm_types.h: values unchanged since 5.10 (UNSHARE since 5.19). An enum and not a
+ * number: CO-RE does not take the one for the other.
+ */
+enum fault_flag {
+	FAULT_FLAG_WRITE = 0x01,
+	FAULT_FLAG_USER = 0x40,
+	FAULT_FLAG_UNSHARE = 0x400,
+};
+
 typedef struct {
 	unsigned long pte;
 } pte_t;
 
 struct vm_fault {
-	unsigned long address;
+	struct vm_area_struct *vma;
 	unsigned long real_address; /* byte exact, since 5.18, 824ddc601adc */
-	unsigned int flags;
+	enum fault_flag flags;
 	pte_t orig_pte;
 	struct page *page;
 	pte_t *pte;
@@ -124,12 +142,12 @@ struct bpf_iter__task {
 #define MM_ANONPAGES  1
 #define MM_SHMEMPAGES 3
 /* include/linux/gfp_types.h: the first nine bits have been these since 4.4 */
+#define GFP_HIGHMEM_BIT 0x02u
 #define GFP_MOVABLE_BIT 0x08u
 #define GFP_ZERO_BIT	0x100u
-/* include/linux/mm_types.h, enum fault_flag: values unchanged since 5.10 (UNSHARE since 5.19) */
-#define FAULT_FLAG_WRITE   0x01
-#define FAULT_FLAG_USER	   0x40
-#define FAULT_FLAG_UNSHARE 0x400
+/* include/linux/mm_types.h, enum vm_fault_reason: the fault is to be repeated, or failed */
+#define VM_FAULT_RETRY 0x400u
+#define VM_FAULT_ERROR (0x001u | 0x002u | 0x010u | 0x020u | 0x040u | 0x800u)
 /* include/linux/page-flags.h: low bits of page->mapping */
 #define PAGE_MAPPING_ANON  0x1UL
 #define PAGE_MAPPING_FLAGS 0x3UL

@@ -39,6 +39,7 @@ struct thread {
 	u64 copies;	 /* confirmed for this thread: the number of the next one */
 	u64 pending_ip;	 /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
 	u64 last_page;	 /* struct page allocated by the fault that is being handled, 0: none */
+	u64 wp_fault;	 /* struct vm_fault of the do_wp_page that is running, 0: none */
 	u32 layout;	 /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base; /* the kernel's own count when this thread began to be traced */
 	u32 tss_key;	 /* thread-specific key of CPython + 1; 0: not read yet */

@@ -120,10 +120,6 @@ static __always_inline void page__alloc(void *ctx, struct page *page, u32 order,
 
 	if (!t || !t->started || order || !(gfp & GFP_MOVABLE_BIT))
 		return;
-	if (cfg_fexit) {
-		t->last_page = (u64)page;
-		return;
-	}
 	kind = t->pending;
 	if (!kind)
 		return;
@@ -165,48 +161,74 @@ static __always_inline void page__rss(void *ctx, int member)
 
 static __always_inline u8 page__origin(struct page *page)
 {
-	struct page *head;
-	u64 mapping;
+	u64 mapping = (u64)BPF_CORE_READ(page__head(page), mapping);
 
-	if (!page)
-		return CT_ORIGIN_ZERO;
-	head = (void *)BPF_CORE_READ(page, compound_head);
-	page = (u64)head & 1 ? (void *)head - 1 : page;
-	mapping = (u64)BPF_CORE_READ(page, mapping);
 	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS)
 		return CT_ORIGIN_KSM;
 	return mapping & PAGE_MAPPING_ANON ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
 }
 
-static __always_inline void wp_page__entry(void)
+static __always_inline void wp_page__entry(struct vm_fault *vmf)
 {
 	struct thread *t = thread__of(bpf_get_current_task_btf());
 
-	if (t)
-		t->last_page = 0;
+	if (!t)
+		return;
+	t->wp_fault = (u64)vmf;
+	t->last_page = 0;
 }
 
-static __always_inline void wp_page__exit(struct vm_fault *vmf)
+/*
+ * The page that the copy goes to: of what do_wp_page allocates, only a page for user space may be
+ * in high memory (movable it need not be: PF_MEMALLOC_PIN). The old page is looked at here, where
+ * do_wp_page holds it; when it returns, the last one that shared it may have freed it.
+ */
+static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp)
+{
+	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct vm_fault *vmf;
+	struct page *old;
+
+	if (!t || !t->wp_fault || order || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	vmf = (void *)t->wp_fault;
+	t->last_page = (u64)page;
+	old = BPF_CORE_READ(vmf, page);
+	t->event.origin = !old || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : page__origin(old);
+}
+
+static __always_inline void wp_page__copied(struct thread *t, struct task_struct *task,
+					    struct vm_fault *vmf)
+{
+	bool kernel = !(vmf->flags & FAULT_FLAG_USER);
+
+	thread__layout(t, task->tgid);
+	evidence__take(t, task, vmf->real_address, task__regs(task), kernel);
+	/* process_vm_writev, ptrace: the page is in the memory of another process. */
+	if (vmf->vma->vm_mm != task->mm)
+		t->event.flags = CT_F_KERNEL;
+	copy__confirm(t, t->event.origin);
+}
+
+static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
 	u64 now = 0, was = vmf->orig_pte.pte & PTE_PFN_MASK;
-	bool kernel = !(vmf->flags & FAULT_FLAG_USER);
 
-	if (!t || !t->started || !(vmf->flags & FAULT_FLAG_WRITE) ||
-	    vmf->flags & FAULT_FLAG_UNSHARE)
+	if (!t)
+		return;
+	t->wp_fault = 0;
+	if (!t->started || !(vmf->flags & FAULT_FLAG_WRITE) || vmf->flags & FAULT_FLAG_UNSHARE)
 		return;
 	if (bpf_probe_read_kernel(&now, sizeof(now), vmf->pte))
 		return;
-	if ((now & PTE_PFN_MASK) == was) {
+	if ((now & PTE_PFN_MASK) != was) {
+		if (t->last_page) /* else another thread made the copy */
+			wp_page__copied(t, task, vmf);
+	} else if (!(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
 		proc__count_reuse(task->tgid);
-		return;
 	}
-	if (!t->last_page) /* another thread made the copy */
-		return;
-	thread__layout(t, task->tgid);
-	evidence__take(t, task, vmf->real_address, task__regs(task), kernel);
-	copy__confirm(t, page__origin(vmf->page));
 	t->last_page = 0;
 }
 

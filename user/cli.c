@@ -60,7 +60,7 @@ static const char help_text[] =
 	"  -q, --quiet         no text report\n"
 	"  -v, --verbose       say more while working; twice: even more\n"
 	"  -h, --help          this text\n"
-	"  --version           version and what was built in\n"
+	"  --version           the version of cowtrace\n"
 	"\n"
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"

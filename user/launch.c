@@ -108,7 +108,7 @@ int launch__prepare(char **argv, const char *user, const sigset_t *signals, stru
 		plan.user = getpwnam(user);
 		if (!plan.user) {
 			snprintf(why, why_size, "there is no user '%s'", user);
-			return -ENOENT;
+			return -EINVAL;
 		}
 	}
 	l = calloc(1, sizeof(*l));

@@ -2,6 +2,7 @@
 """Workloads whose number of copies is known by construction: the counts are equal, not close."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,9 @@ def test_storm_counts_each_process() -> None:
 
 
 def test_reused_pages_are_no_copies() -> None:
-    """The same program twice, with 29 pages more: 29 reuses more, and no copy more."""
-    without = run_cowtrace([], [target("reuse"), "0"], fixed_layout=True)
-    run = run_cowtrace([], [target("reuse"), "29"], fixed_layout=True)
+    """The same program twice, the second time with 29 pages more: 29 reuses more, and no copy more."""
+    without = run_cowtrace([], [target("reuse"), "1"], fixed_layout=True)
+    run = run_cowtrace([], [target("reuse"), "30"], fixed_layout=True)
     assert run.truth[0]["changed"] == 0
     assert in_symbol(run.report, "reuse_write") == 0, show_sites(run.report)
     assert run.report["capture"]["reuses"] - without.report["capture"]["reuses"] == 29
@@ -57,28 +58,28 @@ def origins(report: dict, origin: str) -> int:
 
 
 def test_zero_pages_have_their_own_origin() -> None:
-    without = run_cowtrace([], [target("zero"), "0"], fixed_layout=True)
-    run = run_cowtrace([], [target("zero"), "41"], fixed_layout=True)
-    assert run.truth[0]["changed"] == 41
-    assert in_symbol(run.report, "zero_write") == 41, show_sites(run.report)
+    without = run_cowtrace([], [target("zero"), "1"], fixed_layout=True)
+    run = run_cowtrace([], [target("zero"), "42"], fixed_layout=True)
+    assert run.truth[0]["changed"] == 42
+    assert in_symbol(run.report, "zero_write") == 42, show_sites(run.report)
     assert origins(run.report, "zero") - origins(without.report, "zero") == 41
     assert origins(run.report, "fork") == origins(without.report, "fork")
     assert_closed(run.report)
 
 
 def test_file_pages_have_their_own_origin() -> None:
-    without = run_cowtrace([], [target("filemap"), "0"], fixed_layout=True)
-    run = run_cowtrace([], [target("filemap"), "37"], fixed_layout=True)
-    assert run.truth[0]["changed"] == 37
-    assert in_symbol(run.report, "filemap_write") == 37, show_sites(run.report)
+    without = run_cowtrace([], [target("filemap"), "1"], fixed_layout=True)
+    run = run_cowtrace([], [target("filemap"), "38"], fixed_layout=True)
+    assert run.truth[0]["changed"] == 38
+    assert in_symbol(run.report, "filemap_write") == 38, show_sites(run.report)
     assert origins(run.report, "file") - origins(without.report, "file") == 37
     assert origins(run.report, "fork") == origins(without.report, "fork")
     assert_closed(run.report)
 
 
 def test_forked_pages_have_origin_fork() -> None:
-    without = run_cowtrace([], [target("storm"), "0"], fixed_layout=True)
-    run = run_cowtrace([], [target("storm"), "101"], fixed_layout=True)
+    without = run_cowtrace([], [target("storm"), "1"], fixed_layout=True)
+    run = run_cowtrace([], [target("storm"), "102"], fixed_layout=True)
     assert origins(run.report, "fork") - origins(without.report, "fork") == 101
 
 
@@ -139,19 +140,26 @@ def test_losses_are_counted_when_the_ring_is_tiny() -> None:
     assert any("lost" in line for line in run.folded), "the folded output does not show the losses"
 
 
-def test_without_delay_accounting_the_kernels_count_is_unknown() -> None:
+@pytest.fixture()
+def delayacct_off() -> Iterator[Path]:
+    """The kernel's delay accounting, switched off for one test."""
     switch = Path("/proc/sys/kernel/task_delayacct")
-    if not switch.exists() or switch.read_text().strip() != "0":
-        pytest.skip("this kernel always counts, or never")
+    if not switch.exists():
+        pytest.skip("this kernel has no switch for delay accounting")
+    before = switch.read_text()
+    switch.write_text("0")
+    yield switch
+    switch.write_text(before)
+
+
+def test_without_delay_accounting_the_kernels_count_is_unknown(delayacct_off: Path) -> None:
     run = run_cowtrace([], [target("storm"), "101"], delayacct=False)
     assert run.report["capture"]["kernel_copies"] is None
     assert in_symbol(run.report, "storm_write") == 101
-    assert switch.read_text().strip() == "0"
+    assert delayacct_off.read_text().strip() == "0"
 
 
-def test_delayacct_is_put_back() -> None:
-    switch = Path("/proc/sys/kernel/task_delayacct")
-    before = switch.read_text()
-    run = run_cowtrace([], ["cat", str(switch)])
+def test_delayacct_is_put_back(delayacct_off: Path) -> None:
+    run = run_cowtrace([], ["cat", str(delayacct_off)])
     assert run.stdout.strip() == "1"
-    assert switch.read_text() == before
+    assert delayacct_off.read_text().strip() == "0"

@@ -22,9 +22,13 @@ int main(int argc, char **argv)
 	int second = argc > 1;
 	size_t n = second ? 17 : 11;
 	char *pages = target_pages(n);
-	pid_t pid = target_fork();
+	pid_t pid;
 
 	(void)argv;
+	/* The child is another program within microseconds: its names are those that its parent
+	 * has. */
+	target_sleep(50);
+	pid = target_fork();
 	if (!pid) {
 		if (second) {
 			exec_after(pages, n);

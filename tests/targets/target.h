@@ -113,6 +113,13 @@ static inline uint64_t target_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+static inline void target_sleep(long ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
 /*
  * The last thing a target does. cowtrace reads names from the memory and the files of the living: a
  * process that is gone at once keeps its counts but may lose its names. LINGER_MS=0: do not wait.
@@ -120,11 +127,9 @@ static inline uint64_t target_now(void)
 static inline int target_end(void)
 {
 	const char *ms = getenv("LINGER_MS");
-	long linger = ms ? atol(ms) : 100;
-	struct timespec ts = {.tv_sec = linger / 1000, .tv_nsec = linger % 1000 * 1000000};
 
 	fflush(stdout);
-	nanosleep(&ts, NULL);
+	target_sleep(ms ? atol(ms) : 100);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #include "cowtrace.skel.h"
 
 #define DEFAULT_RING_SIZE (32u << 20)
+/* PROC_PID_INIT_INO of include/linux/proc_ns.h, since 3.8 */
+#define HOST_PID_NAMESPACE 0xEFFFFFFCu
 
 struct session {
 	struct cowtrace *skel;
@@ -28,7 +31,6 @@ struct session {
 	const struct witness *witness;
 	struct session_handler handler;
 	bool kernel_faults_checked;
-	char limits[512];
 };
 
 /* The last line that libbpf said at warning level: kept for the one line that the user gets. */
@@ -175,12 +177,27 @@ static int session__choose(struct session *s, const struct session_options *opt,
 	return err;
 }
 
+/* The kernel side speaks of pids as the host has them; /proc must be the same one. */
+static bool in_host_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) || st.st_ino == HOST_PID_NAMESPACE;
+}
+
 int session__open(const struct session_options *opt, const struct session_handler *handler,
 		  struct session **out, char *why, size_t why_size)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s;
 	int err;
 
+	if (!in_host_pid_namespace()) {
+		snprintf(why, why_size,
+			 "this is not the host's pid namespace: run cowtrace on the host, or in a "
+			 "container with --pid=host");
+		return -ENOTSUP;
+	}
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->handler = *handler;
@@ -196,11 +213,10 @@ int session__open(const struct session_options *opt, const struct session_handle
 		session__free(s);
 		return err;
 	}
-	snprintf(s->limits, sizeof(s->limits), "%s%s", s->witness->limits,
-		 s->kernel_faults_checked
-			 ? ""
-			 : "; writes of the kernel can be counted too often, because "
-			   "/proc/kallsyms hides its addresses");
+	if (!s->kernel_faults_checked)
+		log_warn("/proc/kallsyms hides the kernel's addresses: writes of the kernel itself "
+			 "may "
+			 "be counted too often (sysctl kernel.kptr_restrict)");
 	*out = s;
 	return 0;
 }
@@ -222,7 +238,7 @@ const char *session__witness(const struct session *s)
 
 const char *session__witness_limits(const struct session *s)
 {
-	return s->limits;
+	return s->witness->limits;
 }
 
 int session__trace_from_exec(struct session *s, pid_t pid)

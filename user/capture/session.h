@@ -44,7 +44,7 @@ int session__open(const struct session_options *opt, const struct session_handle
 void session__free(struct session *s);
 
 const char *session__witness(const struct session *s);
-/* What this witness can not see on this machine; one sentence, or "". */
+/* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
 
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */

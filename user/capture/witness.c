@@ -32,8 +32,8 @@ static void prepare_tracepoints(struct cowtrace *skel)
 }
 
 #define NOT_SEEN                                                                                   \
-	"first writes to pages of a private file mapping that were never read, huge pages and "    \
-	"hugetlb pages are not seen"
+	"first writes to pages of private file mappings that were never read, hugetlb pages, "     \
+	"the kernel's huge page of zeros"
 
 const struct witness witnesses[] = {
 	{
@@ -43,8 +43,7 @@ const struct witness witnesses[] = {
 	},
 	{
 		.name = "tracepoints",
-		.limits =
-			NOT_SEEN "; nor are writes through process_vm_writev, ptrace and O_DIRECT",
+		.limits = NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT",
 		.prepare = prepare_tracepoints,
 	},
 	{},

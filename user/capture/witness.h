@@ -10,7 +10,7 @@ struct cowtrace;
 
 struct witness {
 	const char *name;
-	const char *limits; /* a sentence for the report */
+	const char *limits; /* what it does not see: nouns for the report */
 	/* Chooses the programs to load; before load. */
 	void (*prepare)(struct cowtrace *skel);
 };

@@ -15,8 +15,8 @@
 struct text {
 	FILE *out;
 	const struct snapshot *snap;
-	unsigned int top;
-	bool top_wanted; /* by the user: then show so many, however small */ /* rows per table */
+	unsigned int top; /* rows per table */
+	bool top_wanted;  /* by the user: then show so many, however small */
 	bool color;
 };
 

@@ -14,12 +14,12 @@
 #define PAGES	    13
 #define MIB	    10
 #define PERCENT	    8
-#define WHERE_NAME  45
-#define WHERE_PAGES 11
-#define WHERE_MIB   9
-#define WHERE_PERC  7
+#define WHERE_NAME  43
+#define WHERE_PAGES 9
+#define WHERE_MIB   8
+#define WHERE_PERC  6
 #define WHERE_PROCS 6
-#define WHERE_WHAT  18
+#define WHERE_WHAT  24
 
 struct cause_sum {
 	const char *cause, *help;
@@ -167,19 +167,25 @@ void text__why(const struct text *t)
  * most. */
 static char *site_name(const struct snapshot_site *site, size_t width)
 {
-	_free_ char *function = escape__fit(site->function ?: "?", width / 2, ESCAPE_CUT_MIDDLE);
-	_free_ char *place = NULL, *file = NULL;
+	_free_ char *place = NULL, *file = NULL, *cut = NULL;
+	const char *function;
 	const char *call = site->function && site->function[0] != '<' ? "()" : "";
 	size_t taken;
 	char *out;
 
-	if (!site->file)
-		return escape__fit(site->function ?: "?", width, ESCAPE_CUT_MIDDLE);
-	if (!function || asprintf(&place, "%s:%u", site->file, site->line) < 0)
+	if (!site->file) { /* a native function, or "read (kernel)" */
+		function = site->function ?: "?";
+		if (asprintf(&out, "%s%s", function, strchr(function, '(') ? "" : " (native)") < 0)
+			return NULL;
+		place = out;
+		return escape__fit(place, width, ESCAPE_CUT_MIDDLE);
+	}
+	cut = escape__fit(site->function ?: "?", width / 2, ESCAPE_CUT_MIDDLE);
+	if (!cut || asprintf(&place, "%s:%u", site->file, site->line) < 0)
 		return NULL;
-	taken = escape__width(function) + strlen(" in ") + strlen(call);
+	taken = escape__width(cut) + strlen(" in ") + strlen(call);
 	file = escape__fit(place, width - taken, ESCAPE_CUT_START);
-	if (!file || asprintf(&out, "%s in %s%s", file, function, call) < 0)
+	if (!file || asprintf(&out, "%s in %s%s", file, cut, call) < 0)
 		return NULL;
 	return out;
 }

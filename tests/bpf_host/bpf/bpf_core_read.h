@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* In the place of libbpf's header of this name: nothing is relocated in a test. */
+#ifndef COWTRACE_TESTS_BPF_CORE_READ_H
+#define COWTRACE_TESTS_BPF_CORE_READ_H
+
+#include <stdbool.h>
+
+#define BPF_CORE_READ(src, member) ((src)->member)
+
+/* The shim keeps what is asked for at the start of its maps. */
+#define bpf_core_field_offset(type, member) 0
+
+/* Does the kernel that is being played have this member? The test says (shim.lacks). */
+#define bpf_core_field_exists(member) shim__has_field(#member)
+
+static bool shim__has_field(const char *member);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The BPF modules as user code: a fake address space for the traced process, maps and ring buffers
+ * as lists, the kernel's structures in the test's own memory. One program includes it once.
+ */
+#ifndef COWTRACE_TESTS_SHIM_H
+#define COWTRACE_TESTS_SHIM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+
+/* The registers as the kernel has them: CO-RE finds the members, here they must lie right. */
+#define __TARGET_ARCH_x86
+#define pt_regs pt_regs_members
+#include "kernel.h"
+#undef pt_regs
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+
+#include <cowtrace/abi.h>
+#include <cowtrace/pylayout.h>
+/* A test sets them while the program runs. */
+#define const
+#include "config.bpf.h"
+#undef const
+#include "maps.bpf.h"
+#include "emit.bpf.h"
+#include "compat.bpf.h"
+#include "evidence.bpf.h"
+#include "pyunwind.bpf.h"
+#include "stacks.bpf.h"
+#include "thread.bpf.h"
+#include "witness.bpf.h"
+
+#pragma GCC diagnostic pop
+
+#include "shim_helpers.h"
+
+#endif

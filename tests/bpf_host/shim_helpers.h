@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* What the helpers do: a part of shim.h, to be included by it only. */
+#ifndef COWTRACE_TESTS_SHIM_HELPERS_H
+#define COWTRACE_TESTS_SHIM_HELPERS_H
+
+#define SHIM_PAGES   1024
+#define SHIM_READS   4096
+#define SHIM_RECORDS 64
+#define SHIM_CPUS    3
+
+struct shim_page {
+	uint64_t address;
+	uint8_t *bytes;
+};
+
+struct shim_read {
+	uint64_t from;
+	uint32_t size;
+	bool failed;
+};
+
+struct shim_element {
+	struct shim_element *next;
+	const void *map;
+	uint64_t key;
+	uint64_t value[];
+};
+
+struct shim_record {
+	const void *ring;
+	size_t size;
+	bool submitted;
+	union {
+		uint32_t tag;
+		struct ct_copy copy;
+		struct ct_fixup fixup;
+		struct ct_stack stack;
+		struct ct_fork fork;
+		struct ct_exec exec;
+		struct ct_exit exit;
+	};
+};
+
+static struct shim {
+	/* user memory: pages that are present */
+	struct shim_page pages[SHIM_PAGES];
+	size_t n_pages;
+	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
+	size_t n_reads;
+	struct shim_element *elements;
+	struct shim_record records[SHIM_RECORDS];
+	size_t n_records;
+	/* what the test decides */
+	bool copies_full, meta_full, no_storage;
+	uint64_t waiting; /* bytes in the ring */
+	uint64_t wakeups;
+	uint64_t now;
+	const char *lacks; /* a member that this kernel does not have */
+	struct task_struct *current;
+	struct pt_regs *regs;
+	uint64_t kernel_stack[KERNEL_STACK_DEPTH];
+	size_t kernel_depth;
+	/* The per-CPU areas: first the value of the map `counters`, then a part of rss_stat. */
+	struct {
+		uint64_t counters;
+		int32_t part;
+	} areas[SHIM_CPUS];
+} shim;
+
+static inline void shim__reset(void)
+{
+	struct shim_element *next;
+
+	for (size_t i = 0; i < shim.n_pages; i++)
+		free(shim.pages[i].bytes);
+	for (struct shim_element *e = shim.elements; e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	memset(&shim, 0, sizeof(shim));
+	cfg_fexit = false;
+	cfg_cpus = SHIM_CPUS;
+	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
+	cfg_fault_entry_start = cfg_fault_entry_end = 0;
+}
+
+/* --- user memory --- */
+
+static inline uint8_t *user__page(uint64_t address)
+{
+	for (size_t i = 0; i < shim.n_pages; i++)
+		if (shim.pages[i].address == (address & ~4095ull))
+			return shim.pages[i].bytes;
+	return NULL;
+}
+
+/* Where address is in the test's memory; the page becomes present. */
+static inline uint8_t *user__at(uint64_t address)
+{
+	uint8_t *page = user__page(address);
+
+	if (!page) {
+		assert_true(shim.n_pages < SHIM_PAGES);
+		page = calloc(1, 4096);
+		assert_non_null(page);
+		shim.pages[shim.n_pages++] = (struct shim_page){address & ~4095ull, page};
+	}
+	return page + (address & 4095);
+}
+
+static inline void user__unmap(uint64_t address)
+{
+	for (size_t i = 0; i < shim.n_pages; i++) {
+		if (shim.pages[i].address != (address & ~4095ull))
+			continue;
+		free(shim.pages[i].bytes);
+		shim.pages[i] = shim.pages[--shim.n_pages];
+		return;
+	}
+	fail_msg("no page at %lx", (unsigned long)address);
+}
+
+static inline void user__write(uint64_t address, const void *src, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		*user__at(address + i) = ((const uint8_t *)src)[i];
+}
+
+static inline void user__set64(uint64_t address, uint64_t value)
+{
+	user__write(address, &value, sizeof(value));
+}
+
+static inline void user__set32(uint64_t address, uint32_t value)
+{
+	user__write(address, &value, sizeof(value));
+}
+
+static inline bool user__copy(uint8_t *dst, uint64_t from, uint32_t size)
+{
+	const uint8_t *page;
+
+	for (uint32_t i = 0, n; i < size; i += n) {
+		page = user__page(from + i);
+		if (!page)
+			return false;
+		n = 4096 - ((from + i) & 4095);
+		n = n < size - i ? n : size - i;
+		memcpy(dst + i, page + ((from + i) & 4095), n);
+	}
+	return true;
+}
+
+/* All or nothing, and nothing means zeroes: as the kernel has it. */
+static long bpf_probe_read_user(void *dst, uint32_t size, const void *src)
+{
+	bool good = user__copy(dst, (uintptr_t)src, size);
+
+	assert_true(shim.n_reads < SHIM_READS);
+	shim.reads[shim.n_reads++] = (struct shim_read){(uintptr_t)src, size, !good};
+	if (good)
+		return 0;
+	memset(dst, 0, size);
+	return -EFAULT;
+}
+
+static long bpf_probe_read_kernel(void *dst, uint32_t size, const void *src)
+{
+	if ((uintptr_t)src >= 4096) {
+		memcpy(dst, src, size);
+		return 0;
+	}
+	memset(dst, 0, size);
+	return -EFAULT;
+}
+
+/* --- maps --- */
+
+struct shim_map {
+	size_t key, value;
+	uint64_t entries;
+	bool array;
+};
+
+static inline struct shim_map shim__map(const void *map)
+{
+#define SHIM_TYPE(name) (sizeof(*(name).type) / sizeof(int))
+#define SHIM_MAP(name)                                                                             \
+	if (map == &(name))                                                                        \
+		return (struct shim_map){                                                          \
+			.key = sizeof(*(name).key),                                                \
+			.value = sizeof(*(name).value),                                            \
+			.entries = sizeof(*(name).max_entries) / sizeof(int),                      \
+			.array = SHIM_TYPE(name) == BPF_MAP_TYPE_ARRAY ||                          \
+				 SHIM_TYPE(name) == BPF_MAP_TYPE_PERCPU_ARRAY,                     \
+		};
+	SHIM_MAP(procs)
+	SHIM_MAP(proc_layouts)
+	SHIM_MAP(layouts)
+	SHIM_MAP(stacks_seen)
+	SHIM_MAP(counters)
+	SHIM_MAP(lost)
+	SHIM_MAP(scratch_addresses)
+	fail_msg("not a map");
+	return (struct shim_map){};
+}
+
+static inline struct shim_element *shim__element(const void *map, uint64_t key)
+{
+	for (struct shim_element *e = shim.elements; e; e = e->next)
+		if (e->map == map && e->key == key)
+			return e;
+	return NULL;
+}
+
+static inline struct shim_element *shim__add(const void *map, uint64_t key, size_t size)
+{
+	struct shim_element *e = calloc(1, sizeof(*e) + (size + 7) / 8 * 8);
+
+	assert_non_null(e);
+	e->map = map;
+	e->key = key;
+	e->next = shim.elements;
+	shim.elements = e;
+	return e;
+}
+
+/* Arrays (one CPU) are full of zeroes from the start. */
+static void *bpf_map_lookup_elem(void *map, const void *key)
+{
+	struct shim_map m = shim__map(map);
+	struct shim_element *e;
+	uint64_t number = 0;
+
+	memcpy(&number, key, m.key);
+	e = shim__element(map, number);
+	if (!e && m.array && number < m.entries)
+		e = shim__add(map, number, m.value);
+	return e ? e->value : NULL;
+}
+
+static long bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags)
+{
+	struct shim_map m = shim__map(map);
+	struct shim_element *e;
+	uint64_t number = 0;
+
+	assert_int_equal(flags, BPF_ANY);
+	memcpy(&number, key, m.key);
+	e = shim__element(map, number);
+	if (!e)
+		e = shim__add(map, number, m.value);
+	memcpy(e->value, value, m.value);
+	return 0;
+}
+
+static long bpf_map_delete_elem(void *map, const void *key)
+{
+	struct shim_map m = shim__map(map);
+	struct shim_element *e;
+	uint64_t number = 0;
+
+	memcpy(&number, key, m.key);
+	for (struct shim_element **p = &shim.elements; (e = *p); p = &e->next) {
+		if (e->map != map || e->key != number)
+			continue;
+		*p = e->next;
+		free(e);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void *bpf_map_lookup_percpu_elem(void *map, const void *key, uint32_t cpu)
+{
+	assert_ptr_equal(map, &counters);
+	assert_int_equal(*(const uint32_t *)key, 0);
+	return cpu < SHIM_CPUS ? &shim.areas[cpu].counters : NULL;
+}
+
+static void *bpf_task_storage_get(void *map, void *task, void *value, uint64_t flags)
+{
+	struct shim_element *e = shim__element(map, (uintptr_t)task);
+
+	if (!e && flags & BPF_LOCAL_STORAGE_GET_F_CREATE && !shim.no_storage)
+		e = shim__add(map, (uintptr_t)task, sizeof(struct thread));
+	return e ? e->value : NULL;
+}
+
+/* --- ring buffers --- */
+
+static void *bpf_ringbuf_reserve(void *ring, uint64_t size, uint64_t flags)
+{
+	struct shim_record *r = &shim.records[shim.n_records];
+
+	if (ring == &meta ? shim.meta_full : shim.copies_full)
+		return NULL;
+	assert_true(shim.n_records < SHIM_RECORDS);
+	assert_true(size <= sizeof(*r) - offsetof(struct shim_record, tag));
+	memset(&r->tag, 0xa5, size); /* what a ring has before it is written: anything */
+	r->ring = ring;
+	r->size = size;
+	shim.n_records++;
+	return &r->tag;
+}
+
+static void bpf_ringbuf_submit(void *data, uint64_t flags)
+{
+	struct shim_record *r =
+		(void *)((char *)data - offsetof(struct shim_record, tag));
+
+	assert_false(r->submitted);
+	r->submitted = true;
+}
+
+static long bpf_ringbuf_output(void *ring, void *data, uint64_t size, uint64_t flags)
+{
+	void *to = bpf_ringbuf_reserve(ring, size, 0);
+
+	if (!to)
+		return -EAGAIN;
+	memcpy(to, data, size);
+	bpf_ringbuf_submit(to, 0);
+	shim.wakeups += flags == BPF_RB_FORCE_WAKEUP;
+	return 0;
+}
+
+static uint64_t bpf_ringbuf_query(void *ring, uint64_t flags)
+{
+	assert_int_equal(flags, BPF_RB_AVAIL_DATA);
+	return shim.waiting;
+}
+
+/* --- the rest --- */
+
+static uint64_t bpf_ktime_get_ns(void)
+{
+	return ++shim.now;
+}
+
+static void *bpf_get_current_task_btf(void)
+{
+	return shim.current;
+}
+
+static long bpf_task_pt_regs(void *task)
+{
+	assert_ptr_equal(task, shim.current);
+	return (long)shim.regs;
+}
+
+static long bpf_get_stack(void *ctx, void *buf, uint32_t size, uint64_t flags)
+{
+	size_t n = shim.kernel_depth * 8 < size ? shim.kernel_depth * 8 : size;
+
+	memcpy(buf, shim.kernel_stack, n);
+	return (long)n;
+}
+
+static bool shim__has_field(const char *member)
+{
+	return !shim.lacks || strcmp(member, shim.lacks) != 0;
+}
+
+/* --- what the programs have counted --- */
+
+static inline uint64_t counter(uint32_t which)
+{
+	return *(uint64_t *)bpf_map_lookup_elem(&counters, &which);
+}
+
+static inline uint64_t lost_for(uint32_t which)
+{
+	return *(uint64_t *)bpf_map_lookup_elem(&lost, &which);
+}
+
+#endif

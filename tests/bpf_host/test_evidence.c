@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim.h"
+#include "insn/decode.h"
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+#define BASE 0x7f0000010000ul /* a page of the traced process */
+#define CODE 0x555500001000ul
+
+static struct insn_decoder *decoder;
+static struct thread thread;
+static struct ct_pylayout lay;
+static struct task_struct task;
+static struct pt_regs regs;
+
+/* --- the ModRM byte --- */
+
+struct shape {
+	const char *text;
+	uint8_t bytes[16];
+	uint8_t reg; /* the register that is stored; 16: none, the source is an immediate */
+	bool plain;
+};
+
+#define RAX 0
+#define RCX 1
+#define RDX 2
+#define RBX 3
+#define RSP 4
+#define RBP 5
+#define RSI 6
+#define RDI 7
+#define IMM 16
+
+/* From the text sections of CPython 3.11.2 (Debian), 3.11.7, 3.12.1 and 3.13.0. */
+static const struct shape shapes[] = {
+	{"sub qword [rdi], 1", {0x48, 0x83, 0x2f, 0x01}, IMM, true},
+	{"sub qword [rbx], 1", {0x48, 0x83, 0x2b, 0x01}, IMM, true},
+	{"sub qword [rbp + 0], 1", {0x48, 0x83, 0x6d, 0x00, 0x01}, IMM, false},
+	{"sub qword [r12], 1", {0x49, 0x83, 0x2c, 0x24, 0x01}, IMM, false},
+	{"sub qword [r13 + 0], 1", {0x49, 0x83, 0x6d, 0x00, 0x01}, IMM, false},
+	{"sub qword [r14], 1", {0x49, 0x83, 0x2e, 0x01}, IMM, true},
+	{"add qword [rax], 1", {0x48, 0x83, 0x00, 0x01}, IMM, true},
+	{"add qword [r12], 1", {0x49, 0x83, 0x04, 0x24, 0x01}, IMM, false},
+	{"add dword [rax], 1", {0x83, 0x00, 0x01}, IMM, true},
+	{"lock sub dword [rax], 1", {0xf0, 0x83, 0x28, 0x01}, IMM, true},
+	{"mov [rbx], rax", {0x48, 0x89, 0x03}, RAX, true},
+	{"mov [rdi], rax", {0x48, 0x89, 0x07}, RAX, true},
+	{"mov [rbp + 0], rax", {0x48, 0x89, 0x45, 0x00}, RAX, false},
+	{"mov [r12], rax", {0x49, 0x89, 0x04, 0x24}, RAX, false},
+	{"mov [r13 + 0], rax", {0x49, 0x89, 0x45, 0x00}, RAX, false},
+	{"mov [r14], rax", {0x49, 0x89, 0x06}, RAX, true},
+	{"mov [r15], rax", {0x49, 0x89, 0x07}, RAX, true},
+	{"mov [rbx], rdx", {0x48, 0x89, 0x13}, RDX, true},
+	{"mov [rsi], rcx", {0x48, 0x89, 0x0e}, RCX, true},
+	{"mov [rsp], r8", {0x4c, 0x89, 0x04, 0x24}, 8, false},
+	{"mov [rsp], r10", {0x4c, 0x89, 0x14, 0x24}, 10, false},
+	{"mov [rbx], eax", {0x89, 0x03}, RAX, true},
+	{"mov [rax], edx", {0x89, 0x10}, RDX, true},
+	{"mov [rdx], eax", {0x89, 0x02}, RAX, true},
+	{"mov [r12], eax", {0x41, 0x89, 0x04, 0x24}, RAX, false},
+	{"mov [r13 + 0], eax", {0x41, 0x89, 0x45, 0x00}, RAX, false},
+	{"mov [r8], r9d", {0x45, 0x89, 0x08}, 9, true},
+	{"mov [rdi], r15", {0x4c, 0x89, 0x3f}, 15, true},
+	{"mov [r15], r14", {0x4d, 0x89, 0x37}, 14, true},
+	{"mov [rax], bp", {0x66, 0x89, 0x28}, RBP, true},
+	{"mov [rax], r13w", {0x66, 0x44, 0x89, 0x28}, 13, true},
+	{"mov [rip + 0], rbx", {0x48, 0x89, 0x1d, 0, 0, 0, 0}, RBX, false},
+	{"mov [rdi + 0x10], rsi", {0x48, 0x89, 0x77, 0x10}, RSI, false},
+	{"mov fs:[rax], rdi", {0x64, 0x48, 0x89, 0x38}, RDI, true},
+	{"lock xadd [rdi], r11", {0xf0, 0x4c, 0x0f, 0xc1, 0x1f}, 11, true},
+	{"lock cmpxchg [rbx], ecx", {0xf0, 0x0f, 0xb1, 0x0b}, RCX, true},
+};
+
+static void real_instructions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N(shapes); i++) {
+		const struct shape *s = &shapes[i];
+		uint32_t modrm = modrm__find(s->bytes);
+		struct insn insn;
+
+		insn_decoder__decode(decoder, s->bytes, sizeof(s->bytes), &insn);
+		if (modrm__is_plain(modrm) != s->plain)
+			fail_msg("%s: plain", s->text);
+		if (s->reg == IMM) {
+			assert_int_equal(insn.source, INSN_SRC_IMM);
+			continue;
+		}
+		assert_int_equal(insn.source, INSN_SRC_REG);
+		if (insn.src_reg != s->reg || modrm__reg(modrm) != s->reg)
+			fail_msg("%s: %u, capstone says %u", s->text, modrm__reg(modrm),
+				 insn.src_reg);
+	}
+}
+
+static size_t put(uint8_t *code, size_t n, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i])
+			code[n++] = bytes[i];
+	return n;
+}
+
+/* The guess against a decoder: every register, addressing mode and prefix of the opcodes that
+ * store a register. */
+static bool agrees(const uint8_t *code)
+{
+	uint32_t modrm = modrm__find(code);
+	struct insn insn;
+
+	insn_decoder__decode(decoder, code, 16, &insn);
+	if (insn.kind == INSN_UNKNOWN || insn.source != INSN_SRC_REG)
+		return false;
+	if (!insn.src_high && modrm__reg(modrm) != insn.src_reg)
+		fail_msg("%02x %02x %02x %02x %02x: %u, capstone says %u", code[0], code[1],
+			 code[2], code[3], code[4], modrm__reg(modrm), insn.src_reg);
+	if (modrm__is_plain(modrm) && (!insn.has_base || insn.has_index || insn.disp))
+		fail_msg("%02x %02x %02x %02x %02x: plain", code[0], code[1], code[2], code[3],
+			 code[4]);
+	return true;
+}
+
+static void all_registers_and_prefixes(void **state)
+{
+	static const uint8_t prefixes[][3] = {{0}, {0x66}, {0xf0}, {0x64}, {0x66, 0xf0}, {0xf0, 0x64}};
+	static const uint8_t opcodes[][2] = {{0x88},	   {0x89},	 {0x01},       {0x29},
+					     {0x31},	   {0x87},	 {0x0f, 0xb1}, {0x0f, 0xc1},
+					     {0x0f, 0xab}, {0x0f, 0xb3}};
+	size_t decoded = 0;
+
+	(void)state;
+	for (size_t p = 0; p < N(prefixes); p++)
+		for (size_t o = 0; o < N(opcodes); o++)
+			for (unsigned int rex = 0x3f; rex < 0x50; rex++)
+				for (unsigned int modrm = 0; modrm < 0xc0; modrm++) {
+					uint8_t code[16] = {0}, byte = rex > 0x3f ? rex : 0;
+					size_t n = put(code, 0, prefixes[p], 3);
+
+					n = put(code, n, &byte, 1);
+					n = put(code, n, opcodes[o], 2);
+					code[n] = modrm;
+					code[n + 1] = 0x24; /* SIB: rsp or r12 alone */
+					decoded += agrees(code);
+				}
+	assert_true(decoded > 150000); /* of 195,840 */
+}
+
+/* More prefixes than there is room for: any answer, but no byte beyond the eighth is looked at. */
+static void endless_prefixes(void **state)
+{
+	uint8_t code[16];
+
+	(void)state;
+	memset(code, 0x66, sizeof(code));
+	assert_in_range(modrm__find(code), 0, 0x1ff);
+	memset(code, 0x0f, sizeof(code));
+	assert_in_range(modrm__find(code), 0, 0x1ff);
+	memset(code, 0x4f, sizeof(code));
+	assert_int_equal(modrm__find(code), 0x14f);
+}
+
+static void the_stored_register(void **state)
+{
+	(void)state;
+	regs = (struct pt_regs){.ax = 100, .cx = 101, .dx = 102, .bx = 103, .bp = 105, .si = 106,
+				.di = 107, .r8 = 108, .r9 = 109, .r10 = 110, .r11 = 111,
+				.r12 = 112, .r13 = 113, .r14 = 114, .r15 = 115, .sp = 104};
+	for (uint8_t reg = 0; reg < 16; reg++) {
+		/* mov [rax], reg */
+		struct ct_copy ev = {.code = {reg < 8 ? 0x48 : 0x4c, 0x89, (reg & 7) << 3}};
+
+		evidence__source(&ev, &regs);
+		if (reg == RSP) { /* the user's stack pointer is not next to the others */
+			assert_int_equal(ev.flags, 0);
+			continue;
+		}
+		assert_int_equal(ev.flags, CT_F_SRC);
+		assert_int_equal(ev.src_reg, reg);
+		assert_int_equal(ev.src, 100 + reg);
+	}
+}
+
+/* --- reading around an address --- */
+
+static void fill_page(uint64_t page)
+{
+	for (unsigned int i = 0; i < 4096; i++)
+		*user__at(page + i) = (uint8_t)(1 + (page / 4096 + i) % 255);
+}
+
+static uint8_t byte_at(uint64_t address)
+{
+	return (uint8_t)(1 + ((address & ~4095ul) / 4096 + (address & 4095)) % 255);
+}
+
+static void expect_around(uint32_t size, uint64_t from, uint64_t must, bool good)
+{
+	uint8_t buf[72 + 64];
+
+	memset(buf, 0xee, sizeof(buf));
+	shim.n_reads = 0;
+	assert_int_equal(read_around(buf, size, from, must), good);
+	for (uint32_t i = 0; good && i < size; i++)
+		if (buf[i] != (user__page(from + i) ? byte_at(from + i) : 0))
+			fail_msg("%u bytes at %lx: byte %u is %u", size, from, i, buf[i]);
+	for (size_t i = size; i < sizeof(buf); i++)
+		assert_int_equal(buf[i], 0xee);
+}
+
+static void around_a_page(void **state)
+{
+	(void)state;
+	shim__reset();
+	fill_page(BASE);
+	for (uint64_t addr = BASE; addr < BASE + 4096; addr++) {
+		expect_around(72, (addr & ~7ul) - CT_WINDOW_BEFORE, addr, true);
+		expect_around(CT_INSN_LEN, addr, addr, true);
+	}
+	expect_around(72, BASE - 8 - CT_WINDOW_BEFORE, BASE - 1, false);
+	expect_around(CT_INSN_LEN, BASE - 1, BASE - 1, false);
+	expect_around(72, BASE + 4096 - CT_WINDOW_BEFORE, BASE + 4096, false);
+	fill_page(BASE + 4096); /* both: nothing is cut */
+	for (uint64_t addr = BASE + 4000; addr < BASE + 4200; addr++) {
+		expect_around(72, (addr & ~7ul) - CT_WINDOW_BEFORE, addr, true);
+		expect_around(CT_INSN_LEN, addr, addr, true);
+	}
+}
+
+static void around_the_ends_of_memory(void **state)
+{
+	(void)state;
+	shim__reset();
+	expect_around(72, 0ul - CT_WINDOW_BEFORE, 0, false);
+	expect_around(72, 16 - CT_WINDOW_BEFORE, 16, false);
+	expect_around(CT_INSN_LEN, ~0ul - 3, ~0ul - 3, false);
+	expect_around(72, ~7ul - CT_WINDOW_BEFORE, ~0ul, false);
+}
+
+/* --- pymalloc pools --- */
+
+struct pool_header {
+	uint32_t count, pad;
+	uint64_t free, next, previous;
+	uint32_t arena, szidx, next_offset, max_next_offset;
+};
+
+_Static_assert(sizeof(struct pool_header) == 48, "struct pool_header");
+
+#define POOL 0x7f0000100000ul
+
+static struct pool_header good_pool(uint32_t size, uint32_t szidx)
+{
+	return (struct pool_header){.count = 1,
+				    .free = POOL + 96,
+				    .arena = 3,
+				    .szidx = szidx,
+				    .next_offset = 48,
+				    .max_next_offset = size - 16 * (szidx + 1)};
+}
+
+static unsigned int pool_flags(struct pool_header h, uint64_t addr)
+{
+	shim__reset();
+	user__write(POOL, &h, sizeof(h));
+	thread.event = (struct ct_copy){.addr = addr};
+	evidence__pool(&thread, &lay);
+	return thread.event.flags;
+}
+
+static void pools(void **state)
+{
+	static const uint32_t sizes[] = {4096, 16384};
+
+	(void)state;
+	for (size_t i = 0; i < N(sizes); i++) {
+		lay.pool_size = sizes[i];
+		for (uint32_t szidx = 0; szidx < 32; szidx++) {
+			struct pool_header h = good_pool(sizes[i], szidx);
+
+			assert_int_equal(pool_flags(h, POOL + 48), CT_F_POOL);
+			assert_int_equal(thread.event.pool_szidx, szidx);
+			assert_int_equal(thread.event.pool_free, POOL + 96);
+			h.count = (sizes[i] - 48) / (16 * (szidx + 1));
+			assert_int_equal(pool_flags(h, POOL + 48), CT_F_POOL);
+			h.count++;
+			assert_int_equal(pool_flags(h, POOL + 48), 0);
+		}
+		assert_int_equal(pool_flags(good_pool(sizes[i], 3), POOL),
+				 CT_F_POOL | CT_F_POOL_HEADER);
+		assert_int_equal(pool_flags(good_pool(sizes[i], 3), POOL + 47),
+				 CT_F_POOL | CT_F_POOL_HEADER);
+		assert_int_equal(pool_flags(good_pool(sizes[i], 3), POOL + sizes[i] - 1),
+				 CT_F_POOL);
+		assert_int_equal(pool_flags(good_pool(sizes[i], 3), POOL + sizes[i]), 0);
+		assert_int_equal(pool_flags(good_pool(sizes[i], 3), POOL - 1), 0);
+	}
+}
+
+static void no_pool(void **state)
+{
+	struct pool_header h;
+
+	(void)state;
+	lay.pool_size = 16384;
+#define NO_POOL(change)                                                                            \
+	h = good_pool(16384, 3);                                                                   \
+	change;                                                                                    \
+	assert_int_equal(pool_flags(h, POOL + 100), 0)
+	NO_POOL(h.count = 0);
+	NO_POOL(h.count = ~0u);
+	NO_POOL(h.szidx = 32);
+	NO_POOL(h.szidx = ~0u); /* a block of 0 bytes: not to be divided by */
+	NO_POOL(h.szidx = ~0u; h.max_next_offset = 16384);
+	NO_POOL(h.szidx = 0x10000003);
+	NO_POOL(h.max_next_offset -= 16);
+	NO_POOL(h.max_next_offset = ~0u);
+	NO_POOL(h.next_offset = 16385);
+	NO_POOL(h.next_offset = ~0u);
+	NO_POOL(memset(&h, 0, sizeof(h)));
+	NO_POOL(memset(&h, 0xff, sizeof(h)));
+	h = good_pool(16384, 3);
+	h.next_offset = 16384; /* a full pool */
+	assert_int_equal(pool_flags(h, POOL + 100), CT_F_POOL);
+	lay.pool_size = 0; /* a Python without pymalloc */
+	assert_int_equal(pool_flags(good_pool(16384, 3), POOL + 100), 0);
+	assert_int_equal(shim.n_reads, 0);
+}
+
+/* --- what looks like a reference count --- */
+
+static struct ct_copy good_count(void)
+{
+	struct ct_copy ev = {
+		.addr = POOL + 0x40,
+		.flags = CT_F_WINDOW | CT_F_CODE,
+		.code = {0x48, 0x83, 0x00, 0x01}, /* add qword [rax], 1 */
+	};
+
+	ev.window[3] = 1;
+	ev.window[4] = 0x555555900000;
+	return ev;
+}
+
+static void plausible_counts(void **state)
+{
+	struct ct_copy ev = good_count();
+
+	(void)state;
+	lay.pool_size = 16384;
+	assert_true(refcount__plausible(&ev, &lay));
+	ev.window[3] = 1u << 30;
+	assert_true(refcount__plausible(&ev, &lay));
+	ev.window[4] = 0x10000;
+	assert_true(refcount__plausible(&ev, &lay));
+#define IMPLAUSIBLE(change)                                                                        \
+	ev = good_count();                                                                         \
+	change;                                                                                    \
+	assert_false(refcount__plausible(&ev, &lay))
+	IMPLAUSIBLE(ev.flags = CT_F_WINDOW);
+	IMPLAUSIBLE(ev.flags = CT_F_CODE);
+	IMPLAUSIBLE(ev.addr += 8);
+	IMPLAUSIBLE(ev.addr += 1);
+	IMPLAUSIBLE(ev.addr = POOL); /* where a pool's count of blocks is */
+	IMPLAUSIBLE(ev.window[3] = 0);
+	IMPLAUSIBLE(ev.window[3] = (1u << 30) + 1);
+	IMPLAUSIBLE(ev.window[3] = 0xffffffff); /* immortal */
+	IMPLAUSIBLE(ev.window[3] = 0x7f0000100080); /* the link of a free block */
+	IMPLAUSIBLE(ev.window[3] = ~0ul);
+	IMPLAUSIBLE(ev.window[4] = 0);
+	IMPLAUSIBLE(ev.window[4] = 0xfff0);
+	IMPLAUSIBLE(ev.window[4] = 0x555555900008);
+	IMPLAUSIBLE(ev.window[4] = 0xffff888000000000);
+	IMPLAUSIBLE(memcpy(ev.code, "\x48\x83\x40\x08\x01", 5)); /* add qword [rax + 8], 1 */
+	IMPLAUSIBLE(memcpy(ev.code, "\x48\x89\x14\xc8", 4));	 /* mov [rax + rcx * 8], rdx */
+	lay.pool_size = 0;
+	IMPLAUSIBLE((void)0);
+	lay.pool_size = 16384;
+}
+
+/* --- all of it --- */
+
+static void expect_task(const struct ct_copy *ev)
+{
+	assert_int_equal(ev->tag, CT_COPY);
+	assert_int_equal(ev->pid, 100);
+	assert_int_equal(ev->tid, 101);
+	assert_int_equal(ev->ip, CODE);
+	assert_int_equal(ev->sp, 0x7ffe12345678);
+	assert_int_equal(ev->thread_pointer, 0x7f0000000740);
+}
+
+static int setup_task(void **state)
+{
+	uint32_t slot = 1;
+
+	(void)state;
+	shim__reset();
+	memset(&thread, 0, sizeof(thread));
+	task = (struct task_struct){.pid = 101, .tgid = 100, .thread.fsbase = 0x7f0000000740};
+	regs = (struct pt_regs){.ip = CODE, .sp = 0x7ffe12345678, .orig_ax = 45, .cx = 77};
+	lay = (struct ct_pylayout){.pool_size = 16384, .gc_collecting = 0x555555800100};
+	bpf_map_update_elem(&layouts, &slot, &lay, BPF_ANY);
+	thread.layout = 1;
+	user__write(CODE, "\x48\x89\x08", 3); /* mov [rax], rcx */
+	return 0;
+}
+
+static void a_write_of_the_program(void **state)
+{
+	const struct ct_copy *ev = &thread.event;
+	struct pool_header h = good_pool(16384, 3);
+
+	(void)state;
+	user__write(POOL, &h, sizeof(h));
+	user__set64(POOL + 0x1008, 0x1122334455667788);
+	user__set64(0x555555800100, 1);
+	evidence__take(&thread, &task, POOL + 0x100c, &regs, false);
+	expect_task(ev);
+	assert_int_equal(ev->addr, POOL + 0x100c);
+	assert_int_equal(ev->syscall, -1);
+	assert_int_equal(ev->flags,
+			 CT_F_CODE | CT_F_SRC | CT_F_WINDOW | CT_F_POOL | CT_F_GC_COLLECTING);
+	assert_int_equal(ev->src_reg, RCX);
+	assert_int_equal(ev->src, 77);
+	assert_memory_equal(ev->code, "\x48\x89\x08", 3);
+	assert_int_equal(ev->window[3], 0x1122334455667788);
+	assert_int_equal(ev->pool_szidx, 3);
+}
+
+static void a_write_of_the_kernel(void **state)
+{
+	(void)state;
+	user__set64(BASE, 5);
+	evidence__take(&thread, &task, BASE, &regs, true);
+	expect_task(&thread.event);
+	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW);
+	assert_int_equal(thread.event.syscall, 45);
+	assert_int_equal(thread.event.window[3], 5);
+	regs.orig_ax = -1ul;
+	evidence__take(&thread, &task, BASE, &regs, true);
+	assert_int_equal(thread.event.syscall, -1);
+}
+
+/* Two reads suffice for what is most of all copies. */
+static void the_common_case_is_cheap(void **state)
+{
+	(void)state;
+	user__set64(BASE + 64, 3);
+	user__set64(BASE + 72, 0x555555900000);
+	user__set64(0x555555800100, 1);
+	evidence__take(&thread, &task, BASE + 64, &regs, false);
+	assert_int_equal(thread.event.flags, CT_F_CODE | CT_F_SRC | CT_F_WINDOW);
+	assert_int_equal(shim.n_reads, 2);
+}
+
+static void nothing_can_be_read(void **state)
+{
+	(void)state;
+	user__unmap(CODE);
+	thread.event.flags = 0xffff; /* of the last copy */
+	evidence__take(&thread, &task, BASE, &regs, false);
+	expect_task(&thread.event);
+	assert_int_equal(thread.event.flags, 0);
+}
+
+static void collecting_is_one_exactly(void **state)
+{
+	(void)state;
+	for (uint32_t value = 0; value < 3; value++) {
+		user__set32(0x555555800100, value);
+		evidence__take(&thread, &task, BASE, &regs, false);
+		assert_int_equal(thread.event.flags & CT_F_GC_COLLECTING,
+				 value == 1 ? CT_F_GC_COLLECTING : 0);
+	}
+	thread.layout = 0; /* no Python */
+	user__set32(0x555555800100, 1);
+	evidence__take(&thread, &task, BASE, &regs, false);
+	assert_int_equal(thread.event.flags & CT_F_GC_COLLECTING, 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return insn_decoder__new(&decoder);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	shim__reset();
+	insn_decoder__free(decoder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(real_instructions),
+		cmocka_unit_test(all_registers_and_prefixes),
+		cmocka_unit_test(endless_prefixes),
+		cmocka_unit_test(the_stored_register),
+		cmocka_unit_test(around_a_page),
+		cmocka_unit_test(around_the_ends_of_memory),
+		cmocka_unit_test(pools),
+		cmocka_unit_test(no_pool),
+		cmocka_unit_test(plausible_counts),
+		cmocka_unit_test_setup(a_write_of_the_program, setup_task),
+		cmocka_unit_test_setup(a_write_of_the_kernel, setup_task),
+		cmocka_unit_test_setup(the_common_case_is_cheap, setup_task),
+		cmocka_unit_test_setup(nothing_can_be_read, setup_task),
+		cmocka_unit_test_setup(collecting_is_one_exactly, setup_task),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

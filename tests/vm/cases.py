@@ -1,0 +1,201 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The cases of tests/vm/run. `cases.py list` prints what the guest runs, `cases.py judge KERNEL OUT` what came
+of it: one line per number, `kernel witness case expected measured ok|FAIL`; status 1 if one is wrong."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import cow  # noqa: E402
+
+Report = dict[str, Any]
+WITNESSES = ("fexit", "tracepoints")
+PYTHON = "/usr/bin/python3.11"
+REFCOUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
+
+
+class Got:
+    """What one run left."""
+
+    def __init__(self, out: Path, witness: str, name: str):
+        self.base, self.witness = f"{out}/{witness}.{name}", witness
+        self.status = self.text("status").strip()
+        self.error = self.text("stderr").strip()
+        try:
+            self.report: Report = json.loads(self.text("json"))
+        except json.JSONDecodeError:
+            self.report = {}
+        self.truth = [json.loads(x) for x in self.text("stdout").splitlines() if x.startswith("{")]
+
+    def text(self, what: str) -> str:
+        path = Path(f"{self.base}.{what}")
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def symbol(self, name: str, **want: Any) -> int:
+        return cow.in_symbol(self.report, name, **want)
+
+    def cause(self, **want: Any) -> int:
+        return cow.total(self.report["causes"], **want)
+
+    def line(self, path: str, mark: str, **want: Any) -> int:
+        return cow.at_line(self.report, cow.target(path), mark, **want)
+
+    def changed(self) -> Any:
+        return self.truth[0]["changed"] if self.truth else None
+
+
+# what, expected, measured. A difference of two expected numbers is never allowed for.
+Check = tuple[str, Any, Any]
+Checks = Callable[[Got], Iterator[Check]]
+
+
+def closed(got: Got) -> Iterator[Check]:
+    capture = got.report["capture"]
+    yield "kernel", capture["kernel_copies"], capture["copies"]
+    yield "lost", 0, capture["lost"]
+
+
+def counted(symbol: str, n: int, **want: Any) -> Checks:
+    def checks(got: Got) -> Iterator[Check]:
+        yield "truth", n, got.changed()
+        yield symbol, n, got.symbol(symbol, **want)
+        yield from closed(got)
+
+    return checks
+
+
+def reuse(got: Got) -> Iterator[Check]:
+    yield "truth", 0, got.changed()
+    yield "reuse_write", 0, got.symbol("reuse_write")
+    yield from closed(got)
+
+
+def race(got: Got) -> Iterator[Check]:
+    capture = got.report["capture"]
+    yield "truth", 4999, got.changed()
+    yield "race_write", 4999, got.symbol("race_write")
+    yield "lost", 0, capture["lost"]
+    # The kernel counts attempts: the loser's too.
+    yield "kernel>=copies", True, capture["kernel_copies"] >= capture["copies"]
+
+
+def origin(symbol: str, n: int, name: str) -> Checks:
+    def checks(got: Got) -> Iterator[Check]:
+        yield from counted(symbol, n)(got)
+        yield f"origin {name}>={n}", True, got.cause(origin=name) >= n
+
+    return checks
+
+
+def vfork(got: Got) -> Iterator[Check]:
+    yield "truth", 12, got.changed()
+    yield "vfork_child", 5, got.symbol("vfork_child")
+    yield "vfork_parent", 7, got.symbol("vfork_parent")
+    yield from closed(got)
+
+
+def exec_(got: Got) -> Iterator[Check]:
+    yield "exec_before", 11, got.symbol("exec_before")
+    yield "exec_after", 17, got.symbol("exec_after")
+    yield from closed(got)
+
+
+def manyforks(got: Got) -> Iterator[Check]:
+    yield "manyforks_write", 600, got.symbol("manyforks_write")
+    yield "processes", 201, len(got.report["processes"])
+    yield from closed(got)
+
+
+def data(got: Got) -> Iterator[Check]:
+    yield "data_write", 43, got.symbol("data_write", cause="native-data")
+    yield "bss_write", 47, got.symbol("bss_write", cause="native-data")
+    yield from closed(got)
+
+
+def kernelwrite(got: Got) -> Iterator[Check]:
+    yield "truth", 31, got.changed()
+    yield "read (kernel)", 31, got.symbol("read (kernel)", cause="kernel-write")
+    yield from closed(got)
+
+
+def refcount(got: Got) -> Iterator[Check]:
+    yield "truth", {**REFCOUNTS, "dec": 29}, got.changed()
+    for kind, n in REFCOUNTS.items():
+        yield f"{kind} inc", n, got.line("refcount23.py", kind, cause="refcount", type=kind)
+    yield "bytes dec", 29, got.line("refcount23.py", "dec", cause="refcount", type="bytes")
+    yield "proven inc>=83", True, got.cause(cause="refcount", detail="inc", certainty="proven") >= 83
+    yield "proven dec>=29", True, got.cause(cause="refcount", detail="dec", certainty="proven") >= 29
+    yield from closed(got)
+
+
+def preload(got: Got) -> Iterator[Check]:
+    line = cow.line_of(cow.target("preload.py"), "") if False else None
+    assert line is None
+    top = max(got.report["sites"], key=lambda s: s["copies"])
+    yield "top site", ("int", "refcount", "BigApp.total"), (top["type"], top["cause"], top["function"])
+    copies, proven = got.report["capture"]["copies"], got.report["capture"]["proven"]
+    yield "proven>=95%", True, proven >= 0.95 * copies
+    yield from closed(got)
+
+
+CASES: dict[str, tuple[str, Checks]] = {
+    "storm": ("storm 10007", counted("storm_write", 10007)),
+    "reuse": ("reuse 29", reuse),
+    "reuse-0": ("reuse 0", closed),
+    "race": ("race 4999", race),
+    "kernelwrite": ("kernelwrite 31", kernelwrite),
+    "zero": ("zero 41", origin("zero_write", 41, "zero")),
+    "filemap": ("filemap 37", origin("filemap_write", 37, "file")),
+    "vfork": ("vfork", vfork),
+    "exec": ("exec", exec_),
+    "manyforks": ("manyforks 200 5", manyforks),
+    "stack": ("stack main", counted("stack_write", 19, cause="stack")),
+    "stack-thread": ("stack thread", counted("stack_write", 19, cause="stack")),
+    "data": ("data", data),
+    "refcount23": ("refcount23.py", refcount),
+    "preload": ("preload.py 100000", preload),
+}
+
+
+def command(words: str) -> str:
+    program, _, rest = words.partition(" ")
+    start = f"{PYTHON} /work/py/{program}" if program.endswith(".py") else f"/work/targets/{program}"
+    return f"{start} {rest}".strip()
+
+
+def checks_of(name: str, check: Checks, got: Got) -> Iterator[Check]:
+    yield "status", "0", got.status
+    if got.report:
+        yield from check(got)
+    else:
+        yield "report", "one", got.error.splitlines()[:1]
+
+
+def judge(kernel: str, out: Path) -> bool:
+    fine = True
+    for name, (_, check) in CASES.items():
+        for witness in WITNESSES:
+            got = Got(out, witness, name)
+            for what, expected, measured in checks_of(name, check, got):
+                ok = expected == measured
+                fine &= ok
+                print(f"{kernel}\t{witness}\t{name}: {what}\t{expected}\t{measured}\t{'ok' if ok else 'FAIL'}")
+    return fine
+
+
+def main() -> int:
+    if sys.argv[1:] == ["list"]:
+        for name, (words, _) in CASES.items():
+            print(f"{name}\t{command(words)}")
+        return 0
+    return 0 if judge(sys.argv[2], Path(sys.argv[3])) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
