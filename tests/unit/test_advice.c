@@ -117,8 +117,24 @@ static void test_lists_are_not_advised(void **state)
 
 static void collect(const char *detail, uint32_t pid, uint64_t n)
 {
+	static const struct frame_fact frame = {"a.py", "g", 9, 0};
+
 	world__copy(&world, n,
-		    (struct deed){.pid = pid, .cause = CAUSE_GC_HEADER, .detail = detail});
+		    (struct deed){.pid = pid,
+				  .cause = CAUSE_GC_HEADER,
+				  .detail = detail,
+				  .stack = world__stack(&world, 0, 1, &frame)});
+}
+
+/* Without a Python line: the interpreter was shutting down, and no serving worker lost memory. */
+static void test_collections_at_exit_are_not_advised(void **state)
+{
+	(void)state;
+	world__copy(&world, 500,
+		    (struct deed){.pid = 1, .cause = CAUSE_GC_HEADER, .detail = "collect"});
+	assert_null(find("gc-freeze"));
+	collect("collect", 1, 500);
+	assert_int_equal(find("gc-freeze")->bytes_per_process, 500 * PAGE);
 }
 
 static void test_collections(void **state)
@@ -223,6 +239,7 @@ int main(void)
 		TEST(test_strings),
 		TEST(test_lists_are_not_advised),
 		TEST(test_collections),
+		TEST(test_collections_at_exit_are_not_advised),
 		TEST(test_nothing_shared),
 		TEST(test_nothing_shared_needs_certainty),
 		TEST(test_lost_copies_are_copies),

@@ -92,15 +92,18 @@ static void what_can_not_be_opened(void **state)
 	struct elf_file *elf = (void *)1;
 
 	(void)state;
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("none"), 0, &elf), -ENOENT);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("a/below-a-file"), 0, &elf),
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("none"), 0, &elf),
 			 -ENOENT);
+	assert_int_equal(
+		elf_cache__get(cache, root_fd(getpid()), in_dir("a/below-a-file"), 0, &elf),
+		-ENOENT);
 	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "", 0, &elf), -ENOENT);
 	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "[heap]", 0, &elf), -ENOENT);
 	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), "a", 0, &elf), -ENOENT);
 	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), dir, 0, &elf), -EINVAL);
 	assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
-	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("fifo"), 0, &elf), -EINVAL);
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("fifo"), 0, &elf),
+			 -EINVAL);
 	assert_int_equal(elf_cache__get(cache, root_fd(0), in_dir("other"), 0, &elf), -ENOENT);
 	assert_ptr_equal(elf, (void *)1);
 }
@@ -187,10 +190,11 @@ static void the_cache_is_bounded(void **state)
 	for (int i = 0; i < 1500; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		image__write(&image, sizeof(image), in_dir(name));
-		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir(name), 0, &elf), 0);
-		unlink(in_dir(name));
-		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), 0, &again),
+		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir(name), 0, &elf),
 				 0);
+		unlink(in_dir(name));
+		assert_int_equal(
+			elf_cache__get(cache, root_fd(getpid()), in_dir("kept"), 0, &again), 0);
 		assert_ptr_equal(again, kept); /* what is in use stays */
 	}
 	assert_in_range(open_files() - before, 1, 512);
