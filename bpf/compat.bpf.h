@@ -35,11 +35,13 @@ static __always_inline bool percpu__offset(u32 cpu, u64 *offset)
 static __always_inline u64 mm__anon_pages(struct mm_struct *mm)
 {
 	struct mm_struct___pre62 *old = (void *)mm;
-	s64 pages;
+	s64 pages, all[4] = {};
 	s32 *parts;
 
-	if (bpf_core_field_exists(old->rss_stat.count))
-		return BPF_CORE_READ(old, rss_stat.count[MM_ANONPAGES]);
+	if (bpf_core_field_exists(old->rss_stat)) { /* a struct, and not yet an array */
+		bpf_probe_read_kernel(all, sizeof(all), &old->rss_stat);
+		return all[MM_ANONPAGES] < 0 ? 0 : all[MM_ANONPAGES];
+	}
 	pages = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].count);
 	parts = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].counters);
 	for (u32 cpu = 0; cpu < MAX_CPUS && cpu < cfg_cpus; cpu++) {

@@ -41,10 +41,12 @@ struct percpu_counter {
 };
 
 struct mm_struct {
+	unsigned long start_stack;
 	struct percpu_counter rss_stat[4]; /* since 6.2, f1a7941243c1 */
 };
 
-/* Before 6.2. */
+/* Before 6.2. In the kernel the elements are atomic_long_t: to be read as a whole, because CO-RE
+ * takes no number for a struct. */
 struct mm_rss_stat___pre62 {
 	s64 count[4];
 };

@@ -181,15 +181,17 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 	return memo->check;
 }
 
+/* Asks about the record itself: what the verifier of 6.1 learns of a pointer made from it is too
+ * little. */
 static __always_inline void frame__add(struct pystack *py, const struct ct_frame *frame,
-				       struct ct_frame *frames)
+				       struct ct_stack *record)
 {
 	u32 n = py->nframes;
 
 	py->id = stack__mix(stack__mix(py->id, frame->code),
 			    (u64)frame->offset << 32 | frame->check);
-	if (frames && n < CT_MAX_FRAMES)
-		frames[n] = *frame;
+	if (record && n < CT_MAX_FRAMES)
+		record->frames[n] = *frame;
 	py->nframes = n + 1;
 }
 
@@ -218,7 +220,7 @@ __noinline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
 	if (shim)
 		return true;
 	frame.check = frame__check(t, lay, frame.code);
-	frame__add(&t->py, &frame, record ? record->frames : NULL);
+	frame__add(&t->py, &frame, record);
 	return true;
 }
 

@@ -99,6 +99,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 	rec->uid = task->cred->uid.val;
 	rec->pad = 0;
 	rec->time = bpf_ktime_get_ns();
+	rec->start_stack = task->mm ? task->mm->start_stack : 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
 }

@@ -112,7 +112,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 		p->started = rec->time;
 	if (process == p->command)
 		source__as(p->sources, process->pid, rec->uid);
-	enrich__executed(p->enrich, process, rec->time);
+	enrich__executed(p->enrich, process, rec->start_stack, rec->time);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
 	process->forked_memory = false;
@@ -302,7 +302,8 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 	p->command = process__begin(p, pid, NULL, now_ns());
 	if (!p->command)
 		return -ENOMEM;
-	enrich__executed(p->enrich, p->command, p->command->started); /* for its root directory */
+	enrich__executed(p->enrich, p->command, 0,
+			 p->command->started); /* for its root directory */
 	return session__trace_from_exec(p->session, pid);
 }
 

@@ -130,6 +130,7 @@ struct ct_exec {
 	__u32 uid;
 	__u32 pad;
 	__u64 time;
+	__u64 start_stack; /* of the new memory: tells it from that of the next exec */
 	char comm[CT_COMM_LEN];
 };
 
@@ -191,7 +192,7 @@ _Static_assert(sizeof(struct ct_fixup) == 24, "ct_fixup layout");
 _Static_assert(sizeof(struct ct_frame) == 16, "ct_frame layout");
 _Static_assert(sizeof(struct ct_stack) == 24 + 16 * CT_MAX_FRAMES, "ct_stack layout");
 _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
-_Static_assert(sizeof(struct ct_exec) == 40, "ct_exec layout");
+_Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
 _Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
 

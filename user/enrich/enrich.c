@@ -130,6 +130,10 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 	p->regions_time = now_ns();
 	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), &fresh))
 		return p->regions;
+	if (p->image && !image__runs_in(p->image, pid)) {
+		regions__unref(fresh);
+		return p->regions;
+	}
 	regions__unref(p->regions);
 	p->regions = fresh;
 	return fresh;
@@ -176,7 +180,7 @@ static void process__look(struct enrich *e, struct process *p, uint64_t now)
 	image__announce(e, image);
 }
 
-void enrich__executed(struct enrich *e, struct process *p, uint64_t now)
+void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now)
 {
 	struct image *before = p->image;
 	struct root *root = before ? root__ref(before->root) : NULL, *fresh;
@@ -191,7 +195,7 @@ void enrich__executed(struct enrich *e, struct process *p, uint64_t now)
 	if (process__keep_past(p))
 		process__drop(e, p);
 	p->regions = NULL;
-	p->image = image__new(root, now);
+	p->image = image__new(root, start_stack, now);
 	process__look(e, p, now);
 }
 
@@ -210,7 +214,8 @@ void enrich__forked(struct enrich *e, struct process *p)
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;
 	image->next_look = 0; /* whoever forks has loaded what it needs */
-	process__look(e, p, now_ns());
+	/* The child may be executing another program by now. */
+	process__look(e, parent, now_ns());
 	if (image->slot)
 		e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
 }

@@ -33,7 +33,7 @@ void enrich__free(struct enrich *e);
 
 /* A process began, by fork (process->parent) or as the traced command; or executed a program. */
 void enrich__forked(struct enrich *e, struct process *p);
-void enrich__executed(struct enrich *e, struct process *p, uint64_t now);
+void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record);
 /* False: its record has not come yet. 0 is known to be none. */

@@ -8,6 +8,7 @@
 
 #include "enrich/regions.h"
 #include "proc/mem.h"
+#include "proc/memory.h"
 #include "proc/root.h"
 #include "proc/tree.h"
 #include "python/offsets.h"
@@ -18,7 +19,7 @@
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
 
-struct image *image__new(struct root *root, uint64_t now)
+struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now)
 {
 	static uint64_t last_id;
 	struct image *image = calloc(1, sizeof(*image));
@@ -30,7 +31,7 @@ struct image *image__new(struct root *root, uint64_t now)
 	image->root = root;
 	image->refs = 1;
 	image->id = ++last_id * 0x9e3779b97f4a7c15ull;
-	image->made = now;
+	image->start_stack = start_stack;
 	image->next_look = now;
 	return image;
 }
@@ -51,12 +52,47 @@ bool image__unref(struct image *image)
 	return true;
 }
 
+bool image__runs_in(const struct image *image, pid_t pid)
+{
+	uint64_t start_stack;
+
+	return !image->start_stack ||
+	       (!memory__start_stack(pid, &start_stack) && start_stack == image->start_stack);
+}
+
 static void image__wait(struct image *image, uint64_t now)
 {
 	uint64_t interval = FIRST_INTERVAL_NS << (image->looks < 10 ? image->looks : 10);
 
 	image->next_look = now + (interval < MAX_INTERVAL_NS ? interval : MAX_INTERVAL_NS);
 	image->searched = ++image->looks >= MAX_LOOKS;
+}
+
+/* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
+static int image__identify(struct image *image, struct elf_cache *elves,
+			   const struct mem_source *mem, const struct maps *maps)
+{
+	int err =
+		py_runtime__find(elves, root__fd(image->root), mem->pids[0], maps, &image->python);
+
+	if (err == -ENOENT)
+		return -EAGAIN;
+	if (err) {
+		snprintf(image->problem, sizeof(image->problem),
+			 "there is a Python, but its version can not be told (%s)", strerror(-err));
+		return err;
+	}
+	err = py_offsets__choose(mem, &image->python, &image->offsets, image->problem,
+				 sizeof(image->problem));
+	/* The memory may not be mapped yet: look again. A verdict on the version is final. */
+	return err && err != -ENOTSUP && err != -EPROTO ? -EAGAIN : err;
+}
+
+static void image__forget(struct image *image)
+{
+	image->python = (struct py_runtime){};
+	image->offsets = NULL;
+	image->problem[0] = '\0';
 }
 
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
@@ -70,26 +106,14 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 	process__sources(process, &mem);
 	if (!mem.n)
 		return false;
-	err = py_runtime__find(elves, root__fd(image->root), mem.pids[0], regions__maps(regions),
-			       &image->python);
-	if (err == -ENOENT) {
+	err = image__identify(image, elves, &mem, regions__maps(regions));
+	if (!image__runs_in(image, mem.pids[0])) { /* what was found belongs to its next program */
+		image__forget(image);
+		err = -EAGAIN;
+	}
+	image->searched = err != -EAGAIN;
+	if (err == -EAGAIN)
 		image__wait(image, now);
-		return false;
-	}
-	if (err) {
-		snprintf(image->problem, sizeof(image->problem),
-			 "there is a Python, but its version can not be told (%s)", strerror(-err));
-		image->searched = true;
-		return false;
-	}
-	err = py_offsets__choose(&mem, &image->python, &image->offsets, image->problem,
-				 sizeof(image->problem));
-	/* The memory may not be mapped yet: look again. A verdict on the version is final. */
-	if (err && err != -ENOTSUP && err != -EPROTO) {
-		image__wait(image, now);
-		return false;
-	}
-	image->searched = true;
 	if (err)
 		return false;
 	py_offsets__layout(image->offsets, &image->python, layout);

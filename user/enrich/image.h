@@ -21,10 +21,10 @@ struct root;
 
 struct image {
 	int refs;
-	struct root *root;  /* where its files are; NULL: not known */
-	uint64_t id;	    /* unique, part of every stack id */
-	uint64_t made;	    /* ns: when it was executed */
-	uint64_t next_look; /* ns: when to look for a Python again */
+	struct root *root;    /* where its files are; NULL: not known */
+	uint64_t id;	      /* unique, part of every stack id */
+	uint64_t start_stack; /* of the memory that the exec made, 0: not known */
+	uint64_t next_look;   /* ns: when to look for a Python again */
 	unsigned int looks;
 	bool searched; /* no more looking: found, or certain that there is none to support */
 	uint32_t slot; /* of the layout, 0: none */
@@ -34,10 +34,13 @@ struct image {
 };
 
 /* Takes over root. NULL: no memory. */
-struct image *image__new(struct root *root, uint64_t now);
+struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now);
 struct image *image__ref(struct image *image);
 /* Returns true if that was the last reference: its slot is free again. */
 bool image__unref(struct image *image);
+
+/* Is this still the program that runs in a process? Its next exec may be on its way to us. */
+bool image__runs_in(const struct image *image, pid_t pid);
 
 /*
  * Looks for a Python in a living process of this image, unless it is known or too early to look

@@ -31,3 +31,24 @@ int memory__read(pid_t pid, struct memory_sums *out)
 	*out = sums;
 	return 0;
 }
+
+int memory__start_stack(pid_t pid, uint64_t *out)
+{
+	char path[64], text[1024], *p;
+	_fclose_ FILE *f = NULL;
+	unsigned long value;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	text[n] = '\0';
+	p = strrchr(text, ')'); /* the name before it may hold anything */
+	/* proc(5): startstack is field 28; the state behind the name is field 3 */
+	for (int field = 2; p && field < 28; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, " %lu", &value) != 1)
+		return -ESRCH;
+	*out = value;
+	return 0;
+}

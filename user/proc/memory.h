@@ -14,4 +14,8 @@ struct memory_sums { /* bytes */
 /* From /proc/PID/smaps_rollup. 0, -ESRCH, -EACCES. */
 int memory__read(pid_t pid, struct memory_sums *out);
 
+/* Where its stack began at the last exec, from /proc/PID/stat: tells one program from the next that
+ * the same process executes. 0 or -ESRCH. */
+int memory__start_stack(pid_t pid, uint64_t *out);
+
 #endif
