@@ -243,8 +243,17 @@ static void where_rest(const struct text *t, size_t shown)
 	fputc('\n', t->out);
 }
 
+static bool runs_python(const struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].python)
+			return true;
+	return false;
+}
+
 void text__where(const struct text *t)
 {
+	bool native = false;
 	size_t i;
 
 	text__title(t, TEXT_HEAD, "\nWHERE");
@@ -254,6 +263,12 @@ void text__where(const struct text *t)
 		if (i >= MIN_ROWS && !t->top_wanted && is_crumb(t, t->snap->sites[i].copies))
 			break;
 		where_row(t, &t->snap->sites[i]);
+		native |= !t->snap->sites[i].file && runs_python(t->snap);
 	}
 	where_rest(t, i);
+	if (native)
+		text__paragraph(
+			t, "  ",
+			"Native: no Python code was running. The interpreter was starting or "
+			"shutting down, or a thread ran none.");
 }
