@@ -121,6 +121,7 @@ static __always_inline bool frame__fetch(struct thread *t)
 			from = py->stack;
 		len = frame + CT_FRAME_READ - from;
 	}
+	py->slab_len = 0; /* a read that fails leaves zeroes */
 	if (len > SLAB_SIZE || bpf_probe_read_user(t->slab, len, (void *)from))
 		return false;
 	py->slab = from;

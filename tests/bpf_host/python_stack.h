@@ -145,4 +145,55 @@ static inline const struct ct_stack *last_stack(void)
 	return &r->stack;
 }
 
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+static const uint32_t versions[] = {0x030b, 0x030c, 0x030d};
+
+static inline void expect_unwind(enum ct_unwind unwind)
+{
+	assert_int_equal(take(), 0);
+	assert_int_equal(thread.event.unwind, unwind);
+	assert_int_equal(shim.n_records, 0);
+}
+
+/* The innermost frames of frames__push(n, ...). */
+static inline void expect_pushed(const struct ct_stack *s, unsigned int n)
+{
+	unsigned int shown = n < CT_MAX_FRAMES ? n : CT_MAX_FRAMES;
+
+	assert_int_equal(s->nframes, shown);
+	assert_int_equal(s->unwind, n <= CT_MAX_FRAMES ? CT_UNWIND_COMPLETE : CT_UNWIND_TOO_DEEP);
+	for (unsigned int i = 0; i < shown; i++) {
+		assert_int_equal(s->frames[i].code, code_at(n - 1 - i));
+		assert_int_equal(s->frames[i].offset, 2 * (n - 1 - i));
+		assert_int_equal(s->frames[i].check, code__check(n - 1 - i));
+	}
+}
+
+static inline void expect_no_failed_read(void)
+{
+	for (size_t i = 0; i < shim.n_reads; i++)
+		if (shim.reads[i].failed)
+			fail_msg("read of %u bytes at %lx", shim.reads[i].size,
+				 (unsigned long)shim.reads[i].from);
+}
+
+static inline size_t reads_between(uint64_t start, uint64_t end)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < shim.n_reads; i++)
+		n += shim.reads[i].from >= start && shim.reads[i].from < end;
+	return n;
+}
+
+static inline int teardown(void **state)
+{
+	(void)state;
+	shim__reset();
+	return 0;
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, teardown)
+
 #endif

@@ -55,7 +55,7 @@ static struct shim {
 	uint64_t waiting; /* bytes in the ring */
 	uint64_t wakeups;
 	uint64_t now;
-	const char *lacks; /* a member that this kernel does not have */
+	const char *lacks; /* members that this kernel does not have */
 	struct task_struct *current;
 	struct pt_regs *regs;
 	uint64_t kernel_stack[KERNEL_STACK_DEPTH];
@@ -78,6 +78,7 @@ static inline void shim__reset(void)
 		free(e);
 	}
 	memset(&shim, 0, sizeof(shim));
+	shim.lacks = "old->rss_stat.count renamed->compound_info"; /* Linux 6.12 */
 	cfg_fexit = false;
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
@@ -306,8 +307,7 @@ static void *bpf_ringbuf_reserve(void *ring, uint64_t size, uint64_t flags)
 
 static void bpf_ringbuf_submit(void *data, uint64_t flags)
 {
-	struct shim_record *r =
-		(void *)((char *)data - offsetof(struct shim_record, tag));
+	struct shim_record *r = (void *)((char *)data - offsetof(struct shim_record, tag));
 
 	assert_false(r->submitted);
 	r->submitted = true;
@@ -359,7 +359,7 @@ static long bpf_get_stack(void *ctx, void *buf, uint32_t size, uint64_t flags)
 
 static bool shim__has_field(const char *member)
 {
-	return !shim.lacks || strcmp(member, shim.lacks) != 0;
+	return !strstr(shim.lacks, member);
 }
 
 /* --- what the programs have counted --- */

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* CPython 3.12 objects in a pymalloc pool of this very process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <cowtrace/abi.h>
+
+#include "base/intern.h"
+#include "enrich/image.h"
+#include "enrich/names.h"
+#include "enrich/object.h"
+#include "model/facts.h"
+#include "proc/tree.h"
+#include "python_fake.h"
+
+#define POOL_SIZE   16384
+#define POOL_HEADER 48
+
+struct fake_type fake_metatype;
+
+static struct fake_type plain, tracked, managed;
+static struct intern *strings;
+static struct names *names;
+static struct image image;
+static struct process process;
+static uint64_t *pool; /* aligned as a pool is */
+static struct ct_copy copy;
+static struct fault_facts facts;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_metatype = fake_type("type", FAKE_TYPE | FAKE_GC);
+	fake_metatype.basic_size = 920;
+	fake_metatype.item_size = 40;
+	plain = fake_type("int", 0);
+	tracked = fake_type("dict", FAKE_GC);
+	managed = fake_type("Klass", FAKE_GC | 1 << 4);
+	image.offsets = fake_offsets();
+	process = (struct process){.pid = getpid()};
+	copy = (struct ct_copy){};
+	facts = (struct fault_facts){.has_window = true};
+	pool = aligned_alloc(POOL_SIZE, POOL_SIZE);
+	assert_non_null(pool);
+	memset(pool, 0, POOL_SIZE);
+	return intern__new(&strings) ?: names__new(strings, NULL, &names);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	names__free(names);
+	intern__free(strings);
+	free(pool);
+	return 0;
+}
+
+/* A write to address; the window shows what is there now. */
+static void write_at(uint64_t address)
+{
+	facts.addr = address;
+	for (int i = 0; facts.has_window && i < CT_WINDOW_WORDS; i++) {
+		uint64_t at = (address & ~7ull) - CT_WINDOW_BEFORE + 8 * i;
+
+		if (at >= (uintptr_t)pool && at < (uintptr_t)pool + POOL_SIZE)
+			memcpy(&facts.window[i], (void *)at, 8);
+	}
+	object__find(names, &process, &image, &copy, &facts);
+}
+
+static uint64_t address_of(size_t offset)
+{
+	return (uintptr_t)pool + offset;
+}
+
+static void object_at(size_t offset, const struct fake_type *type, uint64_t refcount)
+{
+	pool[offset / 8] = refcount;
+	pool[offset / 8 + 1] = (uintptr_t)type;
+}
+
+/* Which places show a type: a name, or "-" for none. */
+static void expect_places(const char *const want[OBJECT_PLACES])
+{
+	for (int i = 0; i < OBJECT_PLACES; i++)
+		assert_string_equal(facts.type_at[i] ? facts.type_at[i]->name : "-", want[i]);
+	memset(facts.type_at, 0, sizeof(facts.type_at));
+}
+
+#define PLACES(...) expect_places((const char *[OBJECT_PLACES]){__VA_ARGS__})
+
+/* --- the window --- */
+
+static void the_object_at_the_address(void **state)
+{
+	(void)state;
+	object_at(1024, &plain, 1);
+	write_at(address_of(1024));
+	PLACES("int", "-", "-", "-", "-");
+	object_at(1024, &managed, 1);
+	object_at(1024 + 16, &tracked, 1); /* need not be looked for */
+	write_at(address_of(1024));
+	PLACES("Klass", "-", "-", "-", "-");
+	assert_false(facts.pool.found);
+}
+
+/* Inside of the first word: it may be the count, or half a pointer of what is in front of it. */
+static void the_second_half_of_a_count(void **state)
+{
+	(void)state;
+	object_at(1024, &plain, 1);
+	object_at(1024 + 16, &tracked, 1);
+	write_at(address_of(1024 + 4));
+	PLACES("int", "-", "dict", "-", "-");
+}
+
+static void in_front_of_an_object(void **state)
+{
+	(void)state;
+	object_at(1024, &managed, 1);
+	write_at(address_of(1024 - 8));
+	PLACES("-", "Klass", "-", "-", "-");
+	write_at(address_of(1024 - 16));
+	PLACES("-", "-", "Klass", "-", "-");
+	write_at(address_of(1024 - 24));
+	PLACES("-", "-", "-", "Klass", "-");
+	write_at(address_of(1024 - 32));
+	PLACES("-", "-", "-", "-", "Klass");
+	write_at(address_of(1024 - 40));
+	PLACES("-", "-", "-", "-", "-");
+	object_at(1024, &tracked, 1); /* no managed words */
+	write_at(address_of(1024 - 8));
+	PLACES("-", "dict", "-", "-", "-");
+	write_at(address_of(1024 - 24));
+	PLACES("-", "-", "-", "-", "-");
+	object_at(1024, &plain, 1); /* not even a GC head */
+	write_at(address_of(1024 - 8));
+	PLACES("-", "-", "-", "-", "-");
+	write_at(address_of(1024 - 16));
+	PLACES("-", "-", "-", "-", "-");
+}
+
+/* Objects are aligned to 16 bytes: a pointer to a type elsewhere is just a pointer. */
+static void pointers_to_types_elsewhere(void **state)
+{
+	(void)state;
+	object_at(1024 + 8, &tracked, 1);
+	for (int at = -64; at <= 64; at++) {
+		write_at(address_of(1024 + at));
+		PLACES("-", "-", "-", "-", "-");
+	}
+	object_at(1024, (void *)0x7000, 1); /* no type there at all */
+	write_at(address_of(1024));
+	PLACES("-", "-", "-", "-", "-");
+	object_at(1024, (void *)&process, 1);
+	write_at(address_of(1024));
+	PLACES("-", "-", "-", "-", "-");
+}
+
+static void no_window(void **state)
+{
+	(void)state;
+	object_at(1024, &plain, 1);
+	facts.has_window = false;
+	write_at(address_of(1024));
+	PLACES("-", "-", "-", "-", "-");
+}
+
+/* --- the pool --- */
+
+/* A block of 64 bytes each, from the header on. */
+static uint64_t block(unsigned int n)
+{
+	return address_of(POOL_HEADER + 64 * n);
+}
+
+static void in_pool(uint64_t free_list)
+{
+	copy.flags = CT_F_POOL;
+	copy.pool_szidx = 3;
+	copy.pool_free = free_list;
+}
+
+static void expect_object(const char *type, uint64_t object)
+{
+	assert_string_equal(facts.pool.type ? facts.pool.type->name : "-", type);
+	assert_int_equal(facts.pool.object, object);
+	facts.pool = (struct pool_fact){};
+	memset(facts.type_at, 0, sizeof(facts.type_at));
+}
+
+static void blocks(void **state)
+{
+	static const unsigned int numbers[] = {0, 1, 2, 100, 254};
+
+	(void)state;
+	facts.has_window = false;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		in_pool(0);
+		for (unsigned int at = 0; at < 64; at += 9) {
+			write_at(block(numbers[i]) + at);
+			assert_true(facts.pool.found);
+			assert_false(facts.pool.header);
+			assert_int_equal(facts.pool.block_size, 64);
+			assert_int_equal(facts.pool.block, block(numbers[i]));
+			assert_false(facts.pool.block_is_free);
+		}
+	}
+	copy.pool_szidx = 31;
+	write_at(address_of(POOL_HEADER + 512 * 30 + 511));
+	assert_int_equal(facts.pool.block_size, 512);
+	assert_int_equal(facts.pool.block, address_of(POOL_HEADER + 512 * 30));
+}
+
+static void headers(void **state)
+{
+	(void)state;
+	in_pool(block(3));
+	copy.flags |= CT_F_POOL_HEADER;
+	write_at(address_of(8));
+	assert_true(facts.pool.found);
+	assert_true(facts.pool.header);
+	assert_false(facts.pool.block_is_free);
+	assert_int_equal(facts.pool.block_size, 64);
+	copy.flags = 0;
+	facts.pool = (struct pool_fact){};
+	write_at(address_of(8));
+	assert_false(facts.pool.found);
+}
+
+/* At the head of the free list: it is given back. Holding the link to the head: it was just taken.
+ */
+static void free_blocks(void **state)
+{
+	(void)state;
+	in_pool(block(3));
+	write_at(block(3));
+	assert_true(facts.pool.block_is_free);
+	write_at(block(3) + 40);
+	assert_true(facts.pool.block_is_free);
+	*(uint64_t *)block(5) = block(3);
+	for (unsigned int at = 0; at < 64; at += 4) {
+		write_at(block(5) + at);
+		assert_int_equal(facts.pool.block_is_free, at < 32); /* as far as the window goes */
+	}
+	*(uint64_t *)block(5) = block(3) + 64; /* another link */
+	*(uint64_t *)(block(5) + 8) = 1;
+	write_at(block(5));
+	assert_false(facts.pool.block_is_free);
+	in_pool(0); /* an empty list: a block of zeroes is the last that was on it */
+	*(uint64_t *)block(7) = 0;
+	write_at(block(7));
+	assert_true(facts.pool.block_is_free);
+	*(uint64_t *)block(7) = 1;
+	write_at(block(7));
+	assert_false(facts.pool.block_is_free);
+}
+
+static void the_object_in_the_block(void **state)
+{
+	(void)state;
+	in_pool(0);
+	object_at(POOL_HEADER + 64 * 2, &plain, 1);
+	write_at(block(2) + 16);
+	expect_object("int", block(2));
+	write_at(block(2) + 63); /* out of the window: read from the process */
+	expect_object("int", block(2));
+	object_at(POOL_HEADER + 64 * 2, &tracked, 1); /* wants a GC head in front of it */
+	write_at(block(2) + 16);
+	expect_object("-", 0);
+	object_at(POOL_HEADER + 64 * 4 + 16, &tracked, 1);
+	*(uint64_t *)block(4) = 0x1234;
+	write_at(block(4) + 48);
+	expect_object("dict", block(4) + 16);
+	object_at(POOL_HEADER + 64 * 4 + 16, &plain, 1); /* and this one none */
+	write_at(block(4) + 48);
+	expect_object("-", 0);
+	object_at(POOL_HEADER + 64 * 6 + 32, &managed, 1);
+	*(uint64_t *)block(6) = 0x1234;
+	write_at(block(6) + 60);
+	expect_object("Klass", block(6) + 32);
+	object_at(POOL_HEADER + 64 * 6 + 32, &tracked, 1);
+	write_at(block(6) + 60);
+	expect_object("-", 0);
+}
+
+/* What the window shows directly needs no search in the block. */
+static void the_window_comes_first(void **state)
+{
+	(void)state;
+	in_pool(0);
+	object_at(POOL_HEADER + 64 * 2, &plain, 1);
+	write_at(block(2));
+	assert_non_null(facts.type_at[OBJECT_AT_REFCOUNT]);
+	expect_object("-", 0);
+}
+
+/* A dead object still has its type, but no count: 0 or the link to the next free block. */
+static void dead_objects(void **state)
+{
+	(void)state;
+	in_pool(block(9));
+	object_at(POOL_HEADER + 64 * 2, &plain, 0);
+	write_at(block(2) + 16);
+	assert_true(facts.pool.block_is_free);
+	expect_object("-", 0);
+	object_at(POOL_HEADER + 64 * 2, &plain, block(8));
+	write_at(block(2) + 16);
+	expect_object("-", 0);
+	object_at(POOL_HEADER + 64 * 2, &plain, UINT32_MAX); /* immortal */
+	write_at(block(2) + 16);
+	expect_object("int", block(2));
+}
+
+/* An object that would not fit into its block is none. */
+static void small_blocks(void **state)
+{
+	(void)state;
+	in_pool(0);
+	copy.pool_szidx = 0;
+	object_at(POOL_HEADER + 16, &tracked, 1); /* of the next block */
+	*(uint64_t *)address_of(POOL_HEADER) = 5;
+	facts.has_window = false;
+	write_at(address_of(POOL_HEADER + 8));
+	assert_int_equal(facts.pool.block_size, 16);
+	expect_object("-", 0);
+	copy.pool_szidx = 1;
+	write_at(address_of(POOL_HEADER + 8));
+	expect_object("dict", address_of(POOL_HEADER + 16));
+}
+
+static void an_ended_process_has_no_more_objects(void **state)
+{
+	(void)state;
+	in_pool(0);
+	process.exited = true;
+	object_at(POOL_HEADER + 64 * 2, &plain, 1);
+	write_at(block(2) + 16);
+	expect_object("-", 0);
+	process.exited = false; /* that was no verdict on the type */
+	write_at(block(2) + 16);
+	expect_object("int", block(2));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_object_at_the_address),
+		TEST(the_second_half_of_a_count),
+		TEST(in_front_of_an_object),
+		TEST(pointers_to_types_elsewhere),
+		TEST(no_window),
+		TEST(blocks),
+		TEST(headers),
+		TEST(free_blocks),
+		TEST(the_object_in_the_block),
+		TEST(the_window_comes_first),
+		TEST(dead_objects),
+		TEST(small_blocks),
+		TEST(an_ended_process_has_no_more_objects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
