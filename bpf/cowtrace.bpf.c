@@ -81,6 +81,64 @@ int BPF_PROG(on_page_free, struct page *page)
 	return 0;
 }
 
+/*
+ * --- witness: tracepoints, as events ---
+ *
+ * While a program is inside one thread, the kernel skips it for all others of that CPU. That loses
+ * nothing as long as it can not be preempted there. At a tracepoint it can in 7.3 (not in 6.12),
+ * around a function always, if the kernel is a preemptible one. As an event it never can.
+ */
+
+SEC("tp/sched/sched_process_exec")
+int on_exec_event(void *ctx)
+{
+	thread__exec(bpf_get_current_task_btf());
+	return 0;
+}
+
+SEC("tp/sched/sched_process_exit")
+int on_exit_event(void *ctx)
+{
+	thread__exit(bpf_get_current_task_btf());
+	return 0;
+}
+
+SEC("tp/exceptions/page_fault_user")
+int on_fault_user_event(struct fault_event *ctx)
+{
+	fault__user(ctx->address, task__regs(bpf_get_current_task_btf()), ctx->error_code);
+	return 0;
+}
+
+SEC("tp/exceptions/page_fault_kernel")
+int on_fault_kernel_event(struct fault_event *ctx)
+{
+	fault__kernel_at(ctx->address, ctx->ip, ctx->error_code);
+	return 0;
+}
+
+SEC("tp/kmem/rss_stat")
+int on_rss_stat_event(struct trace_event_raw_rss_stat *ctx)
+{
+	page__rss(ctx, ctx->member);
+	return 0;
+}
+
+/* Frame numbers stand for the pages. */
+SEC("tp/kmem/mm_page_alloc")
+int on_page_alloc_event(struct trace_event_raw_mm_page_alloc *ctx)
+{
+	page__alloc(ctx, (void *)ctx->pfn, ctx->order, ctx->gfp_flags);
+	return 0;
+}
+
+SEC("tp/kmem/mm_page_free")
+int on_page_free_event(struct trace_event_raw_mm_page_free *ctx)
+{
+	page__free(ctx, (void *)ctx->pfn);
+	return 0;
+}
+
 /* --- witness: do_wp_page --- */
 
 SEC("fentry/do_wp_page")

@@ -127,6 +127,19 @@ struct bpf_array {
 	void *pptrs[0]; /* of a per-CPU array: per-CPU pointers */
 };
 
+/* The records of events, behind the eight bytes that all of them begin with. */
+struct trace_event_raw_mm_page_alloc {
+	unsigned long pfn;
+	unsigned int order;
+	unsigned long gfp_flags;
+};
+struct trace_event_raw_mm_page_free {
+	unsigned long pfn;
+};
+struct trace_event_raw_rss_stat {
+	int member;
+};
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -136,6 +149,12 @@ struct bpf_iter__task {
 };
 
 #pragma clang attribute pop
+
+/* x86_exceptions up to 6.12, exceptions since: not by its name. */
+struct fault_event {
+	u64 common;
+	unsigned long address, ip, error_code;
+};
 
 /* include/linux/sched.h, unchanged since 2.6 */
 #define PF_EXITING 0x00000004

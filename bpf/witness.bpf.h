@@ -92,7 +92,7 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 		fault__pend(t, task, addr, regs, regs->ip, PENDING_USER);
 }
 
-static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
+static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
@@ -101,7 +101,7 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	if (!t || (s64)addr < 0)
 		return;
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
-	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || regs->ip == t->pending_ip))
+	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
 		thread__settle(t, task->tgid);
 	if (!t->started || (error & PF_MASK) != PF_PROT_WRITE)
 		return;
@@ -109,7 +109,12 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
 	 * frames). */
 	thread__settle(t, task->tgid);
-	fault__pend(t, task, addr, user, regs->ip, PENDING_KERNEL);
+	fault__pend(t, task, addr, user, ip, PENDING_KERNEL);
+}
+
+static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
+{
+	fault__kernel_at(addr, regs->ip, error);
 }
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)

@@ -335,6 +335,9 @@ void pipeline__finish(struct pipeline *p)
 	ledger__living(p->ledger, p->session, p->tree);
 	settle__flush(p->settle, UINT64_MAX);
 	session__counters(p->session, &p->counters);
+	log_debug("the kernel side has counted %lu copies, %lu taken back, %lu reuses; %lu arrived",
+		  (unsigned long)p->counters.copies, (unsigned long)p->counters.retracts,
+		  (unsigned long)p->counters.reuses, (unsigned long)aggregate__copies(p->model));
 	if (p->counters.meta_lost)
 		log_warn("%lu records of processes and stacks were lost: some names are missing",
 			 (unsigned long)p->counters.meta_lost);

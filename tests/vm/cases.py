@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The cases of tests/vm/run. `cases.py list` prints what the guest runs, `cases.py judge KERNEL OUT` what came
-of it: one line per number, `kernel witness case expected measured ok|FAIL`; status 1 if one is wrong."""
+"""The cases of tests/vm/run. `cases.py list WITNESSES` prints what the guest runs, `cases.py judge KERNEL
+WITNESSES OUT` what came of it: one line per number, `kernel witness case expected measured ok|FAIL`; status 1 if
+one is wrong. WITNESSES: names with commas, the one first that cowtrace has to choose by itself."""
 from __future__ import annotations
 
 import json
@@ -15,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import cow  # noqa: E402
 
 Report = dict[str, Any]
-WITNESSES = ("fexit", "tracepoints")
 PYTHON = "/usr/bin/python3.11"
 REFCOUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
 
@@ -23,8 +23,8 @@ REFCOUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
 class Got:
     """What one run left."""
 
-    def __init__(self, out: Path, witness: str, name: str):
-        self.base, self.witness = f"{out}/{witness}.{name}", witness
+    def __init__(self, out: Path, kernel: str, witness: str, name: str):
+        self.out, self.base, self.kernel, self.witness = out, f"{out}/{witness}.{name}", kernel, witness
         self.status = self.text("status").strip()
         self.error = self.text("stderr").strip()
         try:
@@ -71,9 +71,22 @@ def counted(symbol: str, n: int, **want: Any) -> Checks:
 
 
 def reuse(got: Got) -> Iterator[Check]:
+    without = Got(got.out, got.kernel, got.witness, "reuse-0").report
     yield "truth", 0, got.changed()
     yield "reuse_write", 0, got.symbol("reuse_write")
+    for what, n in (("reuses", 29), ("copies", 0)):
+        yield f"{what} more than reuse-0", n, got.report["capture"][what] - without["capture"][what]
     yield from closed(got)
+
+
+def gup(got: Got) -> Iterator[Check]:
+    """Writes of the kernel to pages that it looked up: no fault that a tracepoint would show."""
+    seen = got.witness == "fexit"
+    capture = got.report["capture"]
+    yield "truth", [31, 13], [t["changed"] for t in got.truth]
+    yield "process_vm_writev (kernel)", 31 * seen, got.symbol("process_vm_writev (kernel)", cause="kernel-write")
+    yield "pwrite64 (kernel)", 13 * seen, got.symbol("pwrite64 (kernel)", cause="kernel-write")
+    yield "kernel - copies", 44 * (not seen), capture["kernel_copies"] - capture["copies"]
 
 
 def race(got: Got) -> Iterator[Check]:
@@ -81,14 +94,16 @@ def race(got: Got) -> Iterator[Check]:
     yield "truth", 4999, got.changed()
     yield "race_write", 4999, got.symbol("race_write")
     yield "lost", 0, capture["lost"]
-    # The kernel counts attempts: the loser's too.
-    yield "kernel>=copies", True, capture["kernel_copies"] >= capture["copies"]
+    # Not compared with the kernel's count: it has the losers too, and with two emulated CPUs at work some of
+    # its times come out as nothing, which it does not count at all.
 
 
 def origin(symbol: str, n: int, name: str) -> Checks:
     def checks(got: Got) -> Iterator[Check]:
         yield from counted(symbol, n)(got)
-        yield f"origin {name}>={n}", True, got.cause(origin=name) >= n
+        # Before 6.2 each task keeps its counts of pages back (SPLIT_RSS_COUNTING): kmem:rss_stat is late.
+        if (got.kernel, got.witness, name) != ("6.1", "tracepoints", "file"):
+            yield f"origin {name}>={n}", True, got.cause(origin=name) >= n
 
     return checks
 
@@ -135,8 +150,6 @@ def refcount(got: Got) -> Iterator[Check]:
 
 
 def preload(got: Got) -> Iterator[Check]:
-    line = cow.line_of(cow.target("preload.py"), "") if False else None
-    assert line is None
     top = max(got.report["sites"], key=lambda s: s["copies"])
     yield "top site", ("int", "refcount", "BigApp.total"), (top["type"], top["cause"], top["function"])
     copies, proven = got.report["capture"]["copies"], got.report["capture"]["proven"]
@@ -150,6 +163,7 @@ CASES: dict[str, tuple[str, Checks]] = {
     "reuse-0": ("reuse 0", closed),
     "race": ("race 4999", race),
     "kernelwrite": ("kernelwrite 31", kernelwrite),
+    "gup": ("gup", gup),
     "zero": ("zero 41", origin("zero_write", 41, "zero")),
     "filemap": ("filemap 37", origin("filemap_write", 37, "file")),
     "vfork": ("vfork", vfork),
@@ -169,7 +183,7 @@ def command(words: str) -> str:
     return f"{start} {rest}".strip()
 
 
-def checks_of(name: str, check: Checks, got: Got) -> Iterator[Check]:
+def checks_of(check: Checks, got: Got) -> Iterator[Check]:
     yield "status", "0", got.status
     if got.report:
         yield from check(got)
@@ -177,24 +191,36 @@ def checks_of(name: str, check: Checks, got: Got) -> Iterator[Check]:
         yield "report", "one", got.error.splitlines()[:1]
 
 
-def judge(kernel: str, out: Path) -> bool:
+def runs(witnesses: list[str]) -> Iterator[tuple[str, str, str, Checks]]:
+    """witness, case, command, checks; "auto": the one that cowtrace chooses."""
+
+    def chosen(got: Got) -> Iterator[Check]:
+        yield "witness", witnesses[0], got.report["capture"]["witness"]
+
+    yield "auto", "true", "/bin/true", chosen
+    for name, (words, check) in CASES.items():
+        for witness in witnesses:
+            yield witness, name, command(words), check
+
+
+def judge(kernel: str, witnesses: list[str], out: Path) -> bool:
     fine = True
-    for name, (_, check) in CASES.items():
-        for witness in WITNESSES:
-            got = Got(out, witness, name)
-            for what, expected, measured in checks_of(name, check, got):
-                ok = expected == measured
-                fine &= ok
-                print(f"{kernel}\t{witness}\t{name}: {what}\t{expected}\t{measured}\t{'ok' if ok else 'FAIL'}")
+    for witness, name, _, check in runs(witnesses):
+        got = Got(out, kernel, witness, name)
+        for what, expected, measured in checks_of(check, got):
+            ok = expected == measured
+            fine &= ok
+            print(f"{kernel}\t{witness}\t{name}: {what}\t{expected}\t{measured}\t{'ok' if ok else 'FAIL'}")
     return fine
 
 
 def main() -> int:
-    if sys.argv[1:] == ["list"]:
-        for name, (words, _) in CASES.items():
-            print(f"{name}\t{command(words)}")
+    if sys.argv[1] == "list":
+        for witness, name, words, _ in runs(sys.argv[2].split(",")):
+            print(f"{witness}\t{name}\t{words}")
         return 0
-    return 0 if judge(sys.argv[2], Path(sys.argv[3])) else 1
+    _, _, kernel, witnesses, out = sys.argv
+    return 0 if judge(kernel, witnesses.split(","), Path(out)) else 1
 
 
 if __name__ == "__main__":

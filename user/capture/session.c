@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/kallsyms.h"
+#include "capture/preempt.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 
@@ -33,19 +34,26 @@ struct session {
 	bool kernel_faults_checked;
 };
 
-/* The last line that libbpf said at warning level: kept for the one line that the user gets. */
-static __thread char last_libbpf_message[256];
+/* What libbpf warned of first, of a program or a map if it did: the rest are consequences. */
+static __thread char libbpf_warning[256];
 static __thread bool libbpf_verbose;
+
+static bool names_culprit(const char *warning)
+{
+	return strncmp(warning, "libbpf: prog '", 14) == 0 ||
+	       strncmp(warning, "libbpf: map '", 13) == 0;
+}
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
 {
+	char *to = libbpf_warning;
 	va_list copy;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
 	va_copy(copy, args);
-	if (level == LIBBPF_WARN)
-		vsnprintf(last_libbpf_message, sizeof(last_libbpf_message), fmt, copy);
+	if (level == LIBBPF_WARN && (!to[0] || (!names_culprit(to) && names_culprit(fmt))))
+		vsnprintf(to, sizeof(libbpf_warning), fmt, copy);
 	va_end(copy);
 	return libbpf_verbose ? vfprintf(stderr, fmt, args) : 0;
 }
@@ -99,7 +107,7 @@ static int session__try(struct session *s, const struct witness *w,
 	struct cowtrace *skel = cowtrace__open();
 	int err;
 
-	last_libbpf_message[0] = '\0';
+	libbpf_warning[0] = '\0';
 	if (!skel)
 		return -errno;
 	session__configure(skel, w, opt);
@@ -125,39 +133,37 @@ static int session__rings(struct session *s)
 	return s->copies ? 0 : -errno;
 }
 
-/* One line for a person, from an error and what libbpf said last. */
+/* One line for a person, from an error and what libbpf said. */
 static void explain(int err, const char *tried, char *why, size_t size)
 {
-	char *newline = strchr(last_libbpf_message, '\n');
+	const char *said = libbpf_warning;
 
-	if (newline)
-		*newline = '\0';
+	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
+	if (strncmp(said, "libbpf: ", 8) == 0)
+		said += 8;
 	if (err == -EPERM && geteuid() != 0)
 		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
 	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
 		snprintf(why, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
 			 "CONFIG_DEBUG_INFO_BTF=y");
+	else if (err == -EINVAL && strcmp(tried, "fexit") == 0 &&
+		 !kernel__has_member("vm_fault", "real_address"))
+		snprintf(why, size,
+			 "this kernel does not tell fexit the exact address of a fault "
+			 "(vm_fault.real_address, since 5.18)");
 	else
 		snprintf(why, size, "the kernel refuses %s: %s (%s)", tried, strerror(-err),
-			 last_libbpf_message[0] ? last_libbpf_message : "no details");
-}
-
-static const struct witness *witness__find(const char *name)
-{
-	for (const struct witness *w = witnesses; w->name; w++)
-		if (strcmp(w->name, name) == 0)
-			return w;
-	return NULL;
+			 said[0] ? said : "no details");
 }
 
 static int session__choose(struct session *s, const struct session_options *opt, char *why,
 			   size_t why_size)
 {
-	const struct witness *forced = opt->witness ? witness__find(opt->witness) : NULL;
+	const struct witness *const *w = witness__order(kernel__preempts());
 	int err = -ENOTSUP;
 
-	if (opt->witness && !forced) {
+	if (opt->witness && !witness__exists(opt->witness)) {
 		char names[64];
 
 		witness__names(names, sizeof(names));
@@ -165,14 +171,14 @@ static int session__choose(struct session *s, const struct session_options *opt,
 			 names);
 		return -EINVAL;
 	}
-	for (const struct witness *w = forced ?: witnesses; w->name; w++) {
-		err = session__try(s, w, opt);
+	for (; *w; w++) {
+		if (opt->witness && strcmp((*w)->name, opt->witness) != 0)
+			continue;
+		err = session__try(s, *w, opt);
 		if (!err)
 			return 0;
-		explain(err, w->name, why, why_size);
-		log_info("witness %s: %s", w->name, why);
-		if (forced)
-			break;
+		explain(err, (*w)->name, why, why_size);
+		log_info("witness %s: %s", (*w)->name, why);
 	}
 	return err;
 }
@@ -301,7 +307,12 @@ int session__consume(struct session *s)
 void session__detach(struct session *s)
 {
 	struct bpf_object_skeleton *skel = s->skel->skeleton;
+	uint64_t skipped = witness__skipped(s->skel);
 
+	if (skipped)
+		log_warn("this kernel preempts programs, and skipped them %llu times: copies were "
+			 "missed",
+			 (unsigned long long)skipped);
 	for (int i = 0; i < skel->prog_cnt; i++) {
 		struct bpf_link **link = skel->progs[i].link;
 

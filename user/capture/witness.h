@@ -5,20 +5,28 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cowtrace;
 
 struct witness {
-	const char *name;
+	const char *name;   /* two can have the same: ways to see the same */
 	const char *limits; /* what it does not see: nouns for the report */
 	/* Chooses the programs to load; before load. */
 	void (*prepare)(struct cowtrace *skel);
 };
 
-/* In the order they are tried, most exact first; ends with a NULL name. */
-extern const struct witness witnesses[];
-
+/* In the order they are to be tried, most exact first, for a kernel that preempts programs or not;
+ * ends with NULL. */
+const struct witness *const *witness__order(bool preempts);
+bool witness__exists(const char *name);
 /* "fexit, tracepoints" */
 void witness__names(char *buf, size_t size);
+
+/* How often the kernel has skipped a program that had a copy, a fork or an end to see; 0 if it does
+ * not say. */
+uint64_t witness__skipped(const struct cowtrace *skel);
+/* Does a struct of this kernel have this member? True if that is not known. */
+bool kernel__has_member(const char *type, const char *member);
 
 #endif
