@@ -37,8 +37,11 @@ def test_reused_pages_are_no_copies() -> None:
     run = run_cowtrace([], [target("reuse"), "30"], fixed_layout=True)
     assert run.truth[0]["changed"] == 0
     assert in_symbol(run.report, "reuse_write") == 0, show_sites(run.report)
-    assert run.report["capture"]["reuses"] - without.report["capture"]["reuses"] == 29
-    assert run.report["capture"]["copies"] == without.report["capture"]["copies"]
+    writes = [
+        r.report["capture"]["reuses"] + r.report["capture"]["copies"] for r in (run, without)
+    ]
+    assert writes[0] - writes[1] == 29
+    assert run.report["capture"]["reuses"] >= 29
     assert_closed(run.report)
 
 
@@ -78,9 +81,12 @@ def test_file_pages_have_their_own_origin() -> None:
 
 
 def test_forked_pages_have_origin_fork() -> None:
-    without = run_cowtrace([], [target("storm"), "1"], fixed_layout=True)
-    run = run_cowtrace([], [target("storm"), "102"], fixed_layout=True)
-    assert origins(run.report, "fork") - origins(without.report, "fork") == 101
+    """The storm writes with plain stores, which makes its pages `buffer`. Which of parent and child
+    copies the pages that both write around the fork differs from run to run."""
+    for count in (1, 101):
+        run = run_cowtrace([], [target("storm"), str(count)], fixed_layout=True)
+        buffers = [c for c in run.report["causes"] if c["cause"] == "buffer"]
+        assert sum(c["copies"] for c in buffers if c["origin"] == "fork") == count, buffers
 
 
 def test_vfork_child_writes_in_its_parents_memory() -> None:

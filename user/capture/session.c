@@ -18,7 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/kallsyms.h"
-#include "capture/preempt.h"
+#include "capture/kernel.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 
@@ -160,7 +160,7 @@ static void explain(int err, const char *tried, char *why, size_t size)
 static int session__choose(struct session *s, const struct session_options *opt, char *why,
 			   size_t why_size)
 {
-	const struct witness *const *w = witness__order(kernel__preempts());
+	const struct witness *const *w = witness__order(kernel__preemption());
 	int err = -ENOTSUP;
 
 	if (opt->witness && !witness__exists(opt->witness)) {

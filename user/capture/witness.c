@@ -2,7 +2,6 @@
 #include "capture/witness.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/types.h>
 #include <stdio.h>
@@ -79,13 +78,15 @@ static const struct witness events = {
 	.prepare = prepare_events,
 };
 
-const struct witness *const *witness__order(bool preempts)
+const struct witness *const *witness__order(enum preemption preemption)
 {
-	static const struct witness *const order[] = {&fexit, &points, NULL};
-	/* fexit would miss copies: see kernel__preempts(). Events need tracefs. */
-	static const struct witness *const preempting[] = {&events, &points, &fexit, NULL};
+	static const struct witness *const order[][4] = {
+		[PREEMPTION_NONE] = {&fexit, &points},
+		[PREEMPTION_FUNCTIONS] = {&points, &fexit},
+		[PREEMPTION_TRACEPOINTS] = {&events, &points, &fexit},
+	};
 
-	return preempts ? preempting : order;
+	return order[preemption];
 }
 
 bool witness__exists(const char *name)
@@ -113,37 +114,12 @@ uint64_t witness__skipped(const struct cowtrace *skel)
 {
 	uint64_t n = skipped(skel->progs.on_fork) + skipped(skel->progs.on_exec) +
 		     skipped(skel->progs.on_exit) + skipped(skel->progs.on_wp_page_entry) +
-		     skipped(skel->progs.on_wp_page_exit) + skipped(skel->progs.on_fault_user);
+		     skipped(skel->progs.on_wp_page_exit) + skipped(skel->progs.on_fault_user) +
+		     skipped(skel->progs.on_exec_event) + skipped(skel->progs.on_exit_event) +
+		     skipped(skel->progs.on_fault_user_event);
 
 	/* An interrupt that allocates is skipped too, and that is none of ours; but where the
 	 * others were preempted, so was this one. */
-	return n ? n + skipped(skel->progs.on_page_alloc) : 0;
-}
-
-static bool struct__has_member(const struct btf *btf, const struct btf_type *type, const char *name)
-{
-	const struct btf_member *m = btf_members(type);
-
-	for (int i = 0; i < btf_vlen(type); i++, m++) {
-		const struct btf_type *inner = btf__type_by_id(btf, m->type);
-
-		if (m->name_off && strcmp(btf__name_by_offset(btf, m->name_off), name) == 0)
-			return true;
-		while (inner && btf_is_mod(inner))
-			inner = btf__type_by_id(btf, inner->type);
-		if (!m->name_off && inner && btf_is_composite(inner) &&
-		    struct__has_member(btf, inner, name)) /* unnamed: as deep as the kernel's */
-			return true;
-	}
-	return false;
-}
-
-bool kernel__has_member(const char *type, const char *member)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	__s32 id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
-	bool has = id < 0 || struct__has_member(btf, btf__type_by_id(btf, id), member);
-
-	btf__free(btf);
-	return has;
+	return n ? n + skipped(skel->progs.on_page_alloc) + skipped(skel->progs.on_page_alloc_event)
+		 : 0;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/kernel.h"
+
 struct cowtrace;
 
 struct witness {
@@ -16,9 +18,8 @@ struct witness {
 	void (*prepare)(struct cowtrace *skel);
 };
 
-/* In the order they are to be tried, most exact first, for a kernel that preempts programs or not;
- * ends with NULL. */
-const struct witness *const *witness__order(bool preempts);
+/* In the order they are to be tried, most exact first; ends with NULL. */
+const struct witness *const *witness__order(enum preemption preemption);
 bool witness__exists(const char *name);
 /* "fexit, tracepoints" */
 void witness__names(char *buf, size_t size);
@@ -26,7 +27,5 @@ void witness__names(char *buf, size_t size);
 /* How often the kernel has skipped a program that had a copy, a fork or an end to see; 0 if it does
  * not say. */
 uint64_t witness__skipped(const struct cowtrace *skel);
-/* Does a struct of this kernel have this member? True if that is not known. */
-bool kernel__has_member(const char *type, const char *member);
 
 #endif

@@ -75,8 +75,10 @@ static void source__find_cwd(struct source *s, pid_t pid)
 	if (!read_link(pid, "root", root) || !read_link(pid, "cwd", cwd))
 		return;
 	len = strcmp(root, "/") ? strlen(root) : 0;
-	if (strncmp(cwd, root, len) == 0 && (cwd[len] == '/' || cwd[len] == '\0'))
-		snprintf(s->cwd, sizeof(s->cwd), "%s/", cwd + len);
+	if (strncmp(cwd, root, len) || (cwd[len] != '/' && cwd[len] != '\0'))
+		return;
+	if (snprintf(s->cwd, sizeof(s->cwd), "%s/", cwd + len) >= (int)sizeof(s->cwd))
+		s->cwd[0] = '\0';
 }
 
 /* From its status: the owner of /proc/PID is root for a process that may not be dumped. */
