@@ -85,8 +85,9 @@ int BPF_PROG(on_page_free, struct page *page)
  * --- witness: tracepoints, as events ---
  *
  * While a program is inside one thread, the kernel skips it for all others of that CPU. That loses
- * nothing as long as it can not be preempted there. At a tracepoint it can in 7.3 (not in 6.12),
- * around a function always, if the kernel is a preemptible one. As an event it never can.
+ * nothing as long as it can not be preempted there. If the kernel is a preemptible one, it can be
+ * around a function always, and at a tracepoint since 7.0, where probes run under SRCU. As an event
+ * it never can.
  */
 
 SEC("tp/sched/sched_process_exec")

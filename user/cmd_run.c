@@ -144,11 +144,10 @@ static int run__open(struct run *run)
 		err = launch__prepare(run->opt->argv, run->opt->user, &run->signals, &run->launch,
 				      why, sizeof(why));
 	run__raise_limits();
-	if (!err)
-		err = pipeline__trace_from_exec(run->pipeline, launch__pid(run->launch));
 	if (err)
-		log_error("%s", why);
-	return err;
+		return log_err_r(err, "%s", why);
+	err = pipeline__trace_from_exec(run->pipeline, launch__pid(run->launch));
+	return err ? log_err_r(err, "cannot trace the command: %s", strerror(-err)) : 0;
 }
 
 static void run__report(struct run *run)

@@ -6,6 +6,7 @@ one is wrong. WITNESSES: names with commas, the one first that cowtrace has to c
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ class Got:
         self.out, self.base, self.kernel, self.witness = out, f"{out}/{witness}.{name}", kernel, witness
         self.status = self.text("status").strip()
         self.error = self.text("stderr").strip()
+        # Copies that it says it may have missed: programs that the kernel skipped (preemption, from 7.0 on).
+        found = re.search(r"skipped them (\d+) times", self.error)
+        self.skipped = int(found[1]) if found else 0
         try:
             self.report: Report = json.loads(self.text("json"))
         except json.JSONDecodeError:
@@ -74,8 +78,9 @@ def reuse(got: Got) -> Iterator[Check]:
     without = Got(got.out, got.kernel, got.witness, "reuse-0").report
     yield "truth", 0, got.changed()
     yield "reuse_write", 0, got.symbol("reuse_write")
-    for what, n in (("reuses", 29), ("copies", 0)):
-        yield f"{what} more than reuse-0", n, got.report["capture"][what] - without["capture"][what]
+    # Whether the page of the stack that fork() returns to is copied or reused is a race with the child's end.
+    more, less = ({k: r["capture"][k] for k in ("reuses", "copies")} for r in (got.report, without))
+    yield "reuses and copies more than reuse-0", 29, sum(more.values()) - sum(less.values())
     yield from closed(got)
 
 
@@ -179,7 +184,7 @@ CASES: dict[str, tuple[str, Checks]] = {
 
 def command(words: str) -> str:
     program, _, rest = words.partition(" ")
-    start = f"{PYTHON} /work/py/{program}" if program.endswith(".py") else f"/work/targets/{program}"
+    start = f"{PYTHON} /guest/py/{program}" if program.endswith(".py") else f"/guest/targets/{program}"
     return f"{start} {rest}".strip()
 
 
@@ -209,6 +214,9 @@ def judge(kernel: str, witnesses: list[str], out: Path) -> bool:
         got = Got(out, kernel, witness, name)
         for what, expected, measured in checks_of(check, got):
             ok = expected == measured
+            if not ok and got.skipped and isinstance(measured, int):
+                ok = abs(expected - measured) <= got.skipped
+                measured = f"{measured} (and says that {got.skipped} were skipped)"
             fine &= ok
             print(f"{kernel}\t{witness}\t{name}: {what}\t{expected}\t{measured}\t{'ok' if ok else 'FAIL'}")
     return fine
