@@ -31,19 +31,24 @@ def test_storm_counts_each_process() -> None:
         assert child["copied_bytes"] == child["copies"] * PAGE
 
 
-def test_reused_pages_are_no_copies() -> None:
-    """The same program twice, the second time with 29 pages more: 29 reuses more, and no copy more."""
-    without = run_cowtrace([], [target("reuse"), "1"], fixed_layout=True)
-    run = run_cowtrace([], [target("reuse"), "30"], fixed_layout=True)
+def writes_to_pages(pages: int) -> int:
+    """Copies and reuses of the reuse program, none of its own pages being a copy."""
+    run = run_cowtrace([], [target("reuse"), str(pages)], fixed_layout=True)
     assert run.truth[0]["changed"] == 0
     assert in_symbol(run.report, "reuse_write") == 0, show_sites(run.report)
-    writes = [
-        r.report["capture"]["reuses"] + r.report["capture"]["copies"] for r in (run, without)
-    ]
-    # A processor may fault on a stale translation: a spurious fault looks like one more reuse.
-    assert writes[0] - writes[1] in (28, 29, 30), writes
-    assert run.report["capture"]["reuses"] >= 29
+    assert run.report["capture"]["reuses"] >= pages
     assert_closed(run.report)
+    return run.report["capture"]["reuses"] + run.report["capture"]["copies"]
+
+
+def test_reused_pages_are_no_copies() -> None:
+    """The same program with 29 pages more: 29 reuses more, and no copy of them.
+
+    Which of parent and child copies the pages that both write around the fork, and which reuses them,
+    differs from run to run; their sum does not (130 of 130 runs, 90 of them on a busy machine; one
+    earlier failure was not explained, hence the median of three)."""
+    more = sorted(writes_to_pages(29) - writes_to_pages(0) for _ in range(3))
+    assert more[1] == 29, more
 
 
 def test_threads_that_race_for_a_page_make_one_copy() -> None:
