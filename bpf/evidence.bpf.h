@@ -130,15 +130,12 @@ static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 
 static __always_inline void evidence__python(struct thread *t)
 {
-	u32 slot = t->layout, collecting = 0;
+	u32 slot = t->layout;
 	struct ct_pylayout *lay = bpf_map_lookup_elem(&layouts, &slot);
 
 	if (!slot || !lay || refcount__plausible(&t->event, lay))
 		return;
 	evidence__pool(t, lay);
-	if (lay->gc_collecting &&
-	    !bpf_probe_read_user(&collecting, 4, (void *)lay->gc_collecting) && collecting == 1)
-		t->event.flags |= CT_F_GC_COLLECTING;
 }
 
 /* regs: of user mode. Fills t->event but for what is only known when the copy is confirmed. */

@@ -26,13 +26,6 @@ struct pystack {
 	u64 slab;	  /* address of what t->slab holds */
 	u32 slab_len;
 	u32 slab_offset; /* of the frame in it */
-	u32 digest;	 /* of the frame */
-};
-
-/* What the last walk of this thread has seen at one depth. */
-struct frame_memo {
-	u32 digest; /* of the frame as it was */
-	u32 check;  /* of its code object */
 };
 
 struct thread {
@@ -51,7 +44,6 @@ struct thread {
 	struct pystack py;
 	u8 scratch[SCRATCH_SIZE];
 	u8 slab[SLAB_SIZE];
-	struct frame_memo memo[CT_MAX_FRAMES + 1]; /* a power of two */
 	u64 kernel_stack[KERNEL_STACK_DEPTH];
 };
 

@@ -66,7 +66,7 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 static __noinline bool tstate__by_list(struct thread *t, const struct ct_pylayout *lay,
 				       u64 thread_pointer)
 {
-	u64 interp = user__u64(lay->runtime + lay->rt_interpreters_main);
+	u64 interp = user__u64(lay->runtime + lay->rt_interpreters_head);
 	u64 tstate = interp ? user__u64(interp + lay->interp_threads_head) : 0;
 
 	for (int i = 0; i < MAX_THREADS && tstate; i++) {
@@ -93,6 +93,8 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 	return tstate__by_list(t, lay, thread_pointer);
 }
 
+#define FRAME_READ 88
+
 static __always_inline u64 stack__mix(u64 hash, u64 value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15UL;
@@ -109,17 +111,17 @@ static __always_inline bool frame__fetch(struct thread *t)
 {
 	struct pystack *py = &t->py;
 	u64 frame = py->frame, from = frame;
-	u64 len = CT_FRAME_READ;
+	u64 len = FRAME_READ;
 
-	if (frame >= py->slab && frame + CT_FRAME_READ <= py->slab + py->slab_len) {
+	if (frame >= py->slab && frame + FRAME_READ <= py->slab + py->slab_len) {
 		py->slab_offset = frame - py->slab;
 		return true;
 	}
 	if (frame > py->stack && frame < py->limit) {
-		from = frame + CT_FRAME_READ - SLAB_SIZE;
+		from = frame + FRAME_READ - SLAB_SIZE;
 		if (from < py->stack || from > frame)
 			from = py->stack;
-		len = frame + CT_FRAME_READ - from;
+		len = frame + FRAME_READ - from;
 	}
 	py->slab_len = 0; /* a read that fails leaves zeroes */
 	if (len > SLAB_SIZE || bpf_probe_read_user(t->slab, len, (void *)from))
@@ -128,16 +130,6 @@ static __always_inline bool frame__fetch(struct thread *t)
 	py->slab_len = len;
 	py->slab_offset = frame - from;
 	return true;
-}
-
-static __always_inline u32 frame__digest(const u8 *frame)
-{
-	u64 digest = 0;
-
-#pragma unroll
-	for (int i = 0; i < CT_FRAME_READ / 8; i++)
-		digest = (digest ^ frame__u64(frame, 8 * i)) * 0x9e3779b97f4a7c15UL;
-	return digest >> 32;
 }
 
 /* One frame; leaves the next one in py->frame. */
@@ -150,7 +142,7 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 	if (!frame__fetch(t))
 		return false;
 	offset = t->py.slab_offset;
-	if (offset > SLAB_SIZE - CT_FRAME_READ)
+	if (offset > SLAB_SIZE - FRAME_READ)
 		return false;
 	frame = t->slab + offset;
 	out->code = frame__u64(frame, lay->fr_code);
@@ -159,27 +151,37 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 	*shim = frame[lay->fr_owner & 127] >= 3;
 	offset = frame__u64(frame, lay->fr_instr) - out->code;
 	out->offset = offset < lay->code_size_max ? offset : ~0u;
-	t->py.digest = frame__digest(frame);
 	return true;
 }
 
-/*
- * A digest of the names tells whether a code object is still the one that userspace reads later. It
- * is one more read per frame, so it is remembered for a frame that has not changed in any of its
- * words (function, globals, locals, code, caller, instruction, first local) since the last walk.
- * The innermost frame is always looked at.
- */
-static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
+/* The hash of a str object; 0 if it can not be read. */
+static __always_inline u64 str__hash(const struct ct_pylayout *lay, u64 str)
 {
-	struct frame_memo *memo = &t->memo[t->py.nframes & CT_MAX_FRAMES];
-	__u64 names[4] = {};
+	return str ? user__u64(str + lay->str_hash) : 0;
+}
 
-	if (t->py.nframes && memo->digest == t->py.digest)
-		return memo->check;
-	bpf_probe_read_user(names, sizeof(names), (void *)(code + lay->code_names));
-	memo->digest = t->py.digest;
-	memo->check = ct_code_digest(names[0], names[1], names[2], names[3]);
-	return memo->check;
+/*
+ * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. Of
+ * every frame, every time: a freed code object's place is taken by the next one at once, at the
+ * same depth of the stack, with the same caller and the same pointers.
+ */
+static __noinline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
+{
+	u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, at;
+	u32 size = lay->code_size;
+
+	if (size > CT_CODE_READ_MAX || bpf_probe_read_user(t->scratch, size, (void *)code))
+		return 0;
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		if (lay->code_words[i])
+			words[i] = scratch__u64(t->scratch, lay->code_words[i]);
+	if (lay->version < 0x030c) {
+		at = scratch__u64(t->scratch, lay->code_table);
+		table[0] = user__u64(at + lay->bytes_size);
+		bpf_probe_read_user(&table[1], 8 * CT_TABLE_WORDS, (void *)(at + lay->bytes_data));
+	}
+	return ct_code_digest(words, str__hash(lay, scratch__u64(t->scratch, lay->code_name)),
+			      table);
 }
 
 /* Asks about the record itself: what the verifier of 6.1 learns of a pointer made from it is too
@@ -243,6 +245,15 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->id = stack__mix(py->id, (u64)py->unwind << 8 | py->nframes);
 }
 
+/* The interpreter of this thread is inside a garbage collection. */
+static __always_inline bool gc__collecting(const struct ct_pylayout *lay, u64 interp)
+{
+	u64 at = lay->gc_collecting ?: interp + lay->interp_gc_collecting;
+	u32 collecting = 0;
+
+	return !bpf_probe_read_user(&collecting, sizeof(collecting), (void *)at) && collecting == 1;
+}
+
 /* Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. */
 static __always_inline void pystack__begin(struct thread *t, const struct ct_pylayout *lay)
 {
@@ -254,6 +265,8 @@ static __always_inline void pystack__begin(struct thread *t, const struct ct_pyl
 		t->py.unwind = CT_UNWIND_NO_THREAD;
 		return;
 	}
+	if (gc__collecting(lay, scratch__u64(t->scratch, lay->ts_interp)))
+		ev->flags |= CT_F_GC_COLLECTING;
 	t->py.stack = scratch__u64(t->scratch, lay->ts_datastack);
 	t->py.limit = scratch__u64(t->scratch, lay->ts_datastack + 16);
 	t->py.slab_len = 0;

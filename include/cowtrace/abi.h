@@ -32,6 +32,7 @@ enum ct_tag {
 	CT_FORK,
 	CT_EXEC,
 	CT_EXIT,
+	CT_MEMORY,
 };
 
 /* What the page was before the copy. */
@@ -77,6 +78,15 @@ struct ct_copy {
 	__u64 pool_free;      /* address of the pool's first free block, 0: none */
 	__u64 window[CT_WINDOW_WORDS];
 	__u8 code[CT_INSN_LEN]; /* instruction bytes at ip */
+	/*
+	 * The bytecode that the innermost frame is executing: its address and the two bytes there;
+	 * instr 0: not known. Left out where the window alone shows a reference count.
+	 */
+	__u64 instr;
+	__u32 type_check; /* digest of the type that window[type_word] points to: ct_type_digest */
+	__u8 type_word;	  /* 4..8: that word of the window points to a type; 0: none was found */
+	__u8 opcode, oparg;
+	__u8 pad;
 };
 
 enum ct_fixup_kind {
@@ -94,10 +104,16 @@ struct ct_fixup {
 };
 
 struct ct_frame {
-	__u64 code;   /* code object */
-	__u32 offset; /* instruction pointer minus code, bytes; ~0: not inside the code object */
-	__u32 check;  /* digest of the code object's name, file and line table pointers */
+	__u64 code; /* code object */
+	/*
+	 * The instruction. 3.11+: bytes from the start of the code object, also where the thread
+	 * executes its own copy of the bytecode. Up to 3.10: bytes from the start of co_code.
+	 */
+	__u32 offset;
+	__u32 check; /* ct_code_digest() of the code object */
 };
+#define CT_OFFSET_UNKNOWN     (~0u)   /* not inside the code object */
+#define CT_OFFSET_NOT_STARTED (~0u - 1) /* up to 3.10: f_lasti is -1 */
 
 /* A Python stack, leaf first, sent when it is first seen. Truncated to nframes frames. */
 struct ct_stack {
@@ -109,6 +125,40 @@ struct ct_stack {
 	__u8 unwind;
 	__u8 pad;
 	struct ct_frame frames[CT_MAX_FRAMES];
+};
+
+/*
+ * What the kernel side read of the process when it first met a code object or a type: such a thing
+ * may be gone, with its process, before the daemon can ask. Pieces of memory, not parsed; any of
+ * them may be missing (not resident) or cut. Those of a code object come before the first CT_STACK
+ * that shows it, in the same ring.
+ */
+enum ct_memory_kind {
+	CT_MEMORY_CODE, /* the code object, its file name, its name, its line table */
+	CT_MEMORY_TYPE, /* the type, its name, tp_flags of its own type */
+	CT_MEMORY_KINDS,
+};
+
+struct ct_chunk {
+	__u64 addr;
+	__u32 at, len; /* data[at .. at + len); len 0: missing */
+};
+
+#define CT_MEMORY_CHUNKS 4
+/* Room in data[]: constants, because the kernel reserves constant sizes only. */
+#define CT_MEMORY_CODE_BYTES 2048
+#define CT_MEMORY_TYPE_BYTES 384
+
+struct ct_memory {
+	__u32 tag; /* CT_MEMORY */
+	__u32 pid;
+	__u64 addr; /* of the code object or type */
+	__u32 layout;
+	__u32 check; /* as in struct ct_frame, or ct_copy.type_check */
+	__u32 kind;  /* enum ct_memory_kind; says how long data[] is */
+	__u32 pad;
+	struct ct_chunk chunks[CT_MEMORY_CHUNKS];
+	__u8 data[];
 };
 
 /* A new process (not a thread) in the tree. */
@@ -187,10 +237,11 @@ enum ct_counter {
 	CT_COUNT_MAX,
 };
 
-_Static_assert(sizeof(struct ct_copy) == 184, "ct_copy layout");
+_Static_assert(sizeof(struct ct_copy) == 200, "ct_copy layout");
 _Static_assert(sizeof(struct ct_fixup) == 24, "ct_fixup layout");
 _Static_assert(sizeof(struct ct_frame) == 16, "ct_frame layout");
 _Static_assert(sizeof(struct ct_stack) == 24 + 16 * CT_MAX_FRAMES, "ct_stack layout");
+_Static_assert(sizeof(struct ct_memory) == 96, "ct_memory layout");
 _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
 _Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The digest of a code object (struct ct_frame, `check`), the same on both sides of the ring
- * buffer.
+ * Digests of code objects (struct ct_frame, `check`) and types (struct ct_copy, `type_check`), the
+ * same on both sides of the ring buffer.
  */
 #ifndef COWTRACE_DIGEST_H
 #define COWTRACE_DIGEST_H
 
 #include <linux/types.h>
 
-/* co_filename, co_name, co_qualname, co_linetable: four pointers in a row, see ct_pylayout. */
-#define CT_CODE_NAMES 4
+/* Bytes of the line table (after its size) that are part of the digest up to 3.11. */
+#define CT_TABLE_WORDS 4
 
 /*
  * Each step is a bijection of the state for a given pointer, so that code objects that differ in
@@ -22,14 +22,44 @@ static inline __attribute__((always_inline)) __u64 ct_digest__mix(__u64 state, _
 	return state ^ (state >> 32);
 }
 
-static inline __attribute__((always_inline)) __u32 ct_code_digest(__u64 filename, __u64 name,
-								  __u64 qualname, __u64 linetable)
+/*
+ * A freed code object's address, and those of its names, are soon used again, with the same
+ * pointers in the same places: pointers alone would not tell one from the other. So the digest
+ * takes in
+ * - the words of the code object that ct_pylayout.code_words names (pointers, first line; from
+ *   3.12 on co_version, which is unique for each code object of an interpreter);
+ * - name_hash, the hash of its name (names are interned, so it has been computed);
+ * - up to 3.11, where there is no version: the size of the line table and its first bytes.
+ * words and table: missing ones are 0.
+ */
+static inline __attribute__((always_inline)) __u32 ct_code_digest(const __u64 words[6],
+								  __u64 name_hash,
+								  const __u64 table[1 + CT_TABLE_WORDS])
 {
-	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, filename);
+	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, name_hash);
 
-	state = ct_digest__mix(state, name);
-	state = ct_digest__mix(state, qualname);
-	return (__u32)ct_digest__mix(state, linetable);
+	state = ct_digest__mix(state, words[0]);
+	state = ct_digest__mix(state, words[1]);
+	state = ct_digest__mix(state, words[2]);
+	state = ct_digest__mix(state, words[3]);
+	state = ct_digest__mix(state, words[4]);
+	state = ct_digest__mix(state, words[5]);
+	state = ct_digest__mix(state, table[0]);
+	state = ct_digest__mix(state, table[1]);
+	state = ct_digest__mix(state, table[2]);
+	state = ct_digest__mix(state, table[3]);
+	return (__u32)ct_digest__mix(state, table[4]);
+}
+
+/* name: tp_name, a pointer. */
+static inline __attribute__((always_inline)) __u32 ct_type_digest(__u64 name, __u64 basicsize,
+								  __u64 flags)
+{
+	/* Py_TPFLAGS_VALID_VERSION_TAG (bit 19) comes and goes. */
+	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, flags & ~(1ULL << 19));
+
+	state = ct_digest__mix(state, basicsize);
+	return (__u32)ct_digest__mix(state, name);
 }
 
 #endif

@@ -13,43 +13,77 @@
 enum ct_pylayout_flags {
 	CT_PY_CFRAME = 1 << 0,	       /* 3.11, 3.12: tstate->cframe->current_frame */
 	CT_PY_TSTATE_CURRENT = 1 << 1, /* up to 3.11: _PyRuntime.gilstate.tstate_current */
-	CT_PY_TSS_GLIBC = 1 << 2,      /* auto TSS key in glibc's struct pthread */
+	CT_PY_TSS_GLIBC = 1 << 2,      /* auto TSS key (up to 3.14) in glibc's struct pthread */
+	CT_PY_TLS = 1 << 3,	       /* 3.12+: a thread-local variable holds it, see tls_* */
+	CT_PY_LASTI = 1 << 4,	       /* up to 3.10: fr_instr is f_lasti, an int */
+	CT_PY_LASTI_UNITS = 1 << 5,    /* 3.10: ... in units of 2 bytes */
+	CT_PY_TAGGED = 1 << 6,	       /* 3.14+: the low two bits of fr_code are a tag */
+	CT_PY_TLBC = 1 << 7,	       /* 3.14t+: bytecode per thread, see fr_tlbc */
+	CT_PY_FREE_THREADED = 1 << 8,  /* object heads of Py_GIL_DISABLED */
 };
 
-/* The first CT_FRAME_READ bytes of a frame hold every member that the walk needs. */
-#define CT_FRAME_READ 88
+/* A frame is read from its start up to fr_size, which is a multiple of 8 and at most this. */
+#define CT_FRAME_READ_MAX 120
+/* The same for code_size, the part of a code object that is read for its check. */
+#define CT_CODE_READ_MAX 240
+/* Words of a code object that never change and tell it from another one: see digest.h. */
+#define CT_CODE_WORDS 6
 
 struct ct_pylayout {
 	__u32 version;	     /* major << 8 | minor */
 	__u32 flags;	     /* enum ct_pylayout_flags */
 	__u64 cookie;	     /* differs for each program image: part of every stack id */
 	__u64 runtime;	     /* address of _PyRuntime */
-	__u64 gc_collecting; /* address of the main interpreter's gc.collecting (int), 0: unknown */
+	__u64 gc_collecting; /* 3.8: address of _PyRuntime.gc.collecting (int); else 0 */
 	__u32 pool_size;     /* of pymalloc, a power of two; 0: no pymalloc */
+	/*
+	 * CT_PY_TLS: where a thread keeps the pointer to its thread state (3.15: the one that is
+	 * bound to it, attached or not). tls_module 0: at thread pointer + tls_offset; else at
+	 * tls_offset in the block that the thread's DTV has for that module.
+	 */
+	__u32 tls_module;
+	__s64 tls_offset;
 
 	/* offsets from runtime */
-	__u32 rt_interpreters_main;
+	__u32 rt_interpreters_head;
 	__u32 rt_tstate_current; /* CT_PY_TSTATE_CURRENT */
 	__u32 rt_tss_key;	 /* u32 key; the int before it: initialised */
 	/* in PyInterpreterState */
+	__u32 interp_next;
 	__u32 interp_threads_head;
+	__u32 interp_gc_collecting; /* int; 0: see gc_collecting */
 	/* in struct pthread, x86-64: values of the keys below 32 (784 with glibc) */
 	__u32 pthread_specific;
-	/* in PyThreadState */
+	/* in PyThreadState; all of them lie within its first ts_size bytes */
+	__u32 ts_size;
 	__u32 ts_next;
 	__u32 ts_interp;
 	__u32 ts_thread_id;
 	__u32 ts_frame;	      /* current_frame, or cframe with CT_PY_CFRAME */
-	__u32 ts_datastack;   /* datastack_chunk, _top, _limit in a row */
+	__u32 ts_datastack;   /* datastack_chunk, _top, _limit in a row; 0 (up to 3.10): none */
 	__u32 cframe_current; /* in _PyCFrame */
-	/* in _PyInterpreterFrame */
+	/* in _PyInterpreterFrame, up to 3.10 PyFrameObject */
+	__u32 fr_size;
 	__u32 fr_code;
 	__u32 fr_previous;
 	__u32 fr_instr;
-	__u32 fr_owner; /* byte; >= 3 (3.12+): a shim that is skipped */
-	/* in PyCodeObject: co_filename, co_name, co_qualname, co_linetable in a row from here */
-	__u32 code_names;
-	__u32 code_size_max; /* frames whose instruction lies further out are marked */
+	__u32 fr_owner; /* byte; >= 3 (3.12+): a shim that is skipped; 0: no such member */
+	__u32 fr_tlbc;	/* CT_PY_TLBC: i32, which of the copies of the bytecode */
+	/* in PyCodeObject */
+	__u32 code_size;		 /* bytes that are read of it for the check */
+	__u32 code_words[CT_CODE_WORDS]; /* words for the check, below code_size; 0: none */
+	__u32 code_file, code_name;	 /* co_filename; co_qualname, up to 3.10 co_name */
+	__u32 code_table;		 /* co_linetable, up to 3.9 co_lnotab: a bytes object */
+	__u32 code_bytes;		 /* up to 3.10: co_code, a bytes object; else 0 */
+	__u32 code_adaptive;		 /* 3.11+: start of the bytecode */
+	__u32 code_tlbc;		 /* CT_PY_TLBC: _PyCodeArray *; size, then entries */
+	__u32 code_size_max;		 /* frames whose instruction lies further out are marked */
+	/* in PyUnicodeObject and PyBytesObject */
+	__u32 str_hash, str_length, str_state, str_kind_shift, str_ascii_data, str_compact_data;
+	__u32 bytes_size, bytes_data;
+	/* in PyObject, PyTypeObject */
+	__u32 object_type;
+	__u32 type_name, type_basicsize, type_flags; /* in this order, all within 256 bytes */
 };
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 #include <cowtrace/digest.h>
+#include <cowtrace/pylayout.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
@@ -14,6 +15,7 @@
 #include "python/object.h"
 #include "python/offsets.h"
 #include "python/raw.h"
+#include "python/runtime.h"
 
 /* Everything before the bytecode, the largest of 3.11 to 3.15 being 208 bytes, is read at once. */
 #define HEAD_MAX 256
@@ -25,11 +27,6 @@
 #define BYTECODE_MAX (64u << 20)
 
 #define FLAG_BYTES_SUBCLASS (1ull << 27) /* Py_TPFLAGS_BYTES_SUBCLASS, 3.8 to 3.15 */
-
-uint32_t py_code__check(const uint64_t names[4])
-{
-	return ct_code_digest(names[0], names[1], names[2], names[3]);
-}
 
 void py_code__free(struct py_code *code)
 {
@@ -63,13 +60,6 @@ static int check_type(const struct mem_source *mem, const struct py_offsets *off
 	return err;
 }
 
-/* The four pointers that make up the digest. */
-static void take_names(const struct py_offsets *off, const uint8_t *head, uint64_t names[4])
-{
-	for (unsigned int i = 0; i < CT_CODE_NAMES; i++)
-		names[i] = raw__u64(head, off->code_filename + 8 * i);
-}
-
 static int read_head(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
 		     uint8_t head[HEAD_MAX])
 {
@@ -78,16 +68,43 @@ static int read_head(const struct mem_source *mem, const struct py_offsets *off,
 	return mem__read(mem, address, head, off->code_adaptive);
 }
 
-/* The names were read one by one: are they still those of this code object? */
-static int confirm_names(const struct mem_source *mem, const struct py_offsets *off,
-			 uint64_t address, uint32_t check)
+/* The digest that the kernel side takes: of the head that was read, and of what it points to. */
+static int take_check(const struct mem_source *mem, const struct py_offsets *off,
+		      const uint8_t *head, uint32_t *out)
 {
-	uint64_t names[CT_CODE_NAMES];
-	int err = mem__read(mem, address + off->code_filename, names, sizeof(names));
+	struct ct_pylayout lay;
+	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, hash = 0;
+	uint64_t at;
 
+	py_offsets__layout(off, &(struct py_runtime){}, &lay);
+	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
+		if (lay.code_words[i])
+			words[i] = raw__u64(head, lay.code_words[i]);
+	at = raw__u64(head, lay.code_name);
+	if (at)
+		mem__read(mem, at + lay.str_hash, &hash, sizeof(hash));
+	if (lay.version < 0x030c) {
+		at = raw__u64(head, lay.code_table);
+		mem__read(mem, at + lay.bytes_size, &table[0], 8);
+		mem__read(mem, at + lay.bytes_data, &table[1], 8 * CT_TABLE_WORDS);
+	}
+	*out = ct_code_digest(words, hash, table);
+	return 0;
+}
+
+/* The names were read one by one: are they still those of this code object? */
+static int confirm(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
+		   uint32_t check)
+{
+	uint8_t head[HEAD_MAX];
+	uint32_t now;
+	int err = read_head(mem, off, address, head);
+
+	if (!err)
+		err = take_check(mem, off, head, &now);
 	if (err)
 		return err;
-	return py_code__check(names) == check ? 0 : -ESTALE;
+	return now == check ? 0 : -ESTALE;
 }
 
 static int read_str(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
@@ -146,8 +163,8 @@ int py_code__read(const struct mem_source *mem, const struct py_offsets *off, ui
 		  const uint32_t *check, struct py_code **out)
 {
 	_free_code_ struct py_code *code = calloc(1, sizeof(*code));
-	uint64_t names[CT_CODE_NAMES];
 	uint8_t head[HEAD_MAX];
+	uint32_t found;
 	int err;
 
 	if (!code)
@@ -156,20 +173,22 @@ int py_code__read(const struct mem_source *mem, const struct py_offsets *off, ui
 	err = read_head(mem, off, address, head);
 	if (err)
 		return err;
-	take_names(off, head, names);
-	if (check && py_code__check(names) != *check)
+	err = take_check(mem, off, head, &found);
+	if (err)
+		return err;
+	if (check && found != *check)
 		return -ESTALE;
 	err = check_type(mem, off, raw__u64(head, off->object_type));
 	if (!err)
 		err = parse_head(off, head, code);
 	if (!err)
-		err = read_str(mem, off, names[0], &code->file);
+		err = read_str(mem, off, raw__u64(head, off->code_filename), &code->file);
 	if (!err)
-		err = read_str(mem, off, names[2], &code->function);
+		err = read_str(mem, off, raw__u64(head, off->code_qualname), &code->function);
 	if (!err)
-		err = read_line_table(mem, off, names[3], code);
+		err = read_line_table(mem, off, raw__u64(head, off->code_linetable), code);
 	if (!err)
-		err = confirm_names(mem, off, address, py_code__check(names));
+		err = confirm(mem, off, address, found);
 	if (!err)
 		*out = TAKE_PTR(code);
 	return err;

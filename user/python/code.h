@@ -38,9 +38,6 @@ int py_code__read(const struct mem_source *mem, const struct py_offsets *off, ui
 		  const uint32_t *check, struct py_code **out);
 void py_code__free(struct py_code *code);
 
-/* The digest of co_filename, co_name, co_qualname, co_linetable, as in BPF (cowtrace/digest.h). */
-uint32_t py_code__check(const uint64_t names[4]);
-
 /*
  * Line of an instruction; offset: bytes from the start of the code object, as in struct ct_frame. A
  * frame that has not started is on the function's first line. 0 if the instruction has no line (the

@@ -159,6 +159,20 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 	return flags;
 }
 
+/* See ct_code_digest. */
+static void fill_code_words(const struct py_offsets *off, struct ct_pylayout *out)
+{
+	const uint32_t words[CT_CODE_WORDS] = {
+		off->code_filename,  off->code_name,
+		off->code_qualname,  off->code_linetable,
+		off->version < 0x030c ? off->code_firstlineno & ~7u : 88,
+		24,
+	};
+
+	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
+		out->code_words[i] = words[i];
+}
+
 void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *rt,
 			struct ct_pylayout *out)
 {
@@ -169,24 +183,42 @@ void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *r
 		.flags = flags,
 		.runtime = rt->runtime,
 		.pool_size = off->pymalloc_pool_size,
-		.rt_interpreters_main = off->runtime_interpreters_main,
+		.rt_interpreters_head = off->runtime_interpreters_head,
 		.rt_tstate_current = or_zero(off->runtime_tstate_current),
 		.rt_tss_key = or_zero(off->runtime_tss_key),
 		.interp_threads_head = off->interp_threads_head,
 		.pthread_specific = flags & CT_PY_TSS_GLIBC ? GLIBC_PTHREAD_SPECIFIC : 0,
+		.interp_gc_collecting = off->interp_gc_collecting,
 		.ts_next = off->tstate_next,
 		.ts_interp = off->tstate_interp,
 		.ts_thread_id = off->tstate_thread_id,
 		.ts_frame = flags & CT_PY_CFRAME ? off->tstate_cframe : off->tstate_current_frame,
 		.ts_datastack = off->tstate_datastack_chunk,
 		.cframe_current = or_zero(off->cframe_current_frame),
+		.fr_size = 88,
 		.fr_code = off->frame_code,
 		.fr_previous = off->frame_previous,
 		.fr_instr = off->frame_instr,
 		.fr_owner = off->frame_owner,
-		.code_names = off->code_filename,
+		.code_size = 160,
+		.code_file = off->code_filename,
+		.code_name = off->code_qualname,
+		.code_table = off->code_linetable,
+		.code_adaptive = off->code_adaptive,
 		.code_size_max = CODE_SIZE_MAX,
+		.str_hash = 24,
+		.str_length = off->str_length,
+		.str_state = off->str_state,
+		.str_kind_shift = off->str_kind_shift,
+		.str_ascii_data = off->str_ascii_data,
+		.str_compact_data = off->str_compact_data,
+		.bytes_size = off->object_size,
+		.bytes_data = off->bytes_data,
+		.object_type = off->object_type,
+		.type_name = off->type_name,
+		.type_basicsize = off->type_basicsize,
+		.type_flags = off->type_flags,
 	};
-	if (rt->main_interpreter)
-		out->gc_collecting = rt->main_interpreter + off->interp_gc_collecting;
+	out->ts_size = off->tstate_datastack_chunk + 24;
+	fill_code_words(off, out);
 }
