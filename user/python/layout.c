@@ -130,6 +130,20 @@ static void fill_thread(const struct py_offsets *off, struct ct_pylayout *out)
 			     5);
 }
 
+static void fill_tls(const struct py_runtime *rt, struct ct_pylayout *out)
+{
+	if (rt->attached.found) {
+		out->flags |= CT_PY_TLS;
+		out->tls_module = rt->attached.module;
+		out->tls_offset = rt->attached.offset;
+	}
+	if (rt->bound.found) {
+		out->flags |= CT_PY_TLS2;
+		out->tls2_module = rt->bound.module;
+		out->tls2_offset = rt->bound.offset;
+	}
+}
+
 static void fill_runtime(const struct py_offsets *off, const struct py_runtime *rt,
 			 struct ct_pylayout *out)
 {
@@ -167,6 +181,7 @@ void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *r
 {
 	*out = (struct ct_pylayout){.version = off->version, .flags = layout_flags(off, rt)};
 	fill_runtime(off, rt, out);
+	fill_tls(rt, out);
 	fill_thread(off, out);
 	fill_frame(off, out);
 	fill_code(off, out);

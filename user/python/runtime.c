@@ -257,6 +257,22 @@ static const struct map_entry *first_mapping(const struct maps *maps, const stru
 	return map;
 }
 
+/*
+ * Where threads keep their states. Not found: the kernel side looks through the list of threads.
+ * -ENOENT: the loader has mapped the file, but not prepared it; there is no Python yet.
+ */
+static int find_tls(const struct elf_file *elf, pid_t pid, struct py_runtime *rt)
+{
+	struct mem_source mem = mem__of(pid);
+	int err = 0;
+
+	if (rt->hexversion >= 0x030c0000)
+		err = py_tls__find(elf, rt->bias, &mem, PY_TLS_ATTACHED, &rt->attached);
+	if (err != -EAGAIN && rt->hexversion >= 0x030f0000)
+		err = py_tls__find(elf, rt->bias, &mem, PY_TLS_BOUND, &rt->bound);
+	return err == -EAGAIN ? -ENOENT : 0;
+}
+
 /* 0: this file holds the runtime; -ENOENT: it does not. */
 static int try_file(const struct search *s, const struct map_entry *map)
 {
@@ -279,6 +295,9 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	if (err)
 		return err;
 	find_build(elf, &rt);
+	err = find_tls(elf, s->pid, &rt);
+	if (err)
+		return err;
 	find_main_interpreter(s->pid, main_offset, &rt);
 	rt.glibc = find_glibc(s->maps);
 	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));
