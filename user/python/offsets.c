@@ -159,18 +159,19 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 	return flags;
 }
 
-/* See ct_code_digest. */
-static void fill_code_words(const struct py_offsets *off, struct ct_pylayout *out)
+void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_WORDS])
 {
 	const uint32_t words[CT_CODE_WORDS] = {
-		off->code_filename,  off->code_name,
-		off->code_qualname,  off->code_linetable,
+		off->code_filename,
+		off->code_name,
+		off->code_qualname,
+		off->code_linetable,
 		off->version < 0x030c ? off->code_firstlineno & ~7u : 88,
 		24,
 	};
 
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
-		out->code_words[i] = words[i];
+		out[i] = words[i];
 }
 
 void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *rt,
@@ -220,5 +221,5 @@ void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *r
 		.type_flags = off->type_flags,
 	};
 	out->ts_size = off->tstate_datastack_chunk + 24;
-	fill_code_words(off, out);
+	py_offsets__code_words(off, out->code_words);
 }
