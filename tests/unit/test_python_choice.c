@@ -112,27 +112,56 @@ static void tell(struct telling *t)
 	t->rt.runtime = (uintptr_t)t->block;
 }
 
+/* Another place in its structure: at its end, or (bounded by what BPF reads) in a gap. */
+static uint32_t other_place(const struct telling *t, const struct py_debug_field *f)
+{
+	const struct py_offsets *known = &t->table->offsets;
+
+	if (f->field == offsetof(struct py_offsets, type_name))
+		return known->type_name - 8;
+	if (f->field == offsetof(struct py_offsets, type_basicsize))
+		return known->type_basicsize + 8;
+	return t->block[py_debug__size_at(f, t->column) / 8] + (f->width ? 0 : 8);
+}
+
 /* Another value within reason is used, and said. */
 static void check_differs(struct telling *t, const struct py_debug_field *f)
 {
-	uint32_t known = *(const uint32_t *)((const char *)&t->table->offsets + f->field);
-	int by = f->width && f->width < 8 ? f->width : 8;
+	uint32_t known = *(const uint32_t *)((const char *)&t->table->offsets + f->field), place;
 	struct py_offsets off, expected = t->table->offsets;
 	char note[256];
 
-	if (f->field == offsetof(struct py_offsets, type_name))
-		by = -8; /* it stays before tp_basicsize */
 	tell(t);
-	t->block[f->at[t->column] / 8] += by;
-	t->block[py_debug__size_at(f, t->column) / 8] += 8;
-	*(uint32_t *)((char *)&expected + f->field) = known + by;
-	if (f->field == offsetof(struct py_offsets, code_adaptive))
-		expected.code_head = known + by;
+	place = other_place(t, f);
+	t->block[f->at[t->column] / 8] = place;
+	t->block[py_debug__size_at(f, t->column) / 8] += 24;
+	if (f->in[t->column])
+		place += t->block[f->in[t->column] / 8];
+	*(uint32_t *)((char *)&expected + f->field) = place;
+	expected.code_head = expected.code_adaptive;
 	snprintf(note, sizeof(note),
 		 "CPython 3.x says that %s is at %u, cowtrace knew %u: its own offset is used",
-		 f->name, known + by, known);
+		 f->name, place, known);
 	off = accepted(&t->rt, note);
 	assert_memory_equal(&off, &expected, sizeof(off));
+}
+
+/* Two members can not be in one place. */
+static void test_overlap(void **state)
+{
+	struct telling t = {.rt = runtime_of(0x030f02f0, "3.15.2"),
+			    .table = py_table__find(0x030f)};
+
+	(void)state;
+	t.column = 2;
+	tell(&t);
+	t.block[384 / 8] += 8; /* co_filename where co_name is */
+	refused(&t.rt, -EPROTO,
+		"CPython 3.15.2 says that code_filename is at 120, which can not be: " STILL);
+	tell(&t);
+	t.block[352 / 8] = 63; /* the owner of a frame within its instruction pointer */
+	refused(&t.rt, -EPROTO,
+		"CPython 3.15.2 says that frame_instr is at 56, which can not be: " STILL);
 }
 
 static void check_insane(struct telling *t, const struct py_debug_field *f, uint64_t plus)
@@ -279,6 +308,8 @@ static void check_newer(bool free_threaded, const char *text, const char *note)
 	off.tstate_thread_id += 16;
 	off.code_filename += 8;
 	off.code_name += 8;
+	off.code_qualname += 8;
+	off.code_linetable += 8;
 	off.runtime_interpreters_head += 64;
 	off.runtime_interpreters_main += 64;
 	w = world__new(&off, 0x031000a1, text);
@@ -460,12 +491,19 @@ static void test_trace_refs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),       cmocka_unit_test(test_not_supported),
-		cmocka_unit_test(test_debug_head),     cmocka_unit_test(test_each_field_counts),
-		cmocka_unit_test(test_object_head),    cmocka_unit_test(test_sizes_count),
-		cmocka_unit_test(test_several_differ), cmocka_unit_test(test_newer),
-		cmocka_unit_test(test_newer_insane),   cmocka_unit_test(test_newer_not_proven),
-		cmocka_unit_test(test_not_begun),      cmocka_unit_test(test_unfamiliar),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_not_supported),
+		cmocka_unit_test(test_debug_head),
+		cmocka_unit_test(test_each_field_counts),
+		cmocka_unit_test(test_object_head),
+		cmocka_unit_test(test_sizes_count),
+		cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_several_differ),
+		cmocka_unit_test(test_newer),
+		cmocka_unit_test(test_newer_insane),
+		cmocka_unit_test(test_newer_not_proven),
+		cmocka_unit_test(test_not_begun),
+		cmocka_unit_test(test_unfamiliar),
 		cmocka_unit_test(test_trace_refs),
 	};
 
