@@ -12,6 +12,7 @@
 #include "python/debug_offsets.h"
 #include "python/raw.h"
 #include "python/tables.h"
+#include "python/version.h"
 
 /* How many files of one rank are opened at most. */
 #define MAX_FILES 16
@@ -183,6 +184,8 @@ static int find_version(const struct elf_file *elf, uint64_t vaddr, const char *
 		return -EINVAL;
 	rt->hexversion = symbol ? symbol : debug;
 	if (!rt->hexversion)
+		rt->hexversion = py_version__of_code(elf);
+	if (!rt->hexversion)
 		rt->hexversion = version_of_name(base, rt);
 	if (!rt->hexversion)
 		return -EINVAL;
@@ -224,13 +227,12 @@ static void find_main_interpreter(pid_t pid, uint64_t offset, struct py_runtime 
 	struct mem_source mem = mem__of(pid);
 	uint64_t pointer = 0;
 
-	if (!table)
-		return;
 	if (!offset)
 		offset = known_main_offset(rt);
 	if (offset)
 		rt->main_interpreter = rt->runtime + offset;
-	if (mem__read_u64(&mem, rt->runtime + table->offsets.runtime_interpreters_main, &pointer))
+	if (!table ||
+	    mem__read_u64(&mem, rt->runtime + table->offsets.runtime_interpreters_main, &pointer))
 		return;
 	if (pointer > rt->runtime && pointer - rt->runtime < rt->size && !(pointer & 7))
 		rt->main_interpreter = pointer;
