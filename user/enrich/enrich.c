@@ -128,7 +128,7 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 		return p->regions;
 	pid = process__living(p); /* or the parent, whose memory it began with */
 	p->regions_time = now_ns();
-	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), &fresh))
+	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), p->regions, &fresh))
 		return p->regions;
 	if (p->image && !image__runs_in(p->image, pid)) {
 		regions__unref(fresh);
@@ -153,31 +153,53 @@ static uint32_t slot__take(struct enrich *e)
 	return 0;
 }
 
-/* All that share the image, in case they were forked before its Python was found. */
-static void image__announce(struct enrich *e, const struct image *image)
+/* Another process of the image p has found its Python in: does it have it too? */
+static bool process__lacks(struct enrich *e, struct process *q, const struct process *p,
+			   uint64_t now)
 {
-	for (struct process *p = tree__first(e->tree); p; p = p->next)
-		if (p->image == image && !p->exited)
-			e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+	const struct regions *r = process__regions(e, q, now);
+
+	return q != p && r && !regions__share_module(p->regions, r, p->image->python.runtime);
 }
 
-static void process__look(struct enrich *e, struct process *p, uint64_t now)
+/* All that share the image, in case they were forked before its Python was found. Those that were
+ * forked before it was loaded go on without it. */
+static void image__announce(struct enrich *e, const struct process *finder, uint64_t now)
+{
+	struct image *image = finder->image, *other = NULL;
+
+	for (struct process *p = tree__first(e->tree); p; p = p->next) {
+		if (p->image != image || p->exited)
+			continue;
+		if (process__lacks(e, p, finder, now)) {
+			if (!other)
+				other = image__sibling(image, now);
+			image__unref(image);
+			p->image = image__ref(other);
+		} else if (image->slot) {
+			e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+		}
+	}
+	image__unref(other);
+}
+
+/* since: how old the maps may be, at most */
+static void process__look(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct ct_pylayout layout = {};
 	struct image *image = p->image;
 	struct regions *regions;
 
-	if (!image || image->searched || now < image->next_look)
+	if (!image || image->searched || since < image->next_look)
 		return;
-	regions = process__regions(e, p, now);
-	if (!regions || !image__look(image, e->elves, p, regions, now, &layout))
+	regions = process__regions(e, p, since);
+	if (!regions || !image__look(image, e->elves, p, regions, since, &layout))
 		return;
 	log_debug("pid %u: CPython %s in %s", p->pid, image->python.version, image->python.path);
 	image->slot = slot__take(e);
-	if (!image->slot)
-		return;
-	e->ops.set_layout(e->ops.ctx, image->slot, &layout);
-	image__announce(e, image);
+	if (image->slot)
+		e->ops.set_layout(e->ops.ctx, image->slot, &layout);
+	image__announce(e, p, since);
 }
 
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now)
@@ -213,11 +235,11 @@ void enrich__forked(struct enrich *e, struct process *p)
 	regions = process__regions(e, parent, p->started);
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;
-	image->next_look = 0; /* whoever forks has loaded what it needs */
+	image__wake(image); /* whoever forks has loaded what it needs */
 	/* The child may be executing another program by now. */
-	process__look(e, parent, now_ns());
-	if (image->slot)
-		e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+	process__look(e, parent, p->started);
+	if (p->image && p->image->slot)
+		e->ops.use_layout(e->ops.ctx, p->pid, p->image->slot);
 }
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record)
@@ -351,14 +373,24 @@ static void fill_region(struct enrich *e, struct process *p, struct fault_facts 
 		f->region.kind = REGION_STACK;
 }
 
+/* A copy was made by code that has been loaded since the last look. */
+static void process__look_after(struct enrich *e, struct process *p)
+{
+	if (!p->image || p->exited)
+		return;
+	image__wake(p->image);
+	process__look(e, p, p->regions_time);
+}
+
 static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts *f)
 {
 	const struct symbol_fact *symbol;
-	struct region_fact unused;
 	struct regions *r = p->regions;
 
-	if (r && regions__find(r, f->ip, &unused))
+	if (r && !regions__has_code(r, f->ip)) {
 		r = process__regions(e, p, f->time);
+		process__look_after(e, p);
+	}
 	symbol = p->image ? names__symbol(e->names, p->image, r, f->ip) : NULL;
 	if (!symbol)
 		return;

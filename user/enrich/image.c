@@ -13,8 +13,8 @@
 #include "proc/tree.h"
 #include "python/offsets.h"
 
-/* First look after 2 ms, then at growing intervals, and for good after about 10 s of them: a Python
- * that is loaded later than that (a plug-in) is found at the next fork or exec. */
+/* First look after 2 ms, then at growing intervals for about 10 s. After that, only when woken: a
+ * Python that is loaded later (a plug-in) is found at the next fork, or by its first copy. */
 #define FIRST_INTERVAL_NS 2000000ull
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
@@ -52,6 +52,20 @@ bool image__unref(struct image *image)
 	return true;
 }
 
+struct image *image__sibling(const struct image *image, uint64_t now)
+{
+	struct image *sibling = image__new(root__ref(image->root), image->start_stack, now);
+
+	if (sibling)
+		sibling->looks = image->looks;
+	return sibling;
+}
+
+void image__wake(struct image *image)
+{
+	image->next_look = 0;
+}
+
 bool image__runs_in(const struct image *image, pid_t pid)
 {
 	uint64_t start_stack;
@@ -65,18 +79,27 @@ static void image__wait(struct image *image, uint64_t now)
 	uint64_t interval = FIRST_INTERVAL_NS << (image->looks < 10 ? image->looks : 10);
 
 	image->next_look = now + (interval < MAX_INTERVAL_NS ? interval : MAX_INTERVAL_NS);
-	image->searched = ++image->looks >= MAX_LOOKS;
+	if (image->looks < MAX_LOOKS)
+		image->looks++;
+	else
+		image->next_look = UINT64_MAX;
 }
 
 /* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
 static int image__identify(struct image *image, struct elf_cache *elves,
-			   const struct mem_source *mem, const struct maps *maps)
+			   const struct mem_source *mem, const struct regions *regions)
 {
-	int err =
-		py_runtime__find(elves, root__fd(image->root), mem->pids[0], maps, &image->python);
+	uint64_t modules = regions__modules(regions);
+	int err;
 
-	if (err == -ENOENT)
+	if (modules == image->modules)
 		return -EAGAIN;
+	err = py_runtime__find(elves, root__fd(image->root), mem->pids[0], regions__maps(regions),
+			       &image->python);
+	if (err == -ENOENT) {
+		image->modules = modules;
+		return -EAGAIN;
+	}
 	if (err) {
 		snprintf(image->problem, sizeof(image->problem),
 			 "there is a Python, but its version can not be told (%s)", strerror(-err));
@@ -93,6 +116,7 @@ static void image__forget(struct image *image)
 	image->python = (struct py_runtime){};
 	image->offsets = NULL;
 	image->problem[0] = '\0';
+	image->modules = 0;
 }
 
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
@@ -106,7 +130,7 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 	process__sources(process, &mem);
 	if (!mem.n)
 		return false;
-	err = image__identify(image, elves, &mem, regions__maps(regions));
+	err = image__identify(image, elves, &mem, regions);
 	if (!image__runs_in(image, mem.pids[0])) { /* what was found belongs to its next program */
 		image__forget(image);
 		err = -EAGAIN;

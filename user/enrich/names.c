@@ -9,6 +9,7 @@
 #include "base/intern.h"
 #include "enrich/image.h"
 #include "enrich/regions.h"
+#include "proc/maps.h"
 #include "proc/mem.h"
 #include "proc/root.h"
 #include "proc/tree.h"
@@ -20,7 +21,7 @@
 #define MAX_ENTRIES 65536
 
 struct key {
-	const void *owner; /* process or image */
+	const void *owner; /* process, image or number of a file */
 	uint64_t address;
 	uint64_t check;
 };
@@ -190,10 +191,23 @@ const struct code_entry *names__code(struct names *names, const struct process *
 	return &e->code;
 }
 
+/* By the file and the place in it: two workers may have loaded different ones at one address. */
+static struct key symbol__key(const struct image *image, const struct maps *maps, uint64_t ip)
+{
+	const struct map_entry *map = maps ? maps__find(maps, ip) : NULL;
+
+	if (map && map->file)
+		return (struct key){.owner = (void *)map->file,
+				    .address = ip - map->start + map->offset,
+				    .check = map->perm};
+	return (struct key){.owner = (void *)image->id, .address = ip};
+}
+
 const struct symbol_fact *names__symbol(struct names *names, const struct image *image,
 					const struct regions *regions, uint64_t ip)
 {
-	struct key key = {.owner = (void *)image->id, .address = ip};
+	const struct maps *maps = regions ? regions__maps(regions) : NULL;
+	struct key key = symbol__key(image, maps, ip);
 	struct entry *e = table__find(&names->symbols, &key);
 	struct native_symbol symbol;
 
@@ -205,8 +219,7 @@ const struct symbol_fact *names__symbol(struct names *names, const struct image 
 		e = table__add(&names->symbols, &key);
 	if (!e)
 		return NULL;
-	symbolize(names->elves, root__fd(image->root), regions ? regions__maps(regions) : NULL, ip,
-		  &symbol);
+	symbolize(names->elves, root__fd(image->root), maps, ip, &symbol);
 	e->valid = regions != NULL;
 	e->symbol.name = intern__str(names->pool, symbol.function ?: symbol.name);
 	e->symbol.module = intern__str(names->pool, symbol.module);

@@ -269,7 +269,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	int err;
 
 	map = first_mapping(s->maps, map);
-	err = elf_cache__get(s->elves, s->root, map->name, map->inode, &elf);
+	err = elf_cache__mapped(s->elves, map->file, s->root, map->name, map->inode, &elf);
 	if (err)
 		return err == -EINVAL ? -ENOENT : err; /* not ELF: no Python there */
 	err = find_symbol(elf, &vaddr, &rt.size);
