@@ -116,8 +116,27 @@ static int image_root(const struct image *image)
 }
 
 /*
+ * A process that has loaded something since its maps were last read, and may have loaded a Python:
+ * look again, and look there, not at others that share its image.
+ */
+static void process__wake(struct process *p, const struct regions *fresh)
+{
+	struct image *image = p->image, *own;
+
+	if (!image || image->searched || p->exited || !p->regions ||
+	    regions__modules(p->regions) == regions__modules(fresh))
+		return;
+	own = image__sibling(image, 0);
+	if (!own)
+		return;
+	image__unref(image);
+	p->image = own;
+}
+
+/*
  * The maps of a process, read now if they are older than `since` (ns). One batch of copies
- * refreshes them at most once, as all of it was made before the first refresh.
+ * refreshes them at most once, as all of it was made before the first refresh. May give the process
+ * an image of its own.
  */
 static struct regions *process__regions(struct enrich *e, struct process *p, uint64_t since)
 {
@@ -134,6 +153,7 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 		regions__unref(fresh);
 		return p->regions;
 	}
+	process__wake(p, fresh);
 	regions__unref(p->regions);
 	p->regions = fresh;
 	return fresh;
@@ -187,18 +207,18 @@ static void image__announce(struct enrich *e, const struct process *finder, uint
 static void process__look(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct ct_pylayout layout = {};
-	struct image *image = p->image;
 	struct regions *regions;
 
-	if (!image || image->searched || since < image->next_look)
+	if (!p->image || p->image->searched || since < p->image->next_look)
 		return;
 	regions = process__regions(e, p, since);
-	if (!regions || !image__look(image, e->elves, p, regions, since, &layout))
+	if (!regions || !image__look(p->image, e->elves, p, regions, since, &layout))
 		return;
-	log_debug("pid %u: CPython %s in %s", p->pid, image->python.version, image->python.path);
-	image->slot = slot__take(e);
-	if (image->slot)
-		e->ops.set_layout(e->ops.ctx, image->slot, &layout);
+	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
+		  p->image->python.path);
+	p->image->slot = slot__take(e);
+	if (p->image->slot)
+		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
 	image__announce(e, p, since);
 }
 
@@ -227,7 +247,6 @@ void enrich__forked(struct enrich *e, struct process *p)
 	struct image *image = parent ? parent->image : NULL;
 	struct regions *regions;
 
-	p->image = image__ref(image);
 	if (!image)
 		return;
 	/* A child that lives for milliseconds can not be asked later; what it has, its parent has
@@ -235,10 +254,11 @@ void enrich__forked(struct enrich *e, struct process *p)
 	regions = process__regions(e, parent, p->started);
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;
-	image__wake(image); /* whoever forks has loaded what it needs */
-	/* The child may be executing another program by now. */
-	process__look(e, parent, p->started);
-	if (p->image && p->image->slot)
+	p->image = image__ref(parent->image);
+	/* Whoever forks has loaded what it needs; the child may be executing another program by
+	 * now. */
+	process__look(e, parent, parent->regions_time);
+	if (p->image->slot)
 		e->ops.use_layout(e->ops.ctx, p->pid, p->image->slot);
 }
 
@@ -373,24 +393,13 @@ static void fill_region(struct enrich *e, struct process *p, struct fault_facts 
 		f->region.kind = REGION_STACK;
 }
 
-/* A copy was made by code that has been loaded since the last look. */
-static void process__look_after(struct enrich *e, struct process *p)
-{
-	if (!p->image || p->exited)
-		return;
-	image__wake(p->image);
-	process__look(e, p, p->regions_time);
-}
-
 static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts *f)
 {
 	const struct symbol_fact *symbol;
 	struct regions *r = p->regions;
 
-	if (r && !regions__has_code(r, f->ip)) {
+	if (r && !regions__has_code(r, f->ip))
 		r = process__regions(e, p, f->time);
-		process__look_after(e, p);
-	}
 	symbol = p->image ? names__symbol(e->names, p->image, r, f->ip) : NULL;
 	if (!symbol)
 		return;
@@ -428,7 +437,6 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	const struct image *image;
 
 	p = process__at(p, copy->time);
-	image = p ? p->image : NULL;
 	*f = (struct fault_facts){
 		.time = copy->time,
 		.pid = copy->pid,
@@ -454,6 +462,9 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		return;
 	fill_region(e, p, f);
 	fill_symbol(e, p, f);
+	if (!p->exited)
+		process__look(e, p, p->regions_time);
+	image = p->image;
 	if (!image || !image->offsets)
 		return;
 	f->python_version = image->offsets->version;

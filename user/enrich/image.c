@@ -13,8 +13,9 @@
 #include "proc/tree.h"
 #include "python/offsets.h"
 
-/* First look after 2 ms, then at growing intervals for about 10 s. After that, only when woken: a
- * Python that is loaded later (a plug-in) is found at the next fork, or by its first copy. */
+/* First look after 2 ms, then at growing intervals for about 10 s. A Python that is loaded later (a
+ * plug-in) is found when the maps are next read, at a fork or for a copy by code that is new: the
+ * process then gets a sibling of its image. */
 #define FIRST_INTERVAL_NS 2000000ull
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
@@ -54,16 +55,7 @@ bool image__unref(struct image *image)
 
 struct image *image__sibling(const struct image *image, uint64_t now)
 {
-	struct image *sibling = image__new(root__ref(image->root), image->start_stack, now);
-
-	if (sibling)
-		sibling->looks = image->looks;
-	return sibling;
-}
-
-void image__wake(struct image *image)
-{
-	image->next_look = 0;
+	return image__new(root__ref(image->root), image->start_stack, now);
 }
 
 bool image__runs_in(const struct image *image, pid_t pid)

@@ -24,7 +24,7 @@ struct image {
 	struct root *root;    /* where its files are; NULL: not known */
 	uint64_t id;	      /* unique, part of every stack id */
 	uint64_t start_stack; /* of the memory that the exec made, 0: not known */
-	uint64_t next_look;   /* ns: when to look for a Python again; UINT64_MAX: when woken */
+	uint64_t next_look;   /* ns: when to look for a Python again; UINT64_MAX: no more */
 	unsigned int looks;
 	uint64_t modules; /* digest of the files in which the last look has found none */
 	bool searched;	  /* no more looking: found, or certain that there is none to support */
@@ -41,16 +41,14 @@ struct image *image__ref(struct image *image);
 bool image__unref(struct image *image);
 
 /*
- * The same program without its Python, for those of its processes that have not loaded that one: a
- * worker may load a Python after the fork. NULL: no memory.
+ * The same program without a Python, for a process that has loaded something that the others of the
+ * image have not, or lacks what they have: a worker may load a Python after the fork. NULL: no
+ * memory.
  */
 struct image *image__sibling(const struct image *image, uint64_t now);
 
 /* Is this still the program that runs in a process? Its next exec may be on its way to us. */
 bool image__runs_in(const struct image *image, pid_t pid);
-
-/* There is a reason to look again: a fork, or code that was not there at the last look. */
-void image__wake(struct image *image);
 
 /*
  * Looks for a Python in a living process of this image, unless it is known or too early to look

@@ -14,6 +14,7 @@
 struct regions {
 	int refs;
 	struct maps *maps;
+	uint64_t modules;
 	size_t n;
 	struct region_fact *at; /* sorted by start, disjoint */
 };
@@ -148,6 +149,21 @@ static void regions__sight(struct regions *r, struct elf_cache *elves, pid_t pid
 	}
 }
 
+/* FNV-1a, by words. */
+static uint64_t modules_digest(const struct maps *maps)
+{
+	uint64_t digest = 14695981039346656037ull;
+
+	for (size_t i = 0; i < maps__count(maps); i++) {
+		const struct map_entry *e = maps__at(maps, i);
+
+		if (e->inode && e->perm & MAP_PERM_EXEC)
+			digest = ((digest ^ e->start) * 1099511628211ull ^ e->inode) *
+				 1099511628211ull;
+	}
+	return digest;
+}
+
 int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
 		  const struct regions *before, struct regions **out)
 {
@@ -168,6 +184,7 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int 
 	}
 	regions__sight(r, elves, pid, root, before);
 	regions__fill(r, elves, names, root);
+	r->modules = modules_digest(r->maps);
 	*out = r;
 	return 0;
 }
@@ -212,16 +229,7 @@ bool regions__share_module(const struct regions *a, const struct regions *b, uin
 
 uint64_t regions__modules(const struct regions *regions)
 {
-	uint64_t digest = 14695981039346656037ull; /* FNV-1a, by words */
-
-	for (size_t i = 0; i < maps__count(regions->maps); i++) {
-		const struct map_entry *e = maps__at(regions->maps, i);
-
-		if (e->inode && e->perm & MAP_PERM_EXEC)
-			digest = ((digest ^ e->start) * 1099511628211ull ^ e->inode) *
-				 1099511628211ull;
-	}
-	return digest;
+	return regions->modules;
 }
 
 const struct maps *regions__maps(const struct regions *regions)
