@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cow import Report, Run, assert_closed, at_line, in_symbol, run_cowtrace, show_sites, target
+from cow import Live, Report, Run, assert_closed, at_line, in_symbol, run_cowtrace, show_sites, target
 
 COUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
 SCRIPT = target("refcount23.py")
@@ -56,6 +56,23 @@ def home(python: str) -> dict[str, str]:
 def test_an_interpreter_that_is_gone_while_it_runs(interpreter: Path, home: dict[str, str], fate: str) -> None:
     run = in_namespaces('exec "$@"', interpreter, target("fate.py"), fate, interpreter, SCRIPT, env=home)
     assert_exact(run)
+
+
+@pytest.mark.parametrize("fate", ["deleted", "replaced"])
+def test_a_program_that_is_gone_while_it_runs(tmp_path: Path, fate: str) -> None:
+    """Its functions are in its symbol table only; the one of its successor has others."""
+    program = Path(shutil.copy(target("steady"), tmp_path / "program"))
+    other = Path(shutil.copy(target("storm"), tmp_path / "other"))
+    with Live([], [str(program)]) as live:
+        live.line()
+        if fate == "deleted":
+            program.unlink()
+        else:
+            other.rename(program)
+        live.send("go")
+        assert live.line() == "ok 1"
+        assert live.finish() == 0
+        assert in_symbol(live.report(), "steady_write") == 5, show_sites(live.report())
 
 
 def test_an_interpreter_that_was_gone_before_it_ran(interpreter: Path, home: dict[str, str]) -> None:
