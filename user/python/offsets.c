@@ -6,22 +6,13 @@
 #include <string.h>
 
 #include <linux/types.h>
-#include <cowtrace/abi.h>
 #include <cowtrace/pylayout.h>
 
 #include "proc/mem.h"
-#include "python/raw.h"
+#include "python/debug_offsets.h"
+#include "python/proof.h"
 #include "python/runtime.h"
 #include "python/tables.h"
-
-/* What is left without offsets; ends each sentence that says why there are none. */
-#define STILL "copies are counted, with native symbols only"
-
-/* struct pthread.specific_1stblock of glibc on x86-64: values of the first 32 keys (2.36, 2.43). */
-#define GLIBC_PTHREAD_SPECIFIC 784
-
-/* Far more than any function has; an instruction further out means that the frame was misread. */
-#define CODE_SIZE_MAX (64u << 20)
 
 #ifdef __x86_64__
 #define TABLES_FIT_MACHINE true
@@ -29,196 +20,239 @@
 #define TABLES_FIT_MACHINE false
 #endif
 
-static int unknown_version(const struct py_runtime *rt, char *why, size_t why_size)
-{
-	uint32_t version = rt->hexversion >> 16;
-	uint32_t oldest = py_table__oldest(), newest = py_table__newest();
+/* Members that Py_TRACE_REFS (up to 3.12) moves: two pointers stand before each object. */
+#define TRACE_REFS_BYTES 16
 
-	if (version < oldest)
-		snprintf(
-			why, why_size,
-			"CPython %s is older than %u.%u, the oldest that cowtrace explains: " STILL,
-			rt->version, oldest >> 8, oldest & 0xff);
+/* What is being decided, and what there is to say of it. */
+struct choice {
+	const struct mem_source *mem;
+	const struct py_runtime *rt;
+	const struct py_table *table;
+	struct py_offsets off;
+	char *why;
+	size_t why_size;
+};
+
+static uint32_t version_of(const struct py_runtime *rt)
+{
+	return rt->hexversion >> 16;
+}
+
+static bool is_newer(const struct py_runtime *rt)
+{
+	return version_of(rt) > py_table__newest();
+}
+
+static const struct py_table *find_table(const struct py_runtime *rt)
+{
+	uint32_t version = is_newer(rt) ? py_table__newest() : version_of(rt);
+
+	return rt->free_threaded ? py_table__find_free_threaded(version) : py_table__find(version);
+}
+
+/* Builds and versions that are not explained at all. */
+static int check_kind(const struct choice *c)
+{
+	uint32_t oldest = py_table__oldest();
+
+	if (version_of(c->rt) < oldest)
+		snprintf(c->why, c->why_size,
+			 "CPython %s is older than %u.%u, the oldest that cowtrace "
+			 "explains: " PY_NATIVE_ONLY,
+			 c->rt->version, oldest >> 8, oldest & 0xff);
+	else if (!c->table)
+		snprintf(c->why, c->why_size,
+			 "CPython %s is free-threaded, which cowtrace does not know of that "
+			 "version: " PY_NATIVE_ONLY,
+			 c->rt->version);
+	else if (!TABLES_FIT_MACHINE)
+		snprintf(c->why, c->why_size,
+			 "CPython %s runs on a machine whose layout cowtrace does not "
+			 "know: " PY_NATIVE_ONLY,
+			 c->rt->version);
 	else
-		snprintf(why, why_size,
-			 "CPython %s is newer than %u.%u, the newest that this cowtrace "
-			 "knows: " STILL,
-			 rt->version, newest >> 8, newest & 0xff);
+		return 0;
 	return -ENOTSUP;
 }
 
-/* Builds of a known version whose structures are others. */
-static int unknown_build(const struct py_runtime *rt, char *why, size_t why_size)
+static bool is_of_object(const char *group, const char *field, uint32_t version)
 {
-	const char *what = NULL;
+	static const char *const groups[] = {"code",	  "object", "type", "str",  "bytes",
+					     "frozenset", "tuple",  "list", "dict", "function"};
 
-	if (!TABLES_FIT_MACHINE)
-		what = "runs on a machine whose layout cowtrace does not know";
-	else if (rt->free_threaded)
-		what = "is a free-threaded build, which this cowtrace does not explain";
-	else if (rt->trace_refs)
-		what = "was built with Py_TRACE_REFS, which changes the layout of every object";
-	if (!what)
-		return 0;
-	snprintf(why, why_size, "CPython %s %s: " STILL, rt->version, what);
-	return -ENOTSUP;
+	if (!strcmp(field, "kind_shift") || !strcmp(field, "preheader_flags"))
+		return false;
+	if (!strcmp(group, "frame"))
+		return version <= 0x030a; /* up to 3.10 frames are objects */
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (!strcmp(group, groups[i]))
+			return true;
+	return false;
 }
 
-/* The head of _Py_DebugOffsets: is it the interpreter that the file promised? */
-static int check_debug_head(const uint8_t *block, const struct py_runtime *rt, char *why,
-			    size_t why_size)
+static void shift_objects(struct py_offsets *off)
 {
-	uint64_t version = raw__u64(block, PY_DEBUG_VERSION);
-	uint64_t free_threaded = raw__u64(block, PY_DEBUG_FREE_THREADED);
-
-	if (memcmp(block, PY_DEBUG_COOKIE, PY_DEBUG_COOKIE_LEN))
-		snprintf(why, why_size,
-			 "CPython %s has no _Py_DebugOffsets where they must be: " STILL,
-			 rt->version);
-	else if (version != rt->hexversion)
-		snprintf(why, why_size,
-			 "CPython %s calls itself %#llx in its _Py_DebugOffsets: " STILL,
-			 rt->version, (unsigned long long)version);
-	else if (free_threaded != rt->free_threaded)
-		snprintf(why, why_size,
-			 "CPython %s contradicts itself on being free-threaded (%llu): " STILL,
-			 rt->version, (unsigned long long)free_threaded);
-	else
-		return 0;
-	return -EPROTO;
+#define PY_OFFSET(group, field)                                                                    \
+	if (off->group##_##field != PY_NO_OFFSET && is_of_object(#group, #field, off->version))    \
+		off->group##_##field += TRACE_REFS_BYTES;
+#include "python/offsets.def"
 }
 
-static int check_debug_fields(const struct py_table *table, const uint8_t *block,
-			      const struct py_runtime *rt, char *why, size_t why_size)
-{
-	for (size_t i = 0; i < table->n_debug; i++) {
-		const struct py_debug_field *f = &table->debug[i];
-		uint32_t expected = raw__u32((const uint8_t *)&table->offsets, f->field);
-		uint64_t told = raw__u64(block, f->at) + (f->plus ? raw__u64(block, f->plus) : 0);
-
-		if (told == expected)
-			continue;
-		snprintf(why, why_size,
-			 "CPython %s says that %s is at %llu, cowtrace knows %u: " STILL,
-			 rt->version, f->name, (unsigned long long)told, expected);
-		return -EPROTO;
-	}
-	return 0;
-}
-
-/* 3.13+ tell their own offsets: the table must agree with each that it shares. */
-static int check_debug_offsets(const struct py_table *table, const struct mem_source *mem,
-			       const struct py_runtime *rt, char *why, size_t why_size)
+/*
+ * 3.13+ tell their own offsets, and are the authority on them. A difference from the table is worth
+ * a note: nobody has tested such a build with this cowtrace.
+ */
+static int ask_interpreter(struct choice *c, unsigned int *differences)
 {
 	uint8_t block[PY_DEBUG_MAX];
-	int err;
+	int err = mem__read(c->mem, c->rt->runtime, block, c->table->debug_size);
 
-	if (!table->debug_size)
-		return 0;
-	err = mem__read(mem, rt->runtime, block, table->debug_size);
 	if (err) {
-		snprintf(why, why_size, "the _Py_DebugOffsets of CPython %s could not be read: %s",
-			 rt->version, strerror(-err));
+		snprintf(c->why, c->why_size,
+			 "the _Py_DebugOffsets of CPython %s could not be read: %s", c->rt->version,
+			 strerror(-err));
 		return err;
 	}
-	err = check_debug_head(block, rt, why, why_size);
-	return err ? err : check_debug_fields(table, block, rt, why, why_size);
-}
-
-int py_offsets__choose(const struct mem_source *mem, const struct py_runtime *rt,
-		       const struct py_offsets **out, char *why, size_t why_size)
-{
-	const struct py_table *table = py_table__find(rt->hexversion >> 16);
-	int err;
-
-	if (!table)
-		return unknown_version(rt, why, why_size);
-	err = unknown_build(rt, why, why_size);
+	err = py_debug__check_head(block, c->rt, c->why, c->why_size);
 	if (!err)
-		err = check_debug_offsets(table, mem, rt, why, why_size);
-	if (!err)
-		*out = &table->offsets;
+		err = py_debug__apply(block, c->table->debug_column, c->rt, &c->off, differences,
+				      c->why, c->why_size);
 	return err;
 }
 
-static uint32_t or_zero(uint32_t offset)
+/* What the kernel side can read: see include/cowtrace/pylayout.h. */
+static int check_bounds(const struct choice *c)
 {
-	return offset == PY_NO_OFFSET ? 0 : offset;
+	struct ct_pylayout lay;
+
+	py_offsets__layout(&c->off, c->rt, &lay);
+	if (lay.fr_size <= CT_FRAME_READ_MAX && lay.code_size <= CT_CODE_READ_MAX &&
+	    lay.type_name < lay.type_basicsize && lay.type_basicsize < lay.type_flags &&
+	    lay.type_flags + 8 <= lay.type_name + 256)
+		return 0;
+	snprintf(c->why, c->why_size,
+		 "CPython %s has larger structures than cowtrace can read: " PY_NATIVE_ONLY,
+		 c->rt->version);
+	return -ENOTSUP;
 }
 
-static uint32_t layout_flags(const struct py_offsets *off, const struct py_runtime *rt)
+/* Does the process make sense with these offsets? */
+static int prove(const struct choice *c, const char *introduction)
 {
-	uint32_t flags = 0;
+	const char *what = "";
+	int err = py_proof__check(c->mem, &c->off, c->rt->runtime, &what);
 
-	if (off->tstate_cframe != PY_NO_OFFSET)
-		flags |= CT_PY_CFRAME;
-	if (off->runtime_tstate_current != PY_NO_OFFSET)
-		flags |= CT_PY_TSTATE_CURRENT;
-	if (rt->glibc && off->runtime_tss_key != PY_NO_OFFSET)
-		flags |= CT_PY_TSS_GLIBC;
-	return flags;
+	if (err == -EAGAIN)
+		snprintf(c->why, c->why_size, "CPython %s has not begun to run", c->rt->version);
+	else if (err) {
+		snprintf(c->why, c->why_size,
+			 "CPython %s %s, and its memory has %s where cowtrace "
+			 "looks: " PY_NATIVE_ONLY,
+			 c->rt->version, introduction, what);
+		err = -ENOTSUP;
+	}
+	return err;
 }
 
-/* See ct_code_digest. */
-static void fill_code_words(const struct py_offsets *off, struct ct_pylayout *out)
+/* A newer one: with the newest offsets there are, and all that it tells of itself. */
+static int choose_newer(struct choice *c)
 {
-	const uint32_t words[CT_CODE_WORDS] = {
-		off->code_filename,  off->code_name,
-		off->code_qualname,  off->code_linetable,
-		off->version < 0x030c ? off->code_firstlineno & ~7u : 88,
-		24,
-	};
+	uint32_t newest = py_table__newest();
+	unsigned int differences;
+	char newer[96];
+	int err;
 
-	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
-		out->code_words[i] = words[i];
+	snprintf(newer, sizeof(newer), "is newer than %u.%u, the newest that this cowtrace knows",
+		 newest >> 8, newest & 0xff);
+	c->off.version = version_of(c->rt);
+	err = ask_interpreter(c, &differences);
+	/* Never told, but right behind the list of all in 3.8 to 3.15. */
+	c->off.runtime_interpreters_main = c->off.runtime_interpreters_head + 8;
+	if (!err)
+		err = check_bounds(c);
+	if (!err)
+		err = prove(c, newer);
+	else if (err == -EPROTO || err == -ENOTSUP) {
+		snprintf(c->why, c->why_size,
+			 "CPython %s %s, and its own offsets do not pass the "
+			 "checks: " PY_NATIVE_ONLY,
+			 c->rt->version, newer);
+		err = -ENOTSUP;
+	}
+	if (!err)
+		snprintf(c->why, c->why_size, "CPython %s %s: its own offsets passed every check",
+			 c->rt->version, newer);
+	return err;
 }
 
-void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *rt,
-			struct ct_pylayout *out)
+static int choose_told(struct choice *c)
 {
-	uint32_t flags = layout_flags(off, rt);
+	unsigned int differences;
+	size_t len;
+	int err = ask_interpreter(c, &differences);
 
-	*out = (struct ct_pylayout){
-		.version = off->version,
-		.flags = flags,
-		.runtime = rt->runtime,
-		.pool_size = off->pymalloc_pool_size,
-		.rt_interpreters_head = off->runtime_interpreters_head,
-		.rt_tstate_current = or_zero(off->runtime_tstate_current),
-		.rt_tss_key = or_zero(off->runtime_tss_key),
-		.interp_threads_head = off->interp_threads_head,
-		.pthread_specific = flags & CT_PY_TSS_GLIBC ? GLIBC_PTHREAD_SPECIFIC : 0,
-		.interp_gc_collecting = off->interp_gc_collecting,
-		.ts_next = off->tstate_next,
-		.ts_interp = off->tstate_interp,
-		.ts_thread_id = off->tstate_thread_id,
-		.ts_frame = flags & CT_PY_CFRAME ? off->tstate_cframe : off->tstate_current_frame,
-		.ts_datastack = off->tstate_datastack_chunk,
-		.cframe_current = or_zero(off->cframe_current_frame),
-		.fr_size = 88,
-		.fr_code = off->frame_code,
-		.fr_previous = off->frame_previous,
-		.fr_instr = off->frame_instr,
-		.fr_owner = off->frame_owner,
-		.code_size = 160,
-		.code_file = off->code_filename,
-		.code_name = off->code_qualname,
-		.code_table = off->code_linetable,
-		.code_adaptive = off->code_adaptive,
-		.code_size_max = CODE_SIZE_MAX,
-		.str_hash = 24,
-		.str_length = off->str_length,
-		.str_state = off->str_state,
-		.str_kind_shift = off->str_kind_shift,
-		.str_ascii_data = off->str_ascii_data,
-		.str_compact_data = off->str_compact_data,
-		.bytes_size = off->object_size,
-		.bytes_data = off->bytes_data,
-		.object_type = off->object_type,
-		.type_name = off->type_name,
-		.type_basicsize = off->type_basicsize,
-		.type_flags = off->type_flags,
-	};
-	out->ts_size = off->tstate_datastack_chunk + 24;
-	fill_code_words(off, out);
+	if (!err)
+		err = check_bounds(c);
+	if (err || !differences)
+		return err;
+	len = strlen(c->why);
+	if (differences > 1)
+		snprintf(c->why + len, c->why_size - len,
+			 " (and %u more): its own offsets are used", differences - 1);
+	else
+		snprintf(c->why + len, c->why_size - len, ": its own offset is used");
+	return 0;
+}
+
+static bool is_familiar(const struct choice *c)
+{
+	for (size_t i = 0; i < PY_MAIN_PLACES && c->rt->size; i++)
+		if (c->rt->size == c->table->mains[i].runtime_size)
+			return true;
+	return false;
+}
+
+/*
+ * Up to 3.12 nothing is told. The size of _PyRuntime says whether such a build has been seen. Up to
+ * 3.10, where it holds no interpreter and no objects, another size is worth a note.
+ */
+static int choose_untold(struct choice *c)
+{
+	bool familiar = is_familiar(c);
+	int err;
+
+	if (c->rt->trace_refs)
+		shift_objects(&c->off);
+	err = check_bounds(c);
+	if (!err && (!familiar || c->rt->trace_refs))
+		err = prove(c, c->rt->trace_refs ? "was built with Py_TRACE_REFS"
+						 : "is a build that cowtrace has not seen");
+	if (!err && !familiar && c->rt->size && version_of(c->rt) <= 0x030a)
+		snprintf(c->why, c->why_size,
+			 "CPython %s: its _PyRuntime has %llu bytes, cowtrace knows %u; its memory "
+			 "passed every check",
+			 c->rt->version, (unsigned long long)c->rt->size,
+			 c->table->mains[0].runtime_size);
+	return err;
+}
+
+int py_offsets__choose(const struct mem_source *mem, const struct py_runtime *rt,
+		       struct py_offsets *out, char *why, size_t why_size)
+{
+	struct choice c = {
+		.mem = mem, .rt = rt, .table = find_table(rt), .why = why, .why_size = why_size};
+	int err;
+
+	why[0] = '\0';
+	err = check_kind(&c);
+	if (err)
+		return err;
+	c.off = c.table->offsets;
+	if (is_newer(rt))
+		err = choose_newer(&c);
+	else
+		err = c.table->debug_size ? choose_told(&c) : choose_untold(&c);
+	if (!err)
+		*out = c.off;
+	return err;
 }
