@@ -23,7 +23,7 @@
 
 static struct py_runtime runtime_of(uint32_t hexversion, const char *text)
 {
-	struct py_runtime rt = {.hexversion = hexversion, .glibc = true};
+	struct py_runtime rt = {.hexversion = hexversion, .pthread_specific = 784};
 
 	snprintf(rt.version, sizeof(rt.version), "%s", text);
 	return rt;
@@ -204,7 +204,7 @@ static void test_layout(void **state)
 	assert_int_equal(lay.gc_collecting, 0x2000 + 848);
 	assert_int_equal(lay.pthread_specific, 784);
 	assert_int_equal(lay.ts_frame, 56);
-	rt.glibc = false;
+	rt.pthread_specific = 0;
 	rt.main_interpreter = 0;
 	py_offsets__layout(&py_table__find(0x030c)->offsets, &rt, &lay);
 	assert_int_equal(lay.flags, CT_PY_CFRAME);

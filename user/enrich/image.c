@@ -58,6 +58,12 @@ struct image *image__sibling(const struct image *image, uint64_t now)
 	return image__new(root__ref(image->root), image->start_stack, now);
 }
 
+void image__hurry(struct image *image)
+{
+	if (image->next_look != UINT64_MAX)
+		image->next_look = 0;
+}
+
 bool image__runs_in(const struct image *image, pid_t pid)
 {
 	uint64_t start_stack;
@@ -81,17 +87,10 @@ static void image__wait(struct image *image, uint64_t now)
 static int image__identify(struct image *image, struct elf_cache *elves,
 			   const struct mem_source *mem, const struct regions *regions)
 {
-	uint64_t modules = regions__modules(regions);
-	int err;
-
-	if (modules == image->modules)
+	int err = py_runtime__find(elves, root__fd(image->root), mem->pids[0],
+				   regions__maps(regions), &image->python);
+	if (err == -ENOENT)
 		return -EAGAIN;
-	err = py_runtime__find(elves, root__fd(image->root), mem->pids[0], regions__maps(regions),
-			       &image->python);
-	if (err == -ENOENT) {
-		image->modules = modules;
-		return -EAGAIN;
-	}
 	if (err) {
 		snprintf(image->problem, sizeof(image->problem),
 			 "there is a Python, but its version can not be told (%s)", strerror(-err));
@@ -110,7 +109,6 @@ static void image__forget(struct image *image)
 	image->python = (struct py_runtime){};
 	image->offsets = NULL;
 	image->problem[0] = '\0';
-	image->modules = 0;
 }
 
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,

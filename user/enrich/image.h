@@ -26,9 +26,8 @@ struct image {
 	uint64_t start_stack; /* of the memory that the exec made, 0: not known */
 	uint64_t next_look;   /* ns: when to look for a Python again; UINT64_MAX: no more */
 	unsigned int looks;
-	uint64_t modules; /* digest of the files in which the last look has found none */
-	bool searched;	  /* no more looking: found, or certain that there is none to support */
-	uint32_t slot;	  /* of the layout, 0: none */
+	bool searched; /* no more looking: found, or certain that there is none to support */
+	uint32_t slot; /* of the layout, 0: none */
 	struct py_runtime python;	  /* .hexversion 0: none found */
 	const struct py_offsets *offsets; /* NULL: none, or not supported */
 	struct py_offsets own_offsets;
@@ -48,6 +47,9 @@ bool image__unref(struct image *image);
  * memory.
  */
 struct image *image__sibling(const struct image *image, uint64_t now);
+
+/* The next look is due now, unless all looks were in vain. */
+void image__hurry(struct image *image);
 
 /* Is this still the program that runs in a process? Its next exec may be on its way to us. */
 bool image__runs_in(const struct image *image, pid_t pid);

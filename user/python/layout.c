@@ -8,9 +8,6 @@
 #include "python/offsets.h"
 #include "python/runtime.h"
 
-/* struct pthread.specific_1stblock of glibc on x86-64: values of the first 32 keys (2.36, 2.43). */
-#define GLIBC_PTHREAD_SPECIFIC 784
-
 /* Far more than any function has; an instruction further out means that the frame was misread. */
 #define CODE_SIZE_MAX (64u << 20)
 
@@ -43,7 +40,7 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 		flags |= CT_PY_CFRAME;
 	if (off->runtime_tstate_current != PY_NO_OFFSET)
 		flags |= CT_PY_TSTATE_CURRENT;
-	if (rt->glibc && off->runtime_tss_key != PY_NO_OFFSET)
+	if (rt->pthread_specific && off->runtime_tss_key != PY_NO_OFFSET)
 		flags |= CT_PY_TSS_GLIBC;
 	if (off->version <= 0x030a) /* f_lasti: 3.8 and 3.9 in bytes, 3.10 in units */
 		flags |= CT_PY_LASTI | (off->version == 0x030a ? CT_PY_LASTI_UNITS : 0);
@@ -57,7 +54,7 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 }
 
 /* See ct_code_digest. The words that hold two ints hold two that never change. */
-static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
+void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_WORDS])
 {
 	uint32_t function = or_zero(off->code_qualname), first = off->code_firstlineno & ~7u;
 	const uint32_t old[CT_CODE_WORDS] = {off->code_filename,       off->code_name,
@@ -73,7 +70,15 @@ static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
 				: function			  ? without_version
 								  : old;
 
-	memcpy(out->code_words, words, sizeof(out->code_words));
+	memcpy(out, words, sizeof(old));
+}
+
+static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
+{
+	uint32_t function = or_zero(off->code_qualname);
+	const uint32_t *words = out->code_words;
+
+	py_offsets__code_words(off, out->code_words);
 	out->code_file = off->code_filename;
 	out->code_name = function ? function : off->code_name;
 	out->code_table = off->code_linetable;
@@ -157,7 +162,7 @@ static void fill_runtime(const struct py_offsets *off, const struct py_runtime *
 	out->interp_next = off->interp_next;
 	out->interp_threads_head = off->interp_threads_head;
 	out->interp_gc_collecting = or_zero(off->interp_gc_collecting);
-	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? GLIBC_PTHREAD_SPECIFIC : 0;
+	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? rt->pthread_specific : 0;
 }
 
 static void fill_objects(const struct py_offsets *off, struct ct_pylayout *out)
