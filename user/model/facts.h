@@ -93,9 +93,16 @@ struct fault_facts {
 	bool kernel;	     /* written by the kernel, inside a syscall */
 	const char *syscall; /* its name, or NULL */
 	bool gc_collecting;
-	bool datastack;		 /* addr lies in the thread's Python data stack */
-	bool python;		 /* a Python layout is known for the process */
+	bool datastack;	    /* addr lies in the thread's Python data stack */
+	bool python;	    /* a Python layout is known for the process */
+	bool free_threaded; /* ... of a Py_GIL_DISABLED build */
+	bool debug_build;   /* ... of a Py_DEBUG build: its objects lie 16 bytes into a block */
 	uint32_t python_version; /* major << 8 | minor, 0: unknown */
+
+	/* The bytecode that the innermost frame was executing, as the kernel side saw it. */
+	bool has_opcode;
+	uint8_t opcode, oparg;
+	uint64_t instr; /* its address, 0 without has_opcode */
 
 	struct region_fact region;
 	struct insn insn;
