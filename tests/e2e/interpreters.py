@@ -20,8 +20,9 @@ LOCAL = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # A file system that only the traced command sees, over /tmp of the tree: the tree is shared and stays as
 # it is.
 INTO = """
-mount -t proc proc "$1/proc" && mount -t tmpfs none "$1/tmp" && mkdir "$1/tmp/targets" "$1/tmp/place" &&
-mount --bind "$2" "$1/tmp/targets" && tree=$1 && shift 2 && exec chroot "$tree" "$@"
+mount -t proc proc "$1/proc" && mount -t tmpfs none "$1/tmp" && mkdir "$1/tmp/targets" "$1/tmp/programs" \\
+"$1/tmp/place" && mount --bind "$2" "$1/tmp/targets" && mount --bind "$3" "$1/tmp/programs" &&
+tree=$1 && shift 3 && exec chroot "$tree" "$@"
 """
 
 
@@ -30,12 +31,13 @@ class Interpreter:
     label: str
     path: str
     tree: str | None = None
+    programs: str = str(TARGETS)  # a directory that the tree has as /tmp/programs
 
     def command(self, script: str, *args: str, options: Sequence[str] = ()) -> list[str]:
         """Runs a script of tests/targets."""
         if self.tree is None:
             return [self.path, *options, str(TARGETS / script), *args]
-        return ["unshare", "--mount", "sh", "-c", INTO, "sh", self.tree, str(TARGETS), self.path, *options,
+        return ["unshare", "--mount", "sh", "-c", INTO, "sh", self.tree, str(TARGETS), self.programs, self.path, *options,
                 f"/tmp/targets/{script}", *args]
 
     def place(self, outside: Path) -> str:

@@ -16,9 +16,12 @@ from witnessed import seen
 COUNT = 7
 
 
+SIZE, MIDDLE = 5 * truth.PAGE, 2 * truth.PAGE
+
+
 def buffers(count):
-    """bytearrays whose memory is a mapping of its own."""
-    return [bytearray(70_000) for _ in range(count)]
+    """bytearrays with a page in the middle that is theirs alone."""
+    return [bytearray(b"y" * SIZE) for _ in range(count)]
 
 
 def read_into(depth, name, fd, buffer):
@@ -41,10 +44,10 @@ def spin(end):
 def run(pages, ctypes):
     pipes = [os.pipe() for _ in range(COUNT)]
     threads = [threading.Thread(target=read_into, args=(i, "readv_%d" % i, pipes[i][0],
-                                                        memoryview(pages[i])[:1])) for i in range(COUNT)]
+                                                        memoryview(pages[i])[MIDDLE:MIDDLE + 1])) for i in range(COUNT)]
     if ctypes:
         for i in range(COUNT, 2 * COUNT):
-            address = ctypes.addressof(ctypes.c_char.from_buffer(pages[i]))
+            address = ctypes.addressof(ctypes.c_char.from_buffer(pages[i])) + MIDDLE
             threads.append(threading.Thread(target=set_in_c, args=(i, "memset_%d" % (i - COUNT),
                                                                    ctypes.memset, address)))
     for thread in threads:

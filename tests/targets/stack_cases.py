@@ -395,7 +395,7 @@ def tracing():
     traced()
     sys.settrace(None)
     sys.setprofile(lambda frame, event, arg: once("profile_call"))
-    trace(None, None, None)
+    once("another")
     sys.setprofile(None)
 
 

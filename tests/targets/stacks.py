@@ -24,12 +24,21 @@ class Body:
 """
 
 
+# As real modules are: the table of lines of its body is longer than what the kernel side keeps of any code.
+LARGE = "import witnessed\n" + "".join(
+    "def function_{0}(a={0}, b=[{0}]):\n    return a\nvalue_{0} = (\n    {0},\n    [{0}])\n".format(i)
+    for i in range(400)
+) + "(witnessed.seen('import_large'), witnessed.OBJ['import_large'])\n"
+
+
 def write_modules(place):
     """Modules that the child imports: from a directory, from a zip file."""
     os.makedirs(os.path.join(place, "package"))
     for path, name in (("package/__init__.py", "import_package"), ("package/inner.py", "import_file")):
         with open(os.path.join(place, path), "w", encoding="ascii") as f:
             f.write(MODULE.format(name=name))
+    with open(os.path.join(place, "large.py"), "w", encoding="ascii") as f:
+        f.write(LARGE)
     with zipfile.ZipFile(os.path.join(place, "archive.zip"), "w") as archive:
         archive.writestr("zipped/__init__.py", "")
         archive.writestr("zipped/inner.py", MODULE.format(name="import_zip"))
@@ -39,7 +48,7 @@ def write_modules(place):
 
 def names():
     found = [name for case in CASES for name in case.names]
-    return found + ["import_package", "import_file", "import_zip"]
+    return found + ["import_package", "import_file", "import_zip", "import_large"]
 
 
 def run_cases():
@@ -51,6 +60,7 @@ def run_cases():
                 skipped += [(name, why) for name in case.names]
         except Exception:
             skipped.append((case.__name__, "failed: " + traceback.format_exc()))
+    import large  # noqa: F401
     import package.inner  # noqa: F401
     import zipped.inner  # noqa: F401
     return skipped

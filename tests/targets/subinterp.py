@@ -52,8 +52,8 @@ def source(text, tag, depth):
 
 
 def xx(module):
-    """3.8 to 3.12. 3.12: with a GIL of its own unless told otherwise."""
-    kinds = [{"isolated": True}, {"isolated": False}] if sys.version_info >= (3, 12) else [{}]
+    """3.8 to 3.12. Isolated: without threads up to 3.11, with a GIL of its own in 3.12."""
+    kinds = [{"isolated": True}, {"isolated": False}] if sys.version_info >= (3, 9) else [{}]
     return [(lambda kind=kind: module.create(**kind)) for kind in kinds], module.run_string
 
 
@@ -87,7 +87,8 @@ def run_all():
         hit("before_%d" % number)
         function(*args)
         (seen("after_%d" % number), OBJ["after_%d" % number])
-        function, args = prepared("threaded%d" % number, THREADED, 5)
+        threaded = number or not (3, 9) <= sys.version_info < (3, 12)
+        function, args = prepared("threaded%d" % number, THREADED if threaded else SOURCE, 5)
         function(*args)
         todo = [prepared("thread%d_%d" % (number, i), SOURCE, 7 + i) for i in range(3)]
         threads = [threading.Thread(target=function, args=args) for function, args in todo]
