@@ -50,7 +50,7 @@ static void fill_types(struct names *names, const struct process *p, const struc
 
 		if (object % OBJECT_ALIGN || word >= CT_WINDOW_WORDS)
 			continue;
-		type = names__type(names, p, image, f->window[word]);
+		type = names__type(names, p, image, f->window[word], NULL);
 		if (type && place__fits(places[i].place, type))
 			f->type_at[places[i].place] = type;
 		if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0)
@@ -103,7 +103,7 @@ static void pool__object(struct names *names, const struct process *p, const str
 		if (before + 16 > f->pool.block_size || object__dead(f, object) ||
 		    !block__word(p, f, object + ob_type, &word))
 			continue;
-		type = names__type(names, p, image, word);
+		type = names__type(names, p, image, word, NULL);
 		if (!type || type->has_gc != (before > 0) || (before == 32) != type->preheader)
 			continue;
 		f->pool.type = type;

@@ -9,6 +9,7 @@
 #include "elf/elf.h"
 #include "proc/maps.h"
 #include "proc/mem.h"
+#include "python/debug_offsets.h"
 #include "python/raw.h"
 #include "python/tables.h"
 
@@ -126,22 +127,18 @@ static uint32_t version_of_symbol(const struct elf_file *elf)
 static uint32_t version_of_debug_offsets(const struct elf_file *elf, uint64_t vaddr,
 					 struct py_runtime *rt, uint64_t *main_offset)
 {
-	uint8_t block[PY_DEBUG_MAX];
-	const struct py_table *table;
+	uint8_t block[PY_DEBUG_INTERP_SIZE + 8];
 	uint64_t hex, runtime_size, interp_size;
 
-	if (elf__read(elf, vaddr, block, PY_DEBUG_FREE_THREADED + 8) ||
+	if (elf__read(elf, vaddr, block, sizeof(block)) ||
 	    memcmp(block, PY_DEBUG_COOKIE, PY_DEBUG_COOKIE_LEN))
 		return 0;
 	hex = raw__u64(block, PY_DEBUG_VERSION);
 	if (!is_sane_version(hex))
 		return 0;
 	rt->free_threaded = raw__u64(block, PY_DEBUG_FREE_THREADED) != 0;
-	table = py_table__find(hex >> 16);
-	if (!table || !table->debug_size || elf__read(elf, vaddr, block, table->debug_size))
-		return hex;
-	runtime_size = raw__u64(block, table->debug_runtime_size);
-	interp_size = raw__u64(block, table->debug_interp_size);
+	runtime_size = raw__u64(block, PY_DEBUG_RUNTIME_SIZE);
+	interp_size = raw__u64(block, PY_DEBUG_INTERP_SIZE);
 	if (runtime_size == rt->size && interp_size < runtime_size)
 		*main_offset = runtime_size - interp_size;
 	return hex;
@@ -260,6 +257,22 @@ static const struct map_entry *first_mapping(const struct maps *maps, const stru
 	return map;
 }
 
+/*
+ * Where threads keep their states. Not found: the kernel side looks through the list of threads.
+ * -ENOENT: the loader has mapped the file, but not prepared it; there is no Python yet.
+ */
+static int find_tls(const struct elf_file *elf, pid_t pid, struct py_runtime *rt)
+{
+	struct mem_source mem = mem__of(pid);
+	int err = 0;
+
+	if (rt->hexversion >= 0x030c0000)
+		err = py_tls__find(elf, rt->bias, &mem, PY_TLS_ATTACHED, &rt->attached);
+	if (err != -EAGAIN && rt->hexversion >= 0x030f0000)
+		err = py_tls__find(elf, rt->bias, &mem, PY_TLS_BOUND, &rt->bound);
+	return err == -EAGAIN ? -ENOENT : 0;
+}
+
 /* 0: this file holds the runtime; -ENOENT: it does not. */
 static int try_file(const struct search *s, const struct map_entry *map)
 {
@@ -282,6 +295,9 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	if (err)
 		return err;
 	find_build(elf, &rt);
+	err = find_tls(elf, s->pid, &rt);
+	if (err)
+		return err;
 	find_main_interpreter(s->pid, main_offset, &rt);
 	rt.glibc = find_glibc(s->maps);
 	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "python/tls.h"
+
 struct elf_cache;
 struct maps;
 
@@ -23,8 +25,9 @@ struct py_runtime {
 	/* The main interpreter's state, which lies in _PyRuntime at a place that moves with patch
 	 * releases; 0: unknown (an unfamiliar build that has not initialised itself yet). */
 	uint64_t main_interpreter;
-	char version[32]; /* "3.11.2", "3.13.5t" */
-	char path[512];	  /* file that holds it, as the process sees it; valid UTF-8 */
+	struct py_tls attached, bound; /* 3.12+, 3.15+ */
+	char version[32];	       /* "3.11.2", "3.13.5t" */
+	char path[512];		       /* file that holds it, as the process sees it; valid UTF-8 */
 };
 
 /*
