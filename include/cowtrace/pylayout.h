@@ -14,12 +14,13 @@ enum ct_pylayout_flags {
 	CT_PY_CFRAME = 1 << 0,	       /* 3.11, 3.12: tstate->cframe->current_frame */
 	CT_PY_TSTATE_CURRENT = 1 << 1, /* up to 3.11: _PyRuntime.gilstate.tstate_current */
 	CT_PY_TSS_GLIBC = 1 << 2,      /* auto TSS key (up to 3.14) in glibc's struct pthread */
-	CT_PY_TLS = 1 << 3,	       /* 3.12+: a thread-local variable holds it, see tls_* */
+	CT_PY_TLS = 1 << 3,	       /* 3.12+: thread-local variable of the attached one */
 	CT_PY_LASTI = 1 << 4,	       /* up to 3.10: fr_instr is f_lasti, an int */
 	CT_PY_LASTI_UNITS = 1 << 5,    /* 3.10: ... in units of 2 bytes */
 	CT_PY_TAGGED = 1 << 6,	       /* 3.14+: the low two bits of fr_code are a tag */
 	CT_PY_TLBC = 1 << 7,	       /* 3.14t+: bytecode per thread, see fr_tlbc */
 	CT_PY_FREE_THREADED = 1 << 8,  /* object heads of Py_GIL_DISABLED */
+	CT_PY_TLS2 = 1 << 9,	       /* 3.15: thread-local variable of the bound one */
 };
 
 /* A frame is read from its start up to fr_size, which is a multiple of 8 and at most this. */
@@ -37,12 +38,18 @@ struct ct_pylayout {
 	__u64 gc_collecting; /* 3.8: address of _PyRuntime.gc.collecting (int); else 0 */
 	__u32 pool_size;     /* of pymalloc, a power of two; 0: no pymalloc */
 	/*
-	 * CT_PY_TLS: where a thread keeps the pointer to its thread state (3.15: the one that is
-	 * bound to it, attached or not). tls_module 0: at thread pointer + tls_offset; else at
-	 * tls_offset in the block that the thread's DTV has for that module.
+	 * CT_PY_TLS: where a thread keeps the pointer to the thread state that is attached to it
+	 * (3.12+: _Py_tss_tstate; NULL while the thread has released the GIL; the right one where a
+	 * thread runs several interpreters). If that is NULL: CT_PY_TLS2, the one that is bound to
+	 * the thread (3.15: _Py_tss_gilstate; before it is under the auto TSS key).
+	 * module 0: at thread pointer + offset; else at offset in the block that the thread's DTV
+	 * has for that module: *(*(thread pointer + 8) + 16 * module) + offset; a block of -1 is
+	 * not there yet. A state so found counts only if its ts_thread_id is the thread pointer.
 	 */
 	__u32 tls_module;
+	__u32 tls2_module;
 	__s64 tls_offset;
+	__s64 tls2_offset;
 
 	/* offsets from runtime */
 	__u32 rt_interpreters_head;

@@ -82,8 +82,10 @@ static int image__identify(struct image *image, struct elf_cache *elves,
 			 "there is a Python, but its version can not be told (%s)", strerror(-err));
 		return err;
 	}
-	err = py_offsets__choose(mem, &image->python, &image->offsets, image->problem,
+	err = py_offsets__choose(mem, &image->python, &image->own_offsets, image->problem,
 				 sizeof(image->problem));
+	if (!err)
+		image->offsets = &image->own_offsets;
 	/* The memory may not be mapped yet: look again. A verdict on the version is final. */
 	return err && err != -ENOTSUP && err != -EPROTO ? -EAGAIN : err;
 }

@@ -11,11 +11,11 @@
 
 #include <cowtrace/pylayout.h>
 
+#include "python/offsets.h"
 #include "python/runtime.h"
 
 struct elf_cache;
 struct process;
-struct py_offsets;
 struct regions;
 struct root;
 
@@ -30,7 +30,9 @@ struct image {
 	uint32_t slot; /* of the layout, 0: none */
 	struct py_runtime python;	  /* .hexversion 0: none found */
 	const struct py_offsets *offsets; /* NULL: none, or not supported */
-	char problem[256];		  /* why a Python is not explained; "" */
+	struct py_offsets own_offsets;
+	/* Why a Python is not explained; with offsets: what must be said of them; "". */
+	char problem[256];
 };
 
 /* Takes over root. NULL: no memory. */

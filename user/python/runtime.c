@@ -9,6 +9,7 @@
 #include "elf/elf.h"
 #include "proc/maps.h"
 #include "proc/mem.h"
+#include "python/debug_offsets.h"
 #include "python/raw.h"
 #include "python/tables.h"
 
@@ -126,22 +127,18 @@ static uint32_t version_of_symbol(const struct elf_file *elf)
 static uint32_t version_of_debug_offsets(const struct elf_file *elf, uint64_t vaddr,
 					 struct py_runtime *rt, uint64_t *main_offset)
 {
-	uint8_t block[PY_DEBUG_MAX];
-	const struct py_table *table;
+	uint8_t block[PY_DEBUG_INTERP_SIZE + 8];
 	uint64_t hex, runtime_size, interp_size;
 
-	if (elf__read(elf, vaddr, block, PY_DEBUG_FREE_THREADED + 8) ||
+	if (elf__read(elf, vaddr, block, sizeof(block)) ||
 	    memcmp(block, PY_DEBUG_COOKIE, PY_DEBUG_COOKIE_LEN))
 		return 0;
 	hex = raw__u64(block, PY_DEBUG_VERSION);
 	if (!is_sane_version(hex))
 		return 0;
 	rt->free_threaded = raw__u64(block, PY_DEBUG_FREE_THREADED) != 0;
-	table = py_table__find(hex >> 16);
-	if (!table || !table->debug_size || elf__read(elf, vaddr, block, table->debug_size))
-		return hex;
-	runtime_size = raw__u64(block, table->debug_runtime_size);
-	interp_size = raw__u64(block, table->debug_interp_size);
+	runtime_size = raw__u64(block, PY_DEBUG_RUNTIME_SIZE);
+	interp_size = raw__u64(block, PY_DEBUG_INTERP_SIZE);
 	if (runtime_size == rt->size && interp_size < runtime_size)
 		*main_offset = runtime_size - interp_size;
 	return hex;
