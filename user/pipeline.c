@@ -140,6 +140,14 @@ static void on_stack(struct pipeline *p, const struct ct_stack *rec)
 		enrich__stack(p->enrich, process, rec);
 }
 
+static void on_memory(struct pipeline *p, const struct ct_memory *rec)
+{
+	struct process *process = tree__find(p->tree, rec->pid);
+
+	if (process)
+		enrich__memory(p->enrich, process, rec);
+}
+
 static void on_meta(void *ctx, const void *data, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -161,6 +169,9 @@ static void on_meta(void *ctx, const void *data, size_t size)
 		break;
 	case CT_STACK:
 		on_stack(p, &e->stack);
+		break;
+	case CT_MEMORY:
+		on_memory(p, &e->memory);
 		break;
 	}
 }
@@ -211,9 +222,10 @@ static void on_copy(void *ctx, const void *data, size_t size)
 		return;
 	}
 	if (e->tag == CT_COPY) {
+		struct process *process = tree__find(p->tree, e->copy.pid);
+
 		/* What explains it has been sent before, through the other ring. */
-		if (!tree__find(p->tree, e->copy.pid) ||
-		    !enrich__knows_stack(p->enrich, e->copy.stack))
+		if (!process || !enrich__knows(p->enrich, process, &e->copy))
 			session__consume_meta(p->session);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {

@@ -220,14 +220,28 @@ void enrich__forked(struct enrich *e, struct process *p)
 		e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
 }
 
+/* The process as it was with the layout in that slot, NULL if it is long past. */
+static struct process *process__with_slot(struct process *p, uint32_t slot)
+{
+	struct process *past = p->past;
+
+	if (p->image && p->image->slot == slot)
+		return p;
+	return past && past->image && past->image->slot == slot ? past : NULL;
+}
+
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record)
 {
-	const struct process *past = p->past;
-
-	if (p->image && p->image->slot == record->layout)
+	p = process__with_slot(p, record->layout);
+	if (p)
 		stacks__add(e->stacks, e->names, p, p->image, record);
-	else if (past && past->image && past->image->slot == record->layout)
-		stacks__add(e->stacks, e->names, past, past->image, record);
+}
+
+void enrich__memory(struct enrich *e, struct process *p, const struct ct_memory *record)
+{
+	p = process__with_slot(p, record->layout);
+	if (p)
+		names__memory(e->names, p, p->image, record);
 }
 
 /* What an ended process leaves for the report; its slot becomes free. */
@@ -238,9 +252,17 @@ static void process__retire(struct enrich *e, struct process *p)
 	process__drop(e, p);
 }
 
-bool enrich__knows_stack(struct enrich *e, uint64_t id)
+bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *copy)
 {
-	return id == 0 || stacks__find(e->stacks, id);
+	uint64_t type;
+
+	if (copy->stack && !stacks__knows(e->stacks, copy->stack))
+		return false;
+	p = process__at(p, copy->time);
+	if (!p || !p->image || !copy->type_word)
+		return true;
+	type = copy->window[copy->type_word];
+	return names__knows_type(e->names, p, p->image, type, copy->type_check);
 }
 
 bool enrich__tick(struct enrich *e, uint64_t now)
@@ -367,10 +389,14 @@ static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts 
 	f->symbol_is_function = symbol->is_function;
 }
 
-static void fill_stack(struct enrich *e, const struct ct_copy *copy, struct fault_facts *f)
+static void fill_stack(struct enrich *e, const struct process *p, const struct ct_copy *copy,
+		       struct fault_facts *f)
 {
-	const struct stack_entry *entry = copy->stack ? stacks__find(e->stacks, copy->stack) : NULL;
+	const struct image *image = p ? p->image : NULL;
+	const struct stack_entry *entry = NULL;
 
+	if (copy->stack)
+		entry = stacks__find(e->stacks, e->names, p, image, copy->stack);
 	f->unwind = copy->unwind;
 	if (!entry) {
 		if (copy->stack)
@@ -411,13 +437,17 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		.datastack = copy->flags & CT_F_DATASTACK,
 		.python = copy->layout != 0,
 		.unwind = copy->unwind,
+		.has_opcode = copy->instr != 0,
+		.opcode = copy->opcode,
+		.oparg = copy->oparg,
+		.instr = copy->instr,
 	};
 	if (f->kernel)
 		f->syscall = intern__str(e->pool, syscall__name(copy->syscall));
 	if (copy->flags & CT_F_CODE)
 		insn_decoder__decode(e->insns, copy->code, CT_INSN_LEN, &f->insn);
 	fill_values(f, copy);
-	fill_stack(e, copy, f);
+	fill_stack(e, p, copy, f);
 	if (!p)
 		return;
 	fill_region(e, p, f);
@@ -425,5 +455,7 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	if (!image || !image->offsets)
 		return;
 	f->python_version = image->offsets->version;
+	f->free_threaded = image->python.free_threaded;
+	f->debug_build = image->python.debug_build;
 	object__find(e->names, p, image, copy, f);
 }

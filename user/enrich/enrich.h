@@ -36,8 +36,9 @@ void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record);
-/* False: its record has not come yet. 0 is known to be none. */
-bool enrich__knows_stack(struct enrich *e, uint64_t id);
+void enrich__memory(struct enrich *e, struct process *p, const struct ct_memory *record);
+/* False: the records that explain the copy, of its stack or of a type, have not come yet. */
+bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *copy);
 
 /*
  * Everything known of one copy. process may be NULL (its fork record was lost). Strings in facts

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include <cowtrace/abi.h>
+
 #include "base/intern.h"
 #include "enrich/image.h"
 #include "enrich/regions.h"
@@ -16,11 +18,20 @@
 #include "python/object.h"
 #include "symbol/symbolize.h"
 
-/* A hostile process can invent addresses without end: a full table is emptied. */
-#define MAX_ENTRIES 65536
+/*
+ * A hostile process can invent addresses without end. A full generation becomes the old one, and
+ * the one before it goes: what has been handed out lately stays valid.
+ */
+#define MAX_ENTRIES 32768
+/* How often processes are asked for one thing in vain. */
+#define MAX_TRIES 8
+
+/* Marks a key for a certain content, as opposed to whatever is at the address. */
+#define CHECKED (1ull << 32)
 
 struct key {
-	const void *owner; /* process or image */
+	uint64_t image;
+	uint64_t started, pid; /* of types: the process they were seen in */
 	uint64_t address;
 	uint64_t check;
 };
@@ -28,6 +39,7 @@ struct key {
 struct entry {
 	struct key key;
 	bool valid;
+	uint8_t tries;
 	union {
 		struct type_fact type;
 		struct code_entry code;
@@ -37,7 +49,7 @@ struct entry {
 };
 
 struct table {
-	struct entry *entries;
+	struct entry *entries, *old;
 	struct entry *last;
 };
 
@@ -59,26 +71,31 @@ int names__new(struct intern *pool, struct elf_cache *elves, struct names **out)
 	return 0;
 }
 
-static void table__empty(struct table *t, bool codes)
+static void entries__free(struct entry *entries, bool codes)
 {
 	struct entry *e, *next;
 
-	HASH_ITER (hh, t->entries, e, next) {
-		HASH_DEL(t->entries, e);
+	HASH_ITER (hh, entries, e, next) {
+		HASH_DEL(entries, e);
 		if (codes)
 			py_code__free(e->code.code);
 		free(e);
 	}
-	t->last = NULL;
+}
+
+static void table__free(struct table *t, bool codes)
+{
+	entries__free(t->entries, codes);
+	entries__free(t->old, codes);
 }
 
 void names__free(struct names *names)
 {
 	if (!names)
 		return;
-	table__empty(&names->types, false);
-	table__empty(&names->codes, true);
-	table__empty(&names->symbols, false);
+	table__free(&names->types, false);
+	table__free(&names->codes, true);
+	table__free(&names->symbols, false);
 	free(names);
 }
 
@@ -89,20 +106,46 @@ static struct entry *table__find(struct table *t, const struct key *key)
 	if (e && memcmp(&e->key, key, sizeof(*key)) == 0)
 		return e;
 	HASH_FIND(hh, t->entries, key, sizeof(*key), e);
+	if (!e)
+		HASH_FIND(hh, t->old, key, sizeof(*key), e);
 	if (e)
 		t->last = e;
 	return e;
 }
 
-static struct entry *table__add(struct table *t, const struct key *key)
+static struct entry *table__add(struct table *t, const struct key *key, bool codes)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return NULL;
+	if (HASH_COUNT(t->entries) >= MAX_ENTRIES) {
+		entries__free(t->old, codes);
+		t->old = t->entries;
+		t->entries = t->last = NULL;
+	}
 	e->key = *key;
 	HASH_ADD(hh, t->entries, key, sizeof(e->key), e);
 	return e;
+}
+
+static struct entry *table__need(struct table *t, const struct key *key, bool codes)
+{
+	return table__find(t, key) ?: table__add(t, key, codes);
+}
+
+/* --- types --- */
+
+static struct key type__key(const struct process *process, const struct image *image,
+			    uint64_t address, const uint32_t *check)
+{
+	return (struct key){
+		.image = image->id,
+		.started = process->started,
+		.pid = process->pid,
+		.address = address,
+		.check = check ? CHECKED | *check : 0,
+	};
 }
 
 static void type__fill(struct names *names, struct type_fact *fact, const struct py_type *type)
@@ -120,34 +163,116 @@ static bool type__plausible(uint64_t address)
 	return address > 0x10000 && address < 1ull << 47 && address % 8 == 0;
 }
 
-const struct type_fact *names__type(struct names *names, const struct process *process,
-				    const struct image *image, uint64_t address)
+/* The process itself, then its ancestors: the first that has it; without a check, the first that
+ * has anything at all at that address. */
+static int type__ask(const struct process *process, const struct image *image, uint64_t address,
+		     const uint32_t *check, struct py_type **out)
 {
-	struct key key = {.owner = process, .address = address};
-	struct py_type *type = NULL;
-	struct mem_source mem;
+	struct mem_source all;
+	int err = -ESRCH;
+
+	process__sources(process, &all);
+	for (unsigned int i = 0; i < all.n; i++) {
+		struct mem_source one = mem__of(all.pids[i]);
+
+		err = py_type__read(&one, image->offsets, address, out);
+		if (!err && check && (*out)->check != *check) {
+			py_type__free(*out);
+			err = -ESTALE;
+		}
+		if (!err || (err == -EINVAL && !check))
+			break;
+	}
+	return err;
+}
+
+/* Known by its content, and as what was seen last at its address. */
+static void type__learn(struct names *names, const struct process *process,
+			const struct image *image, const struct py_type *type)
+{
+	const uint32_t *const checks[] = {&type->check, NULL};
+
+	for (int i = 0; i < 2; i++) {
+		struct key key = type__key(process, image, type->address, checks[i]);
+		struct entry *e = table__need(&names->types, &key, false);
+
+		if (!e)
+			continue;
+		e->valid = true;
+		type__fill(names, &e->type, type);
+	}
+}
+
+static void type__failed(struct names *names, const struct key *key, int err)
+{
 	struct entry *e;
+
+	if (err == -ESRCH && !key->check)
+		return;
+	e = table__need(&names->types, key, false);
+	if (!e)
+		return;
+	e->tries = e->tries < MAX_TRIES ? e->tries + 1 : MAX_TRIES;
+	if (!key->check)
+		e->tries = MAX_TRIES;
+}
+
+const struct type_fact *names__type(struct names *names, const struct process *process,
+				    const struct image *image, uint64_t address,
+				    const uint32_t *check)
+{
+	struct py_type *type = NULL;
+	struct entry *e;
+	struct key key;
 	int err;
 
 	if (!image->offsets || !type__plausible(address))
 		return NULL;
+	key = type__key(process, image, address, check);
 	e = table__find(&names->types, &key);
-	if (e)
+	if (e && (e->valid || e->tries >= MAX_TRIES))
 		return e->valid ? &e->type : NULL;
-	process__sources(process, &mem);
-	err = py_type__read(&mem, image->offsets, address, &type);
-	if (err == -ESRCH)
+	err = type__ask(process, image, address, check, &type);
+	if (err) {
+		type__failed(names, &key, err);
 		return NULL;
-	if (HASH_COUNT(names->types.entries) >= MAX_ENTRIES)
-		table__empty(&names->types, false);
-	e = table__add(&names->types, &key);
-	if (e && !err) {
-		e->valid = true;
-		type__fill(names, &e->type, type);
 	}
+	type__learn(names, process, image, type);
 	py_type__free(type);
+	e = table__find(&names->types, &key);
 	return e && e->valid ? &e->type : NULL;
 }
+
+bool names__knows_type(struct names *names, const struct process *process,
+		       const struct image *image, uint64_t address, uint32_t check)
+{
+	struct key key = type__key(process, image, address, &check);
+	struct entry *e = table__find(&names->types, &key);
+
+	return e && e->valid;
+}
+
+static void type__remember(struct names *names, const struct process *process,
+			   const struct image *image, const struct mem_source *mem,
+			   const struct ct_memory *record)
+{
+	struct mem_source settled = mem__settled(mem);
+	struct py_type *type;
+	int err = py_type__read(&settled, image->offsets, record->addr, &type);
+
+	if (!err && type->check != record->check) {
+		py_type__free(type);
+		err = -ESTALE;
+	}
+	if (err)
+		err = type__ask(process, image, record->addr, &record->check, &type);
+	if (err)
+		return;
+	type__learn(names, process, image, type);
+	py_type__free(type);
+}
+
+/* --- code objects --- */
 
 static uint8_t missing_reason(int err)
 {
@@ -164,48 +289,117 @@ static uint8_t missing_reason(int err)
 	}
 }
 
+/* Takes over code. */
+static void code__learn(struct names *names, struct code_entry *entry, struct py_code *code)
+{
+	py_code__free(entry->code);
+	entry->code = code;
+	entry->file = intern__str(names->pool, code->file);
+	entry->function = intern__str(names->pool, code->function);
+	entry->missing = CT_MISSING_NONE;
+}
+
+/* The process itself, then its ancestors: the first that has that very code object. */
+static int code__ask(const struct process *process, const struct image *image, uint64_t address,
+		     uint32_t check, struct py_code **out)
+{
+	struct mem_source all;
+	int err = -ESRCH, first = -ESRCH;
+
+	process__sources(process, &all);
+	for (unsigned int i = 0; i < all.n; i++) {
+		struct mem_source one = mem__of(all.pids[i]);
+
+		err = py_code__read(&one, image->offsets, address, &check, out);
+		if (!err)
+			return 0;
+		if (all.pids[i] == (pid_t)process->pid)
+			first = err;
+	}
+	return first;
+}
+
+static void code__try(struct names *names, struct entry *e, const struct process *process,
+		      const struct image *image)
+{
+	struct py_code *code;
+	int err = code__ask(process, image, e->key.address, (uint32_t)e->key.check, &code);
+
+	if (!err) {
+		code__learn(names, &e->code, code);
+		return;
+	}
+	e->tries++;
+	if (!e->code.code)
+		e->code.missing = missing_reason(err);
+}
+
+static bool code__complete(const struct code_entry *entry)
+{
+	return entry->code && !entry->code->cut;
+}
+
 const struct code_entry *names__code(struct names *names, const struct process *process,
 				     const struct image *image, uint64_t address, uint32_t check)
 {
 	static const struct code_entry no_memory = {.missing = CT_MISSING_UNREADABLE};
-	struct key key = {.owner = (void *)image->id, .address = address, .check = check};
-	struct entry *e = table__find(&names->codes, &key);
-	struct mem_source mem;
-	int err;
+	struct key key = {.image = image->id, .address = address, .check = CHECKED | check};
+	struct entry *e = table__need(&names->codes, &key, true);
 
-	if (e && e->code.code)
-		return &e->code;
-	if (HASH_COUNT(names->codes.entries) >= MAX_ENTRIES)
-		table__empty(&names->codes, true), e = NULL;
-	if (!e)
-		e = table__add(&names->codes, &key);
 	if (!e)
 		return &no_memory;
-	process__sources(process, &mem);
-	err = py_code__read(&mem, image->offsets, address, &check, &e->code.code);
-	e->code.missing = missing_reason(err);
-	if (!err) {
-		e->code.file = intern__str(names->pool, e->code.code->file);
-		e->code.function = intern__str(names->pool, e->code.code->function);
-	}
+	if (!code__complete(&e->code) && e->tries < MAX_TRIES)
+		code__try(names, e, process, image);
 	return &e->code;
+}
+
+static void code__remember(struct names *names, const struct process *process,
+			   const struct image *image, const struct mem_source *mem,
+			   const struct ct_memory *record)
+{
+	struct key key = {
+		.image = image->id, .address = record->addr, .check = CHECKED | record->check};
+	struct entry *e = table__need(&names->codes, &key, true);
+	struct py_code *code;
+
+	if (!e || code__complete(&e->code))
+		return;
+	if (!e->code.code && !py_code__read(mem, image->offsets, record->addr, NULL, &code))
+		code__learn(names, &e->code, code);
+	if (!code__complete(&e->code))
+		code__try(names, e, process, image);
+}
+
+void names__memory(struct names *names, const struct process *process, const struct image *image,
+		   const struct ct_memory *record)
+{
+	struct mem_chunk chunks[CT_MEMORY_CHUNKS];
+	struct mem_source mem;
+
+	if (!image->offsets)
+		return;
+	process__sources(process, &mem);
+	mem.chunks = chunks;
+	for (unsigned int i = 0; i < CT_MEMORY_CHUNKS; i++)
+		chunks[i] = (struct mem_chunk){.addr = record->chunks[i].addr,
+					       .len = record->chunks[i].len,
+					       .data = record->data + record->chunks[i].at};
+	mem.n_chunks = CT_MEMORY_CHUNKS;
+	if (record->kind == CT_MEMORY_CODE)
+		code__remember(names, process, image, &mem, record);
+	else
+		type__remember(names, process, image, &mem, record);
 }
 
 const struct symbol_fact *names__symbol(struct names *names, const struct image *image,
 					const struct regions *regions, uint64_t ip)
 {
-	struct key key = {.owner = (void *)image->id, .address = ip};
-	struct entry *e = table__find(&names->symbols, &key);
+	struct key key = {.image = image->id, .address = ip};
+	struct entry *e = table__need(&names->symbols, &key, false);
 	struct native_symbol symbol;
 
-	if (e && e->valid)
-		return &e->symbol;
-	if (HASH_COUNT(names->symbols.entries) >= MAX_ENTRIES)
-		table__empty(&names->symbols, false), e = NULL;
-	if (!e)
-		e = table__add(&names->symbols, &key);
-	if (!e)
-		return NULL;
+	if (!e || e->valid)
+		return e ? &e->symbol : NULL;
 	symbolize(names->elves, root__fd(image->root), regions ? regions__maps(regions) : NULL, ip,
 		  &symbol);
 	e->valid = regions != NULL;

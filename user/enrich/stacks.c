@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include <cowtrace/abi.h>
@@ -11,9 +12,17 @@
 #include "enrich/names.h"
 #include "python/code.h"
 
+/* How often the names that a stack lacks are asked for when it is used again. */
+#define MAX_TRIES 16
+
 struct node {
 	uint64_t id;
 	struct stack_entry entry;
+	/* While names are missing: the frames as they came, and in which image. */
+	struct ct_frame *frames;
+	uint64_t image;
+	uint16_t n_frames;
+	uint8_t tries;
 	UT_hash_handle hh;
 };
 
@@ -32,6 +41,13 @@ int stacks__new(struct stacks **out)
 	return 0;
 }
 
+static void node__free(struct node *n)
+{
+	free(n->entry.fact);
+	free(n->frames);
+	free(n);
+}
+
 void stacks__free(struct stacks *stacks)
 {
 	struct node *n, *next;
@@ -40,8 +56,7 @@ void stacks__free(struct stacks *stacks)
 		return;
 	HASH_ITER (hh, stacks->by_id, n, next) {
 		HASH_DEL(stacks->by_id, n);
-		free(n->entry.fact);
-		free(n);
+		node__free(n);
 	}
 	free(stacks);
 }
@@ -62,7 +77,7 @@ static void frame__resolve(struct stack_entry *entry, struct frame_fact *fact,
 			   const struct code_entry *code, const struct image *image,
 			   const struct ct_frame *frame)
 {
-	fact->missing = code->missing;
+	*fact = (struct frame_fact){.missing = code->missing};
 	if (!code->code)
 		return;
 	fact->file = code->file;
@@ -77,28 +92,68 @@ static void frame__resolve(struct stack_entry *entry, struct frame_fact *fact,
 		};
 }
 
-static struct stack_fact *stack__resolve(struct stack_entry *entry, struct names *names,
-					 const struct process *process, const struct image *image,
-					 const struct ct_stack *record)
+/* Fills the fact anew, which stays where it is: others point to it. True if nothing is missing. */
+static bool stack__resolve(struct stack_entry *entry, struct names *names,
+			   const struct process *process, const struct image *image,
+			   const struct ct_frame *frames, unsigned int n)
 {
-	struct stack_fact *fact =
-		calloc(1, sizeof(*fact) + record->nframes * sizeof(fact->frames[0]));
+	struct stack_fact *fact = entry->fact;
+	bool complete = true;
 
-	if (!fact)
-		return NULL;
-	fact->id = record->id;
-	fact->unwind = record->unwind;
-	for (unsigned int i = 0; i < record->nframes; i++) {
-		const struct ct_frame *frame = &record->frames[i];
+	fact->n = 0;
+	entry->n_codes = 0;
+	for (unsigned int i = 0; i < n; i++) {
 		const struct code_entry *code =
-			names__code(names, process, image, frame->code, frame->check);
+			names__code(names, process, image, frames[i].code, frames[i].check);
 
 		/* 3.13: the frame in between an inlined __init__ and its caller; Python hides it
 		 * too */
-		if (!code->code || !code->code->trampoline)
-			frame__resolve(entry, &fact->frames[fact->n++], code, image, frame);
+		if (code->code && code->code->trampoline)
+			continue;
+		frame__resolve(entry, &fact->frames[fact->n++], code, image, &frames[i]);
+		complete &= code->code && !code->code->cut;
 	}
-	return fact;
+	return complete;
+}
+
+/* Copies of a stack that lacks names are explained again and again: what can be had will be had
+ * soon, or never. */
+static void node__retry(struct node *n, struct names *names, const struct process *process,
+			const struct image *image)
+{
+	if (!n->frames || !image || image->id != n->image || n->tries >= MAX_TRIES)
+		return;
+	n->tries++;
+	if (!stack__resolve(&n->entry, names, process, image, n->frames, n->n_frames))
+		return;
+	free(n->frames);
+	n->frames = NULL;
+}
+
+static struct node *node__new(struct names *names, const struct process *process,
+			      const struct image *image, const struct ct_stack *record)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	size_t size = record->nframes * sizeof(record->frames[0]);
+	struct stack_fact *fact =
+		calloc(1, sizeof(*fact) + record->nframes * sizeof(fact->frames[0]));
+
+	if (!n || !fact) {
+		free(n);
+		free(fact);
+		return NULL;
+	}
+	n->id = fact->id = record->id;
+	n->entry.fact = fact;
+	fact->unwind = record->unwind;
+	if (stack__resolve(&n->entry, names, process, image, record->frames, record->nframes))
+		return n;
+	n->image = image->id;
+	n->n_frames = record->nframes;
+	n->frames = malloc(size);
+	if (n->frames)
+		memcpy(n->frames, record->frames, size);
+	return n;
 }
 
 void stacks__add(struct stacks *stacks, struct names *names, const struct process *process,
@@ -106,23 +161,30 @@ void stacks__add(struct stacks *stacks, struct names *names, const struct proces
 {
 	struct node *n = node__find(stacks, record->id);
 
-	if (n || !image->offsets)
+	if (!image->offsets)
 		return;
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		return;
-	n->id = record->id;
-	n->entry.fact = stack__resolve(&n->entry, names, process, image, record);
-	if (!n->entry.fact) {
-		free(n);
+	if (n) {
+		node__retry(n, names, process, image);
 		return;
 	}
-	HASH_ADD(hh, stacks->by_id, id, sizeof(n->id), n);
+	n = node__new(names, process, image, record);
+	if (n)
+		HASH_ADD(hh, stacks->by_id, id, sizeof(n->id), n);
 }
 
-const struct stack_entry *stacks__find(struct stacks *stacks, uint64_t id)
+bool stacks__knows(struct stacks *stacks, uint64_t id)
+{
+	return node__find(stacks, id);
+}
+
+const struct stack_entry *stacks__find(struct stacks *stacks, struct names *names,
+				       const struct process *process, const struct image *image,
+				       uint64_t id)
 {
 	struct node *n = node__find(stacks, id);
 
-	return n ? &n->entry : NULL;
+	if (!n)
+		return NULL;
+	node__retry(n, names, process, image);
+	return &n->entry;
 }

@@ -4,6 +4,7 @@
 #ifndef COWTRACE_ENRICH_STACKS_H
 #define COWTRACE_ENRICH_STACKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "model/facts.h"
@@ -30,10 +31,19 @@ struct stack_entry {
 int stacks__new(struct stacks **out);
 void stacks__free(struct stacks *stacks);
 
-/* image: of the process, with offsets. A known id is left as it is. */
+/* image: of the process, with offsets. Of a known id, only the names that are missing are asked
+ * for.
+ */
 void stacks__add(struct stacks *stacks, struct names *names, const struct process *process,
 		 const struct image *image, const struct ct_stack *record);
-/* NULL: its record never came. */
-const struct stack_entry *stacks__find(struct stacks *stacks, uint64_t id);
+bool stacks__knows(struct stacks *stacks, uint64_t id);
+/*
+ * The stack of a copy that process has made; NULL: its record never came. Names that could not be
+ * had when it came are asked for again: of this process, of its ancestors, and of what has become
+ * known meanwhile.
+ */
+const struct stack_entry *stacks__find(struct stacks *stacks, struct names *names,
+				       const struct process *process, const struct image *image,
+				       uint64_t id);
 
 #endif

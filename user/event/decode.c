@@ -8,7 +8,8 @@
 static bool copy__valid(const struct ct_copy *c)
 {
 	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX &&
-	       c->unwind < CT_UNWIND_MAX && c->src_reg < 16 && c->pool_szidx < 32;
+	       c->unwind < CT_UNWIND_MAX && c->src_reg < 16 && c->pool_szidx < 32 &&
+	       c->type_word < CT_WINDOW_WORDS;
 }
 
 static bool stack__valid(const struct ct_stack *s)
@@ -23,6 +24,39 @@ static bool comm__valid(const char comm[CT_COMM_LEN])
 		if (!comm[i])
 			return true;
 	return false;
+}
+
+static size_t memory__room(uint32_t kind)
+{
+	switch (kind) {
+	case CT_MEMORY_CODE:
+		return CT_MEMORY_CODE_BYTES;
+	case CT_MEMORY_TYPE:
+		return CT_MEMORY_TYPE_BYTES;
+	default:
+		return 0;
+	}
+}
+
+/* Each piece lies in data[] and does not go round the end of the address space. */
+static bool chunk__valid(const struct ct_chunk *c, size_t room)
+{
+	return c->at <= room && c->len <= room - c->at && c->addr <= UINT64_MAX - c->len;
+}
+
+static bool memory__valid(const struct ct_memory *m, size_t size)
+{
+	size_t room;
+
+	if (size < sizeof(*m))
+		return false;
+	room = memory__room(m->kind);
+	if (!room || size != sizeof(*m) + room || m->layout >= CT_MAX_LAYOUTS)
+		return false;
+	for (int i = 0; i < CT_MEMORY_CHUNKS; i++)
+		if (!chunk__valid(&m->chunks[i], room))
+			return false;
+	return true;
 }
 
 static bool event__valid(const union event *e, size_t size)
@@ -40,6 +74,8 @@ static bool event__valid(const union event *e, size_t size)
 		return size == sizeof(e->exec) && comm__valid(e->exec.comm);
 	case CT_EXIT:
 		return size == sizeof(e->exit) && comm__valid(e->exit.comm);
+	case CT_MEMORY:
+		return memory__valid(&e->memory, size);
 	default:
 		return false;
 	}

@@ -17,6 +17,7 @@ union event {
 	struct ct_fork fork;
 	struct ct_exec exec;
 	struct ct_exit exit;
+	struct ct_memory memory;
 };
 
 /* 0 and *out points into data, or -EINVAL. */

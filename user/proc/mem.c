@@ -66,12 +66,34 @@ static int closer(int a, int b)
 	return a == -ESRCH ? b : a;
 }
 
+size_t mem__in_chunk(const struct mem_source *src, uint64_t addr, size_t max, const void **out)
+{
+	size_t best = 0;
+
+	for (unsigned int i = 0; i < src->n_chunks; i++) {
+		const struct mem_chunk *c = &src->chunks[i];
+		uint64_t skip = addr - c->addr; /* wraps for an address before it: then too large */
+
+		if (skip >= c->len || c->len - skip <= best)
+			continue;
+		best = c->len - skip;
+		*out = (const char *)c->data + skip;
+	}
+	return best < max ? best : max;
+}
+
 int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len)
 {
 	int err = -ESRCH, this;
+	const void *chunk = NULL;
 
 	if (len && addr + (len - 1) < addr)
 		return -EINVAL;
+	if (src->n_chunks && mem__in_chunk(src, addr, len, &chunk) == len) {
+		if (len)
+			memcpy(buf, chunk, len);
+		return 0;
+	}
 	/* pread() has no negative offsets; the kernel's half of the addresses holds nothing for us.
 	 */
 	if (addr > INT64_MAX || len > INT64_MAX - addr)
@@ -107,7 +129,8 @@ int mem__read_u32(const struct mem_source *src, uint64_t addr, uint32_t *out)
 
 ssize_t mem__read_str(const struct mem_source *src, uint64_t addr, char *buf, size_t size)
 {
-	size_t done = 0, step;
+	size_t done = 0, step, here;
+	const void *chunk = NULL;
 	const char *nul;
 	int err;
 
@@ -117,6 +140,9 @@ ssize_t mem__read_str(const struct mem_source *src, uint64_t addr, char *buf, si
 		step = STEP - ((addr + done) & (STEP - 1));
 		if (step > size - 1 - done)
 			step = size - 1 - done;
+		here = mem__in_chunk(src, addr + done, step, &chunk);
+		if (here)
+			step = here;
 		err = mem__read(src, addr + done, buf + done, step);
 		if (err) {
 			buf[0] = '\0';

@@ -13,14 +13,31 @@
 
 #define MEM_MAX_PIDS 8
 
+/* A piece of memory that has been read before. */
+struct mem_chunk {
+	uint64_t addr;
+	size_t len;
+	const void *data;
+};
+
 struct mem_source {
 	unsigned int n;
 	pid_t pids[MEM_MAX_PIDS]; /* the process itself first, then its living ancestors */
+	/* These are looked at first: a range that lies in one of them is taken from there. */
+	unsigned int n_chunks;
+	const struct mem_chunk *chunks;
 };
 
 static inline struct mem_source mem__of(pid_t pid)
 {
 	return (struct mem_source){.n = 1, .pids = {pid}};
+}
+
+/* Only the chunks of a source, if it has any: nothing that may have changed since. */
+static inline struct mem_source mem__settled(const struct mem_source *src)
+{
+	return src->n_chunks ? (struct mem_source){.n_chunks = src->n_chunks, .chunks = src->chunks}
+			     : *src;
 }
 
 /*
@@ -34,6 +51,9 @@ int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len
 /* One little-endian 64-bit (32-bit) word. */
 int mem__read_u64(const struct mem_source *src, uint64_t addr, uint64_t *out);
 int mem__read_u32(const struct mem_source *src, uint64_t addr, uint32_t *out);
+
+/* How many bytes from addr on lie in one chunk, `max` at most; *out: there. */
+size_t mem__in_chunk(const struct mem_source *src, uint64_t addr, size_t max, const void **out);
 
 /*
  * Reads a NUL-terminated string of at most size - 1 bytes; always terminates buf. A string that

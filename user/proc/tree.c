@@ -138,7 +138,7 @@ struct process *process__at(struct process *p, uint64_t time)
 
 void process__sources(const struct process *p, struct mem_source *out)
 {
-	out->n = 0;
+	*out = (struct mem_source){};
 	for (; p && out->n < MEM_MAX_PIDS; p = p->parent) {
 		if (!p->exited)
 			out->pids[out->n++] = p->pid;

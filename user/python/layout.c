@@ -56,8 +56,8 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 	return flags;
 }
 
-/* See ct_code_digest. The words that hold two ints hold two that never change. */
-static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
+/* The words that hold two ints hold two that never change. */
+void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_WORDS])
 {
 	uint32_t function = or_zero(off->code_qualname), first = off->code_firstlineno & ~7u;
 	const uint32_t old[CT_CODE_WORDS] = {off->code_filename,       off->code_name,
@@ -73,7 +73,14 @@ static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
 				: function			  ? without_version
 								  : old;
 
-	memcpy(out->code_words, words, sizeof(out->code_words));
+	memcpy(out, words, CT_CODE_WORDS * sizeof(*out));
+}
+
+static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
+{
+	uint32_t *words = out->code_words, function = or_zero(off->code_qualname);
+
+	py_offsets__code_words(off, words);
 	out->code_file = off->code_filename;
 	out->code_name = function ? function : off->code_name;
 	out->code_table = off->code_linetable;

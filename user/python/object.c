@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/types.h>
+#include <cowtrace/digest.h>
+
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "proc/mem.h"
@@ -17,16 +20,18 @@
 #define FLAG_STR_SUBCLASS  (1ull << 28)
 #define FLAG_TYPE_SUBCLASS (1ull << 31)
 
-/* PyASCIIObject.state, relative to kind: offsets.def. */
+/* PyASCIIObject.state, 3.8 to 3.15, relative to kind: offsets.def. */
 #define STATE_COMPACT 3
 #define STATE_ASCII   4
 
-/* The members of a type or str that are read at once lie within its first HEAD_MAX bytes. */
+/* The members of a type or str that are read at once lie within its first HEAD_MAX bytes: tp_flags
+ * of free-threaded builds, the last of them, at 184. */
 #define HEAD_MAX 256
+
+#define ELLIPSIS 0x2026
 
 /* No type's instances are larger by themselves; what grows lies in variable parts. */
 #define SIZE_MAX_SANE (16u << 20)
-#define SIZE_PYOBJECT 16
 
 static bool is_aligned(uint64_t address)
 {
@@ -40,13 +45,18 @@ static int read_head(const struct mem_source *mem, uint64_t address, uint8_t *he
 	return mem__read(mem, address, head, len);
 }
 
-/* tp_flags of the type of an object. */
-static int read_type_flags(const struct mem_source *mem, const struct py_offsets *off,
-			   uint64_t type, uint64_t *flags)
+int py_object__type_flags(const struct mem_source *mem, const struct py_offsets *off, uint64_t type,
+			  uint64_t *flags)
 {
+	int err;
+
 	if (!is_aligned(type))
 		return -EINVAL;
-	return mem__read_u64(mem, type + off->type_flags, flags);
+	err = mem__read_u64(mem, type + off->type_flags, flags);
+	if (err != -ESRCH || !mem->n_chunks)
+		return err;
+	*flags = UINT64_MAX;
+	return 0;
 }
 
 /* A type's own type is a type, too: the strongest sign there is. */
@@ -54,16 +64,17 @@ static int check_metatype(const struct mem_source *mem, const struct py_offsets 
 			  uint64_t metatype)
 {
 	uint64_t flags;
-	int err = read_type_flags(mem, off, metatype, &flags);
+	int err = is_aligned(metatype) ? mem__read_u64(mem, metatype + off->type_flags, &flags)
+				       : -EINVAL;
 
 	if (err)
 		return err;
 	return flags & FLAG_TYPE_SUBCLASS && flags & FLAG_READY ? 0 : -EINVAL;
 }
 
-static bool is_sane(const struct py_type *type, uint64_t flags)
+static bool is_sane(const struct py_offsets *off, const struct py_type *type, uint64_t flags)
 {
-	return flags & FLAG_READY && type->basic_size >= SIZE_PYOBJECT &&
+	return flags & FLAG_READY && type->basic_size >= off->object_head &&
 	       type->basic_size <= SIZE_MAX_SANE && type->item_size <= SIZE_MAX_SANE;
 }
 
@@ -94,7 +105,8 @@ static int parse_type(const struct py_offsets *off, const uint8_t *head, struct 
 	type->is_type = flags & FLAG_TYPE_SUBCLASS;
 	type->basic_size = raw__u64(head, off->type_basicsize);
 	type->item_size = raw__u64(head, off->type_itemsize);
-	return is_sane(type, flags) ? 0 : -EINVAL;
+	type->check = ct_type_digest(raw__u64(head, off->type_name), type->basic_size, flags);
+	return is_sane(off, type, flags) ? 0 : -EINVAL;
 }
 
 int py_type__read(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
@@ -138,28 +150,45 @@ struct str_shape {
 	bool ascii;
 };
 
+/* Where the characters are: behind the head, or (a subclass, or a string that was converted late)
+ * where the member after the head points to. */
+static int read_data(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
+		     uint32_t state, struct str_shape *out)
+{
+	int err;
+
+	if (state >> STATE_COMPACT & 1) {
+		out->data = address + (out->ascii ? off->str_ascii_data : off->str_compact_data);
+		return 0;
+	}
+	err = mem__read_u64(mem, address + off->str_compact_data, &out->data);
+	return err || out->data ? err : -EINVAL;
+}
+
 static int read_shape(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
 		      struct str_shape *out)
 {
+	struct mem_source settled = mem__settled(mem);
 	uint8_t head[HEAD_MAX];
 	uint64_t flags;
 	uint32_t state;
 	int err;
 
-	err = read_head(mem, address, head, off->str_state + sizeof(uint32_t));
+	err = read_head(&settled, address, head, off->str_state + sizeof(uint32_t));
 	if (!err)
-		err = read_type_flags(mem, off, raw__u64(head, off->object_type), &flags);
+		err = py_object__type_flags(mem, off, raw__u64(head, off->object_type), &flags);
 	if (err)
 		return err;
 	state = raw__u32(head, off->str_state) >> off->str_kind_shift;
 	out->length = raw__u64(head, off->str_length);
 	out->kind = state & 7;
 	out->ascii = state >> STATE_ASCII & 1;
-	out->data = address + (out->ascii ? off->str_ascii_data : off->str_compact_data);
-	if (!(flags & FLAG_STR_SUBCLASS) || !(state >> STATE_COMPACT & 1) ||
-	    out->length > INT64_MAX || (out->ascii && out->kind != 1))
+	if (!(flags & FLAG_STR_SUBCLASS) || out->length > INT64_MAX ||
+	    (out->ascii && out->kind != 1))
 		return -EINVAL;
-	return out->kind == 1 || out->kind == 2 || out->kind == 4 ? 0 : -EINVAL;
+	if (out->kind != 1 && out->kind != 2 && out->kind != 4)
+		return -EINVAL;
+	return read_data(&settled, off, address, state, out);
 }
 
 static unsigned int character_at(const uint8_t *raw, unsigned int kind, size_t i)
@@ -174,13 +203,35 @@ static unsigned int character_at(const uint8_t *raw, unsigned int kind, size_t i
 	return half;
 }
 
+/* Up to *n characters; fewer, with an ellipsis to come, if a chunk ends before. */
+static int read_characters(const struct mem_source *mem, const struct str_shape *shape,
+			   uint8_t *raw, size_t *n, bool *cut)
+{
+	size_t len = *n * shape->kind, here;
+	const void *chunk = NULL;
+	int err;
+
+	*cut = false;
+	err = mem__read(mem, shape->data, raw, len);
+	if (!err)
+		return 0;
+	here = mem__in_chunk(mem, shape->data, len, &chunk) / shape->kind;
+	if (!here)
+		return err;
+	memcpy(raw, chunk, here * shape->kind);
+	*n = here;
+	*cut = true;
+	return 0;
+}
+
 /*
  * Every character has at least one byte in UTF-8, so `size` characters overflow dst for certain and
  * no more need be read, however long the string claims to be.
  */
-ssize_t py_str__read(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
-		     char *dst, size_t size)
+ssize_t py_str__read_part(const struct mem_source *mem, const struct py_offsets *off,
+			  uint64_t address, char *dst, size_t size, bool *cut)
 {
+	struct mem_source settled = mem__settled(mem);
 	_free_ uint8_t *raw = NULL;
 	_free_ char *text = NULL;
 	struct str_shape shape;
@@ -192,13 +243,23 @@ ssize_t py_str__read(const struct mem_source *mem, const struct py_offsets *off,
 		return err;
 	n = shape.length < size ? shape.length : size;
 	raw = malloc(n * shape.kind + 1);
-	text = malloc(n * 4 + 1);
+	text = malloc(n * 4 + 4);
 	if (!raw || !text)
 		return -ENOMEM;
-	err = mem__read(mem, shape.data, raw, n * shape.kind);
+	err = read_characters(&settled, &shape, raw, &n, cut);
 	if (err)
 		return err;
 	for (size_t i = 0; i < n; i++)
 		len += utf8__encode(text + len, character_at(raw, shape.kind, i));
+	if (*cut)
+		len += utf8__encode(text + len, ELLIPSIS);
 	return utf8__sanitize(dst, size, text, len);
+}
+
+ssize_t py_str__read(const struct mem_source *mem, const struct py_offsets *off, uint64_t address,
+		     char *dst, size_t size)
+{
+	bool cut;
+
+	return py_str__read_part(mem, off, address, dst, size, &cut);
 }

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ct_pylayout;
+#include <linux/types.h>
+#include <cowtrace/pylayout.h>
+
 struct mem_source;
 struct py_runtime;
 
@@ -40,5 +42,8 @@ int py_offsets__choose(const struct mem_source *mem, const struct py_runtime *rt
 /* What the BPF programs need of it. */
 void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *rt,
 			struct ct_pylayout *out);
+
+/* Where the words of a code object are that ct_code_digest() takes in; 0: none. */
+void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_WORDS]);
 
 #endif
