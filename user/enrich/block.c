@@ -28,7 +28,7 @@ static bool is_handed_out(const struct view *v, uint64_t start, uint64_t first_f
 		return true;
 	if (!view__in_window(v, start) || !view__word(v, start, &word))
 		return false;
-	return word == first_free;
+	return first_free && word == first_free;
 }
 
 void block__of_pool(struct view *v)

@@ -18,8 +18,8 @@
 
 /* Objects and GC heads are aligned to 16 bytes (pymalloc since 3.7, malloc always). */
 #define OBJECT_ALIGN 16
-/* Two words of the debug hooks stand before each block that they hand out: its size, big-endian, and
- * a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
+/* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
+ * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
 #define DEBUG_HEAD 16
 #define DEBUG_PAD  0xfdfdfdfdfdfdfd00ull
 
@@ -86,7 +86,8 @@ static void fill_types(struct view *v)
 static bool is_count(const struct view *v, uint64_t word)
 {
 	/* 3.14: flags in the upper half, which user addresses do not have */
-	return v->off->version >= 0x030e ? (uint32_t)word && word >> 32 != 0x7f : word && !(word >> 32);
+	return v->off->version >= 0x030e ? (uint32_t)word && word >> 32 != 0x7f
+					 : word && !(word >> 32);
 }
 
 /*
@@ -186,6 +187,10 @@ static void fill_content(struct view *v)
 		b->content = CONTENT_KEYS;
 	else
 		b->content = CONTENT_OTHER;
+	/* No object and no link either: the last block of a free list, or one never used. */
+	if (b->allocator == BLOCK_PYMALLOC && b->content == CONTENT_OTHER &&
+	    view__in_window(v, b->start))
+		b->is_free = view__word(v, b->start, &word) && word == 0;
 }
 
 /*

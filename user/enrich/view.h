@@ -24,7 +24,8 @@ struct view {
 	const struct ct_copy *copy;
 	struct fault_facts *facts; /* what is filled in */
 	struct mem_source mem;
-	struct mem_source before; /* the ancestors only: what they hold is mostly from before the fork */
+	struct mem_source
+		before; /* the ancestors only: what they hold is mostly from before the fork */
 };
 
 bool view__in_window(const struct view *v, uint64_t address);

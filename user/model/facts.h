@@ -77,7 +77,7 @@ enum block_content {
 	CONTENT_OTHER, /* neither: items of a list, a buffer, a structure of C */
 };
 
-struct block_fact { /* the piece of memory that addr lies in, as its allocator knows it */
+struct block_fact {	   /* the piece of memory that addr lies in, as its allocator knows it */
 	uint8_t allocator; /* enum block_allocator */
 	uint8_t content;   /* enum block_content */
 	bool header;	   /* addr lies in the allocator's own data */
@@ -90,8 +90,8 @@ struct object_fact { /* the object that addr lies in or right in front of, found
 			the window (free-threaded) */
 	const struct type_fact *type; /* NULL: none */
 	uint64_t address;
-	bool dead;		/* its count is none: freed, or not made yet */
-	struct py_field field;	/* that holds addr */
+	bool dead;	       /* its count is none: freed, or not made yet */
+	struct py_field field; /* that holds addr */
 };
 
 struct frame_fact {

@@ -8,18 +8,18 @@
 #include "base/cleanup.h"
 #include "proc/mem.h"
 
-#define HEADER	     16
-#define MIN_SIZE     32
-#define PREV_INUSE   1
-#define IS_MMAPPED   2
-#define FLAGS	     7
-#define PAGE	     4096
+#define HEADER	   16
+#define MIN_SIZE   32
+#define PREV_INUSE 1
+#define IS_MMAPPED 2
+#define FLAGS	   7
+#define PAGE	   4096
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
-#define NEAR	     8192
-#define FAR	     (128 * 1024)
-#define PAGES_BACK   256
+#define NEAR	   8192
+#define FAR	   (128 * 1024)
+#define PAGES_BACK 256
 /* Headers that must follow each other, each where the one before says. */
-#define CHAIN	     3
+#define CHAIN 3
 
 bool chunk__is_size(uint64_t word, uint64_t limit)
 {

@@ -18,7 +18,8 @@ struct chunk {
 	bool mapped;	      /* a mapping of its own (large blocks) */
 };
 
-/* The block in use that holds addr, in a mapping [low, high). 0, -ENOENT or an error of mem__read. */
+/* The block in use that holds addr, in a mapping [low, high). 0, -ENOENT or an error of mem__read.
+ */
 int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
 		struct chunk *out);
 

@@ -28,10 +28,9 @@ enum family {
 };
 
 static const char *const family_names[FAMILIES] = {
-	[FAMILY_STR] = "str",		  [FAMILY_BYTES] = "bytes", [FAMILY_FROZENSET] = "frozenset",
-	[FAMILY_TUPLE] = "tuple",	  [FAMILY_DICT] = "dict",   [FAMILY_KEYS] = PY_FIELD_KEYS,
-	[FAMILY_LIST] = "list",		  [FAMILY_CODE] = "code",
-	[FAMILY_FUNCTION] = "function",
+	[FAMILY_STR] = "str",	  [FAMILY_BYTES] = "bytes", [FAMILY_FROZENSET] = "frozenset",
+	[FAMILY_TUPLE] = "tuple", [FAMILY_DICT] = "dict",   [FAMILY_KEYS] = PY_FIELD_KEYS,
+	[FAMILY_LIST] = "list",	  [FAMILY_CODE] = "code",   [FAMILY_FUNCTION] = "function",
 };
 
 struct row {
@@ -46,8 +45,7 @@ struct row {
 #define FIELD(family_, member_, width_, kind_, name_, empty_)                                      \
 	{                                                                                          \
 		.family = FAMILY_##family_, .kind = PY_FIELD_##kind_, .width = (width_),           \
-		.member = offsetof(struct py_offsets, member_), .empty = (empty_),                 \
-		.name = (name_)                                                                    \
+		.member = offsetof(struct py_offsets, member_), .empty = (empty_), .name = (name_) \
 	}
 #define LAZY(family_, member_, width_, name_, empty_)                                              \
 	FIELD(family_, member_, width_, LAZY, name_, empty_)
@@ -128,7 +126,8 @@ static struct py_field before(const struct py_offsets *off, const struct py_fiel
 {
 	bool free_threaded = off->object_gc_bits != PY_NO_OFFSET;
 	int64_t gc = type->has_gc && !free_threaded ? GC_HEAD : 0;
-	struct py_field field = {.width = 8, .offset = offset & ~7ll, .empty = PY_FIELD_NEVER_EMPTY};
+	struct py_field field = {
+		.width = 8, .offset = offset & ~7ll, .empty = PY_FIELD_NEVER_EMPTY};
 
 	if (offset >= -gc) {
 		field.kind = PY_FIELD_GC;
@@ -178,7 +177,8 @@ struct py_field py_field__at(const struct py_offsets *off, const struct py_field
 		if (covers(&field, offset) && row__fits(&rows[i], type))
 			return field;
 	}
-	field = (struct py_field){.kind = PY_FIELD_DATA, .offset = offset, .empty = PY_FIELD_NEVER_EMPTY};
+	field = (struct py_field){
+		.kind = PY_FIELD_DATA, .offset = offset, .empty = PY_FIELD_NEVER_EMPTY};
 	if (code && off->code_adaptive != PY_NO_OFFSET && offset >= off->code_adaptive) {
 		field.kind = PY_FIELD_CODE;
 		field.name = "bytecode";

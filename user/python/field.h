@@ -22,8 +22,9 @@ enum py_field_kind {
 	PY_FIELD_SIZE,	   /* ob_size */
 	PY_FIELD_LAZY,	   /* filled in on first use of an object that is only read */
 	PY_FIELD_CODE,	   /* a counter or cache of a code object; its bytecode */
-	PY_FIELD_MANAGED,  /* in front of the object: its __dict__, attribute values, weak references */
-	PY_FIELD_DATA,	   /* all else: what the program means by the object */
+	PY_FIELD_MANAGED, /* in front of the object: its __dict__, attribute values, weak references
+			   */
+	PY_FIELD_DATA,	  /* all else: what the program means by the object */
 };
 
 /* Values of .empty that no field has: the field has no value that means "not filled in yet". */

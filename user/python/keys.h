@@ -18,8 +18,8 @@ struct py_keys {
 	uint64_t bytes; /* the whole table, at least */
 };
 
-/* Can a table start with these bytes? Its counts must fit its size exactly, so that chance is out of
- * the question. */
+/* Can a table start with these bytes? Its counts must fit its size exactly, so that chance is out
+ * of the question. */
 bool py_keys__parse(const struct py_offsets *off, const uint8_t head[PY_KEYS_HEAD],
 		    struct py_keys *out);
 
