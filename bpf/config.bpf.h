@@ -15,8 +15,9 @@ const volatile bool cfg_fexit = false;
 
 /* Frames and shims that one walk visits; a bound that the verifier of 5.10 to 7.3 can unroll. */
 #define MAX_WALK (CT_MAX_FRAMES + 33)
-/* Thread states visited when the thread-specific key does not help. */
-#define MAX_THREADS 64
+/* Thread states, and interpreters, visited when no variable of the thread names its state. */
+#define MAX_THREADS	 64
+#define MAX_INTERPRETERS 8
 /* CPUs whose part of a counter is summed. */
 #define MAX_CPUS 512
 

@@ -3,12 +3,17 @@
 #include "kernel.h"
 #include <bpf/bpf_tracing.h>
 #include <cowtrace/abi.h>
+#include <cowtrace/digest.h>
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
 #include "maps.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
+#include "read.bpf.h"
+#include "memory.bpf.h"
+#include "pytype.bpf.h"
 #include "evidence.bpf.h"
+#include "pystate.bpf.h"
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"

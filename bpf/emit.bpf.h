@@ -58,7 +58,15 @@ static __always_inline bool emit__fixup(u32 pid, u32 tid, u64 seq, u32 kind)
 	return bpf_ringbuf_output(&copies, &fixup, sizeof(fixup), emit__wakeup()) == 0;
 }
 
-/* Room for a record about processes or stacks; size must be a constant. */
+static __always_inline bool emit__stack(struct ct_stack *stack)
+{
+	if (!bpf_ringbuf_output(&meta, stack, sizeof(*stack), 0))
+		return true;
+	count__add(&counters, CT_COUNT_META_LOST, 1);
+	return false;
+}
+
+/* Room for a record about processes or memory; size must be a constant. */
 static __always_inline void *meta__reserve(const u64 size)
 {
 	void *record = bpf_ringbuf_reserve(&meta, size, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is known at the fault: the address, the instruction and the register it stores, the memory
- * around the address as it was before the write, and the pymalloc pool it lies in. All of it is
- * read with helpers that never fault a page in.
+ * around the address as it was before the write, the pymalloc pool it lies in, and the type of the
+ * object there. All of it is read with helpers that never fault a page in.
  */
 #ifndef COWTRACE_BPF_EVIDENCE_H
 #define COWTRACE_BPF_EVIDENCE_H
@@ -122,6 +122,10 @@ static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 {
 	const u64 *word = &ev->window[CT_WINDOW_BEFORE / 8];
 
+	/* Free-threaded counts lie elsewhere, and the pool evidence that this saves is not there.
+	 */
+	if (lay->flags & CT_PY_FREE_THREADED)
+		return false;
 	return ev->flags & CT_F_WINDOW && ev->flags & CT_F_CODE && ev->addr % 16 == 0 &&
 	       modrm__is_plain(modrm__find(ev->code)) && word[0] - 1 < 1u << 30 &&
 	       word[1] % 16 == 0 && word[1] - 0x10000 < 1UL << 47 && lay->pool_size &&
@@ -133,9 +137,15 @@ static __always_inline void evidence__python(struct thread *t)
 	u32 slot = t->layout;
 	struct ct_pylayout *lay = bpf_map_lookup_elem(&layouts, &slot);
 
-	if (!slot || !lay || refcount__plausible(&t->event, lay))
+	t->event.type_word = 0;
+	t->event.type_check = 0;
+	t->event.pad = 0;
+	if (!slot || !lay)
 		return;
-	evidence__pool(t, lay);
+	t->counted = refcount__plausible(&t->event, lay);
+	if (!t->counted)
+		evidence__pool(t, lay);
+	type__find(t, lay);
 }
 
 /* regs: of user mode. Fills t->event but for what is only known when the copy is confirmed. */

@@ -26,6 +26,27 @@ struct pystack {
 	u64 slab;	  /* address of what t->slab holds */
 	u32 slab_len;
 	u32 slab_offset; /* of the frame in it */
+	u64 interp;	 /* PyInterpreterState of the thread */
+	u64 walks;	 /* so far */
+	u64 era;	 /* see code__era */
+	u64 instr;	 /* fr_instr of the innermost frame */
+};
+
+/* A type that has been looked at and stays what it is: see type__memo. */
+#define TYPE_MEMOS 8
+struct type_memo {
+	u64 type;
+	u32 check;
+	u32 execs; /* that of the thread when it was looked at */
+};
+
+/* A code object that has been checked: see code__era, code__words_key. */
+#define CODE_MEMOS 64
+struct code_memo {
+	u64 code;
+	u64 era;
+	u64 words;
+	u64 check;
 };
 
 struct thread {
@@ -36,16 +57,25 @@ struct thread {
 	u32 layout;	 /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base; /* the kernel's own count when this thread began to be traced */
 	u32 tss_key;	 /* thread-specific key of CPython + 1; 0: not read yet */
-	u8 started;	 /* the command has been executed: from here on copies count */
-	u8 pending;	 /* enum pending */
-	u8 last_kind;	 /* enum pending of the fault that allocated last_page */
-	u8 sent;	 /* the last copy reached the ring */
+	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
+	u8 started;    /* the command has been executed: from here on copies count */
+	u8 pending;    /* enum pending */
+	u8 last_kind;  /* enum pending of the fault that allocated last_page */
+	u8 sent;       /* the last copy reached the ring */
+	u8 counted;    /* the window alone shows a reference count: see refcount__plausible */
+	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
+	struct ct_stack stack; /* of the last walk */
+	struct type_memo types[TYPE_MEMOS];
+	struct code_memo codes[CODE_MEMOS];
 	u8 scratch[SCRATCH_SIZE];
 	u8 slab[SLAB_SIZE];
 	u64 kernel_stack[KERNEL_STACK_DEPTH];
 };
+
+/* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
+_Static_assert(sizeof(struct thread) < 8000, "struct thread is too large");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -86,6 +116,21 @@ struct {
 	__type(value, u32);
 } stacks_seen SEC(".maps");
 
+/* Code objects and types that have been sent: see code__publish, type__publish. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u32);
+} codes_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u32);
+} types_seen SEC(".maps");
+
 /* Sizes are set by the daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -94,7 +139,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	/* A program that begins to work shows thousands of code objects at once, 2 KiB each. */
+	__uint(max_entries, 16 << 20);
 } meta SEC(".maps");
 
 struct {

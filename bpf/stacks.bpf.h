@@ -6,25 +6,60 @@
 /* True when the daemon has, or will find in the ring, the record of this stack. */
 static __always_inline bool stack__publish(struct thread *t, const struct ct_pylayout *lay)
 {
-	struct ct_stack *record;
+	struct ct_stack *record = &t->stack;
 	u32 one = 1;
 
 	if (bpf_map_lookup_elem(&stacks_seen, &t->py.id))
 		return true;
-	record = meta__reserve(sizeof(*record));
-	if (!record)
-		return false;
+	for (u32 i = 0; i < CT_MAX_FRAMES && i < t->py.nframes; i++)
+		code__publish(t, lay, i);
 	record->tag = CT_STACK;
 	record->pid = t->event.pid;
-	record->layout = t->event.layout;
-	frames__walk(t, lay, record);
 	record->id = t->py.id;
+	record->layout = t->event.layout;
 	record->nframes = t->py.nframes;
 	record->unwind = t->py.unwind;
 	record->pad = 0;
-	bpf_ringbuf_submit(record, 0);
+	if (!emit__stack(record))
+		return false;
 	bpf_map_update_elem(&stacks_seen, &t->py.id, &one, BPF_ANY);
 	return true;
+}
+
+/* The bytecode that the innermost frame is executing, where the window alone does not say it all.
+ */
+static __always_inline void stack__bytecode(struct thread *t, const struct ct_pylayout *lay)
+{
+	const struct ct_frame *leaf = &t->stack.frames[0];
+	u64 at = t->py.instr;
+	u8 unit[2];
+
+	if (!t->py.nframes || t->counted)
+		return;
+	if (lay->flags & CT_PY_LASTI) {
+		at = leaf->offset < lay->code_size_max ? user__u64(leaf->code + lay->code_bytes)
+						       : 0;
+		if (at)
+			at += lay->bytes_data + leaf->offset;
+	}
+	if (!at || bpf_probe_read_user(unit, sizeof(unit), (void *)at))
+		return;
+	t->event.instr = at;
+	t->event.opcode = unit[0];
+	t->event.oparg = unit[1];
+}
+
+static __always_inline void stack__walk(struct thread *t, const struct ct_pylayout *lay)
+{
+	pystack__begin(t, lay);
+	if (!t->py.leaf)
+		return;
+	frames__walk(t, lay);
+	stack__bytecode(t, lay);
+	if (stack__publish(t, lay))
+		t->event.stack = t->py.id;
+	else
+		t->py.unwind = CT_UNWIND_STACK_LOST;
 }
 
 /* Fills the stack of the event. */
@@ -35,18 +70,13 @@ static __always_inline void stack__take(struct thread *t)
 	struct ct_pylayout *lay = bpf_map_lookup_elem(&layouts, &slot);
 
 	ev->stack = 0;
+	ev->instr = 0;
+	ev->opcode = ev->oparg = 0;
 	ev->layout = slot;
 	ev->unwind = CT_UNWIND_NO_PYTHON;
 	if (!slot || !lay)
 		return;
-	pystack__begin(t, lay);
-	if (t->py.leaf) {
-		frames__walk(t, lay, NULL);
-		if (stack__publish(t, lay))
-			ev->stack = t->py.id;
-		else
-			t->py.unwind = CT_UNWIND_STACK_LOST;
-	}
+	stack__walk(t, lay);
 	ev->unwind = t->py.unwind;
 }
 

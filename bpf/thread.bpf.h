@@ -90,6 +90,8 @@ static __always_inline void thread__exec(struct task_struct *task)
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;
+	t->tls_at[0] = t->tls_at[1] = 0;
+	t->execs++;
 	bpf_map_delete_elem(&proc_layouts, &pid);
 	rec = meta__reserve(sizeof(*rec));
 	if (!rec)

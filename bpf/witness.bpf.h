@@ -210,8 +210,10 @@ static __always_inline void wp_page__copied(struct thread *t, struct task_struct
 	thread__layout(t, task->tgid);
 	evidence__take(t, task, vmf->real_address, task__regs(task), kernel);
 	/* process_vm_writev, ptrace: the page is in the memory of another process. */
-	if (vmf->vma->vm_mm != task->mm)
+	if (vmf->vma->vm_mm != task->mm) {
 		t->event.flags = CT_F_KERNEL;
+		t->event.type_word = 0;
+	}
 	copy__confirm(t, t->event.origin);
 }
 

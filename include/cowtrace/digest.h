@@ -22,6 +22,14 @@ static inline __attribute__((always_inline)) __u64 ct_digest__mix(__u64 state, _
 	return state ^ (state >> 32);
 }
 
+/* What of a word of the line table lies within its size: behind a short one is the next object. */
+static inline __attribute__((always_inline)) __u64 ct_digest__cut(__u64 word, __u64 size, __u64 at)
+{
+	if (size >= at + 8)
+		return word;
+	return size > at ? word & ((1ULL << 8 * (size - at)) - 1) : 0;
+}
+
 /*
  * A freed code object's address, and those of its names, are soon used again, with the same
  * pointers in the same places: pointers alone would not tell one from the other. So the digest
@@ -32,9 +40,8 @@ static inline __attribute__((always_inline)) __u64 ct_digest__mix(__u64 state, _
  * - up to 3.11, where there is no version: the size of the line table and its first bytes.
  * words and table: missing ones are 0.
  */
-static inline __attribute__((always_inline)) __u32 ct_code_digest(const __u64 words[6],
-								  __u64 name_hash,
-								  const __u64 table[1 + CT_TABLE_WORDS])
+static inline __attribute__((always_inline)) __u32
+ct_code_digest(const __u64 words[6], __u64 name_hash, const __u64 table[1 + CT_TABLE_WORDS])
 {
 	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, name_hash);
 
@@ -45,10 +52,10 @@ static inline __attribute__((always_inline)) __u32 ct_code_digest(const __u64 wo
 	state = ct_digest__mix(state, words[4]);
 	state = ct_digest__mix(state, words[5]);
 	state = ct_digest__mix(state, table[0]);
-	state = ct_digest__mix(state, table[1]);
-	state = ct_digest__mix(state, table[2]);
-	state = ct_digest__mix(state, table[3]);
-	return (__u32)ct_digest__mix(state, table[4]);
+	state = ct_digest__mix(state, ct_digest__cut(table[1], table[0], 0));
+	state = ct_digest__mix(state, ct_digest__cut(table[2], table[0], 8));
+	state = ct_digest__mix(state, ct_digest__cut(table[3], table[0], 16));
+	return (__u32)ct_digest__mix(state, ct_digest__cut(table[4], table[0], 24));
 }
 
 /* name: tp_name, a pointer. */

@@ -30,6 +30,7 @@ struct pt_regs {
 };
 
 #include <cowtrace/abi.h>
+#include <cowtrace/digest.h>
 #include <cowtrace/pylayout.h>
 /* A test sets them while the program runs. */
 #define const
@@ -38,7 +39,11 @@ struct pt_regs {
 #include "maps.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
+#include "read.bpf.h"
+#include "memory.bpf.h"
+#include "pytype.bpf.h"
 #include "evidence.bpf.h"
+#include "pystate.bpf.h"
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"

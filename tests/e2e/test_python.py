@@ -184,7 +184,7 @@ def test_spawned_workers_share_nothing(any_python: str) -> None:
 @pytest.fixture(scope="session")
 def chroot() -> Path:
     """A root file system with a CPython of its own, unpacked by scripts/fetch-python."""
-    done = subprocess.run([str(ROOT / "scripts/fetch-python"), str(ROOT / "build/chroot")],
+    done = subprocess.run([str(ROOT / "scripts/fetch-python"), "3.13", str(ROOT / "build/chroot")],
                           capture_output=True, text=True, timeout=300)
     if done.returncode == 3:
         pytest.skip(done.stderr.strip().splitlines()[-1])
@@ -194,11 +194,11 @@ def chroot() -> Path:
 
 INTO = {
     # The paths in /proc/PID/maps are then those outside, not those that the process knows.
-    "chroot": 'mount -t proc proc "$1/proc" && exec chroot "$1" python3 /tmp/refcount23.py',
+    "chroot": 'mount -t proc proc "$1/proc" && exec chroot "$1" python3.13 /tmp/refcount23.py',
     # As in a container: the process has a mount namespace and a root of its own.
     "pivot_root": """
         mount --bind "$1" "$1" && cd "$1" && mount -t proc proc proc && pivot_root . old &&
-        exec python3 /tmp/refcount23.py""",
+        exec python3.13 /tmp/refcount23.py""",
 }
 
 

@@ -56,7 +56,7 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 	return flags;
 }
 
-/* The words that hold two ints hold two that never change. */
+/* See ct_code_digest. The words that hold two ints hold two that never change. */
 void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_WORDS])
 {
 	uint32_t function = or_zero(off->code_qualname), first = off->code_firstlineno & ~7u;
@@ -73,14 +73,15 @@ void py_offsets__code_words(const struct py_offsets *off, uint32_t out[CT_CODE_W
 				: function			  ? without_version
 								  : old;
 
-	memcpy(out, words, CT_CODE_WORDS * sizeof(*out));
+	memcpy(out, words, sizeof(old));
 }
 
 static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
 {
-	uint32_t *words = out->code_words, function = or_zero(off->code_qualname);
+	uint32_t function = or_zero(off->code_qualname);
+	const uint32_t *words = out->code_words;
 
-	py_offsets__code_words(off, words);
+	py_offsets__code_words(off, out->code_words);
 	out->code_file = off->code_filename;
 	out->code_name = function ? function : off->code_name;
 	out->code_table = off->code_linetable;
@@ -137,6 +138,20 @@ static void fill_thread(const struct py_offsets *off, struct ct_pylayout *out)
 			     5);
 }
 
+static void fill_tls(const struct py_runtime *rt, struct ct_pylayout *out)
+{
+	if (rt->attached.found) {
+		out->flags |= CT_PY_TLS;
+		out->tls_module = rt->attached.module;
+		out->tls_offset = rt->attached.offset;
+	}
+	if (rt->bound.found) {
+		out->flags |= CT_PY_TLS2;
+		out->tls2_module = rt->bound.module;
+		out->tls2_offset = rt->bound.offset;
+	}
+}
+
 static void fill_runtime(const struct py_offsets *off, const struct py_runtime *rt,
 			 struct ct_pylayout *out)
 {
@@ -174,6 +189,7 @@ void py_offsets__layout(const struct py_offsets *off, const struct py_runtime *r
 {
 	*out = (struct ct_pylayout){.version = off->version, .flags = layout_flags(off, rt)};
 	fill_runtime(off, rt, out);
+	fill_tls(rt, out);
 	fill_thread(off, out);
 	fill_frame(off, out);
 	fill_code(off, out);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The Python thread state of the current thread: the one that is attached to it, or else the one
+ * that is bound to it. A state counts only if it names this thread.
+ */
+#ifndef COWTRACE_BPF_PYSTATE_H
+#define COWTRACE_BPF_PYSTATE_H
+
+/* Reads a thread state into the scratch buffer; true if it is that of this thread. */
+static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
+					 u64 tstate)
+{
+	u64 size = bound(lay->ts_size, SCRATCH_SIZE);
+
+	if (!tstate)
+		return false;
+	if (bpf_probe_read_user(t->scratch, size, (void *)tstate)) {
+		t->py.unwind = CT_UNWIND_TSTATE_UNREADABLE;
+		return false;
+	}
+	return scratch__u64(t->scratch, lay->ts_thread_id) == t->event.thread_pointer;
+}
+
+/* Where this thread has a thread-local variable; 0: not there (yet). */
+static __always_inline u64 tls__address(u64 thread_pointer, u32 module, s64 offset)
+{
+	u64 dtv, block;
+
+	if (!module)
+		return thread_pointer + offset;
+	dtv = user__u64(thread_pointer + 8);
+	if (!user__plausible(dtv))
+		return 0;
+	block = user__u64(dtv + 16UL * module);
+	/* glibc's TLS_DTV_UNALLOCATED is -1. */
+	return block && block != ~0UL ? block + offset : 0;
+}
+
+/*
+ * The state that a thread-local variable points to. Its address stays as long as its module is
+ * loaded; it is remembered once it has led to a state of this thread.
+ */
+static __always_inline bool tstate__by_tls(struct thread *t, const struct ct_pylayout *lay,
+					   u64 *known, u32 module, s64 offset)
+{
+	u64 at = *known ?: tls__address(t->event.thread_pointer, module, offset);
+	u64 tstate = at ? user__u64(at) : 0;
+
+	if (!tstate)
+		return false;
+	*known = 0;
+	if (!tstate__load(t, lay, tstate))
+		return false;
+	*known = at;
+	return true;
+}
+
+/*
+ * pthread_getspecific(auto TSS key): set for every thread that has a thread state, attached or not.
+ * The key is made anew after a fork, hence remembered per thread only.
+ */
+static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pylayout *lay)
+{
+	u32 key[2] = {}; /* initialised, key */
+
+	if (!(lay->flags & CT_PY_TSS_GLIBC))
+		return 0;
+	if (!t->tss_key) {
+		if (bpf_probe_read_user(key, sizeof(key),
+					(void *)(lay->runtime + lay->rt_tss_key - 4)) ||
+		    !key[0] || key[1] >= 32)
+			return 0;
+		t->tss_key = key[1] + 1;
+	}
+	return user__u64(t->event.thread_pointer + lay->pthread_specific + 16UL * (t->tss_key - 1) +
+			 8);
+}
+
+/*
+ * Every thread state of every interpreter, newest first: for libcs other than glibc. Not static:
+ * verified once.
+ */
+__noinline int tstate__by_list(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 interp, tstate = 0;
+	int interps = 0;
+
+	if (!t || !lay)
+		return false;
+	interp = user__u64(lay->runtime + lay->rt_interpreters_head);
+	if (interp)
+		tstate = user__u64(interp + lay->interp_threads_head);
+	for (int i = 0; i < MAX_THREADS + MAX_INTERPRETERS; i++) {
+		if (tstate) {
+			if (tstate__load(t, lay, tstate))
+				return true;
+			/* A read that failed has left zeroes: on to the next interpreter. */
+			tstate = scratch__u64(t->scratch, lay->ts_next);
+			continue;
+		}
+		if (!interp || ++interps >= MAX_INTERPRETERS)
+			return false;
+		interp = user__u64(interp + lay->interp_next);
+		if (interp)
+			tstate = user__u64(interp + lay->interp_threads_head);
+	}
+	return false;
+}
+
+/* Leaves the thread state of the current thread in the scratch buffer, or the reason in py.unwind.
+ */
+static __always_inline bool tstate__find(struct thread *t, const struct ct_pylayout *lay)
+{
+	t->py.unwind = CT_UNWIND_NO_THREAD;
+	if (!t->event.thread_pointer)
+		return false;
+	if (lay->flags & CT_PY_TLS &&
+	    tstate__by_tls(t, lay, &t->tls_at[0], lay->tls_module, lay->tls_offset))
+		return true;
+	if (lay->flags & CT_PY_TLS2 &&
+	    tstate__by_tls(t, lay, &t->tls_at[1], lay->tls2_module, lay->tls2_offset))
+		return true;
+	/* Before the key: of a thread that runs several interpreters only this one is attached. */
+	if (lay->flags & CT_PY_TSTATE_CURRENT &&
+	    tstate__load(t, lay, user__u64(lay->runtime + lay->rt_tstate_current)))
+		return true;
+	if (tstate__load(t, lay, tstate__by_key(t, lay)))
+		return true;
+	/*
+	 * A thread without a value for the key, or in the variable of the bound one, has no thread
+	 * state: do not search, or every fault of a native thread would walk the list.
+	 */
+	if (t->tss_key || lay->flags & CT_PY_TLS2)
+		return false;
+	return tstate__by_list(t, lay);
+}
+
+#endif
