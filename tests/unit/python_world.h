@@ -44,7 +44,7 @@ static inline const struct py_table *table_of(const struct row *row)
 
 static inline struct py_runtime runtime_of(uint32_t hexversion, const char *text)
 {
-	struct py_runtime rt = {.hexversion = hexversion, .glibc = true};
+	struct py_runtime rt = {.hexversion = hexversion, .pthread_specific = 784};
 
 	snprintf(rt.version, sizeof(rt.version), "%s", text);
 	return rt;

@@ -190,7 +190,7 @@ static void test_two_layouts(void **state)
 	struct ct_pylayout lay;
 
 	(void)state;
-	rt.glibc = false;
+	rt.pthread_specific = 0;
 	py_offsets__layout(&py_table__find(0x0308)->offsets, &rt, &lay);
 	assert_int_equal(lay.flags, CT_PY_LASTI | CT_PY_TSTATE_CURRENT);
 	assert_int_equal(lay.pthread_specific, 0);
