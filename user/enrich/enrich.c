@@ -330,13 +330,12 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 	*problem = p->python_problem;
 	if (!image)
 		return p->python;
-	if (!image->python.hexversion)
-		return NULL;
 	if (image->problem[0])
 		*problem = intern__str(e->pool, image->problem);
 	/* With offsets, it is explained, and the problem is but a note. */
-	return image->offsets || !image->problem[0] ? intern__str(e->pool, image->python.version)
-						    : NULL;
+	if (!image->python.hexversion || (image->problem[0] && !image->offsets))
+		return NULL;
+	return intern__str(e->pool, image->python.version);
 }
 
 static uint64_t width_mask(unsigned int width)
