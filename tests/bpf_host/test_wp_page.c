@@ -172,8 +172,10 @@ static void the_memory_of_another_process(void **state)
 	vma.vm_mm = &other;
 	vmf.flags = FAULT_FLAG_WRITE;
 	regs.orig_ax = 311;
+	the_thread()->event.type_word = 4;
 	wp_page(&vmf, &pages[0]);
 	assert_int_equal(copy_at(0)->flags, CT_F_KERNEL);
+	assert_int_equal(copy_at(0)->type_word, 0);
 	assert_int_equal(copy_at(0)->syscall, 311);
 }
 
