@@ -136,7 +136,7 @@ def assert_closed(report: Report) -> None:
 
 def assert_sums(report: Report) -> None:
     copies = report["capture"]["copies"]
-    for table in ("causes", "sites", "processes"):
+    for table in ("causes", "sites", "processes", "details"):
         assert total(report[table]) == copies, f"{table} do not add up to {copies} copies"
     for table in ("causes", "sites", "types", "processes"):
         for row in report[table]:

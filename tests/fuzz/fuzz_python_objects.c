@@ -15,7 +15,7 @@
 
 #include "base/utf8.h"
 #include "python/object.h"
-#include "python_world.h"
+#include "code_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -40,7 +40,7 @@ def check_object(where, value, keys):
 
 def check_sums(report):
     copies, page = report["capture"]["copies"], report["host"]["page_size"]
-    for table in ("causes", "sites", "processes"):
+    for table in ("causes", "sites", "processes", "details"):
         total = sum(row["copies"] for row in report[table])
         assert total == copies, f"{table}: {total} copies of {copies}"
     for table in ("causes", "types", "sites", "processes"):

@@ -1,207 +1,154 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A code object, with all that it points to, in this process's own memory, as any version that
- * cowtrace knows lays it out: K.f() of app.py, on line 7 and, in the second half of its 16 bytes of
- * bytecode, on line 8.
- */
+/* An interpreter with one thread in one frame, in this process's own memory, laid out as told. */
 #ifndef COWTRACE_TESTS_PYTHON_WORLD_H
 #define COWTRACE_TESTS_PYTHON_WORLD_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include <linux/types.h>
-#include <cowtrace/digest.h>
-#include <cowtrace/pylayout.h>
-
-#include "proc/mem.h"
+#include "python/debug_offsets.h"
+#include "python/offsets.h"
 #include "python/runtime.h"
 #include "python/tables.h"
 
-#define WORLD_READY (1ull << 12)
-#define WORLD_GC    (1ull << 14)
-#define WORLD_BYTES (1ull << 27)
-#define WORLD_STR   (1ull << 28)
-#define WORLD_TYPE  (1ull << 31)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define WORLD_BLOCK 640
-/* More than there are versions. */
-#define WORLD_VERSIONS 32
-
-struct world {
-	const struct py_offsets *off;
-	_Alignas(16) uint8_t metatype[WORLD_BLOCK], str_type[WORLD_BLOCK],
-		bytes_type[WORLD_BLOCK], code_type[WORLD_BLOCK];
-	uint8_t file[WORLD_BLOCK], name[WORLD_BLOCK], qualname[WORLD_BLOCK], table[WORLD_BLOCK],
-		bytes[WORLD_BLOCK], code[WORLD_BLOCK];
+/* Every row of the table, in order. */
+struct row {
+	uint32_t version;
+	bool free_threaded;
+	uint32_t hexversion, runtime_size; /* of one that is familiar */
 };
 
-/* All rows of the tables; returns how many. */
-static inline size_t world__versions(const struct py_offsets *out[WORLD_VERSIONS])
+static const struct row rows[] = {
+	{0x0308, false, 0x030812f0, 1464},   {0x0309, false, 0x030902f0, 656},
+	{0x030a, false, 0x030a0df0, 672},    {0x030b, false, 0x030b02f0, 166688},
+	{0x030c, false, 0x030c00f0, 459888}, {0x030d, false, 0x030d05f0, 0},
+	{0x030d, true, 0x030d05f0, 0},	     {0x030e, false, 0x030e0af0, 0},
+	{0x030e, true, 0x030e0af0, 0},	     {0x030f, false, 0x030f02f0, 0},
+	{0x030f, true, 0x030f02f0, 0},
+};
+
+static inline const struct py_table *table_of(const struct row *row)
 {
-	size_t n = 0;
+	const struct py_table *table = row->free_threaded
+					       ? py_table__find_free_threaded(row->version)
+					       : py_table__find(row->version);
 
-	for (uint32_t version = 0x0300; version < 0x0310; version++) {
-		const struct py_table *tables[] = {py_table__find(version),
-						   py_table__find_free_threaded(version)};
+	assert_non_null(table);
+	return table;
+}
 
-		for (int i = 0; i < 2; i++)
-			if (tables[i])
-				out[n++] = &tables[i]->offsets;
+static inline struct py_runtime runtime_of(uint32_t hexversion, const char *text)
+{
+	struct py_runtime rt = {.hexversion = hexversion, .pthread_specific = 784};
+
+	snprintf(rt.version, sizeof(rt.version), "%s", text);
+	return rt;
+}
+
+struct world {
+	struct py_offsets off;
+	struct py_runtime rt;
+	_Alignas(64) uint8_t runtime[8192], interp[16384], tstate[1024], cframe[64], frame[512];
+	_Alignas(64) uint8_t code[512], code_type[512], metatype[512], name[512], file[512];
+	_Alignas(64) uint8_t str_type[512];
+};
+
+static inline void world__put(uint8_t *object, uint32_t offset, const void *pointer)
+{
+	memcpy(object + offset, &pointer, sizeof(pointer));
+}
+
+static inline void world__type(struct world *w, uint8_t *type, const char *name, uint64_t flags)
+{
+	uint64_t basic_size = 64;
+
+	flags |= 1ull << 12; /* Py_TPFLAGS_READY */
+	world__put(type, w->off.object_type, w->metatype);
+	world__put(type, w->off.type_name, name);
+	memcpy(type + w->off.type_basicsize, &basic_size, 8);
+	memcpy(type + w->off.type_flags, &flags, 8);
+}
+
+static inline void world__str(struct world *w, uint8_t *str, const char *text)
+{
+	uint64_t length = strlen(text);
+	uint32_t state = 1u << w->off.str_kind_shift | 1u << (w->off.str_kind_shift + 3) |
+			 1u << (w->off.str_kind_shift + 4);
+
+	world__put(str, w->off.object_type, w->str_type);
+	memcpy(str + w->off.str_length, &length, 8);
+	memcpy(str + w->off.str_state, &state, 4);
+	memcpy(str + w->off.str_ascii_data, text, length + 1);
+}
+
+static inline void world__frames(struct world *w)
+{
+	const struct py_offsets *off = &w->off;
+
+	if (off->tstate_frame != PY_NO_OFFSET)
+		world__put(w->tstate, off->tstate_frame, w->frame);
+	if (off->tstate_current_frame != PY_NO_OFFSET)
+		world__put(w->tstate, off->tstate_current_frame, w->frame);
+	if (off->tstate_cframe != PY_NO_OFFSET) {
+		world__put(w->tstate, off->tstate_cframe, w->cframe);
+		world__put(w->cframe, off->cframe_current_frame, w->frame);
 	}
-	return n;
+	world__put(w->frame, off->frame_code, w->code + (off->version >= 0x030e ? 1 : 0));
 }
 
-static inline void put_u64(uint8_t *block, uint32_t at, uint64_t word)
+/* All of it with these offsets; runtime_of() what the file of such an interpreter tells. */
+static inline void world__fill(struct world *w, const struct py_offsets *off)
 {
-	memcpy(block + at, &word, sizeof(word));
-}
-
-static inline void put_u32(uint8_t *block, uint32_t at, uint32_t word)
-{
-	memcpy(block + at, &word, sizeof(word));
-}
-
-static inline void put_pointer(uint8_t *block, uint32_t at, const void *to)
-{
-	put_u64(block, at, (uintptr_t)to);
-}
-
-static inline void world__type(struct world *w, uint8_t *block, const char *name, uint64_t flags)
-{
-	memset(block, 0, WORLD_BLOCK);
-	put_pointer(block, w->off->object_type, w->metatype);
-	put_pointer(block, w->off->type_name, name);
-	put_u64(block, w->off->type_basicsize, w->off->object_head);
-	put_u64(block, w->off->type_flags, WORLD_READY | flags);
-}
-
-/* kind, compact, ascii */
-static inline uint32_t world__state(const struct world *w, uint32_t kind, bool compact, bool ascii)
-{
-	return (kind | compact << 3 | ascii << 4) << w->off->str_kind_shift;
-}
-
-static inline void world__str(struct world *w, uint8_t *block, const char *text)
-{
-	memset(block, 0, WORLD_BLOCK);
-	put_pointer(block, w->off->object_type, w->str_type);
-	put_u64(block, w->off->str_length, strlen(text));
-	put_u64(block, w->off->str_hash, (uint64_t)strlen(text) << 32 | (uint8_t)text[0]);
-	put_u32(block, w->off->str_state, world__state(w, 1, true, true));
-	memcpy(block + w->off->str_ascii_data, text, strlen(text));
-}
-
-static inline void world__bytes(struct world *w, uint8_t *block, const void *data, size_t len)
-{
-	memset(block, 0, WORLD_BLOCK);
-	put_pointer(block, w->off->object_type, w->bytes_type);
-	put_u64(block, w->off->object_size, len);
-	memcpy(block + w->off->bytes_data, data, len);
-}
-
-static inline bool world__inline_bytecode(const struct world *w)
-{
-	return w->off->version >= 0x030b;
-}
-
-static inline uint32_t world__code_head(const struct world *w)
-{
-	return world__inline_bytecode(w) ? w->off->code_adaptive : w->off->code_head;
-}
-
-static inline void world__code(struct world *w)
-{
-	static const uint8_t lnotab[] = {8, 1}, ranges[] = {8, 0, 8, 1},
-			     locations[] = {0x83, 0, 0x80 | 13 << 3 | 3, 2};
-	const struct py_offsets *off = w->off;
-	uint8_t zeroes[16] = {};
-
-	if (world__inline_bytecode(w))
-		world__bytes(w, w->table, locations, sizeof(locations));
-	else if (off->version == 0x030a)
-		world__bytes(w, w->table, ranges, sizeof(ranges));
-	else
-		world__bytes(w, w->table, lnotab, sizeof(lnotab));
-	memset(w->code, 0, WORLD_BLOCK);
-	put_pointer(w->code, off->object_type, w->code_type);
-	put_u32(w->code, off->code_firstlineno, 7);
-	put_pointer(w->code, off->code_filename, w->file);
-	put_pointer(w->code, off->code_name, w->name);
-	put_pointer(w->code, off->code_linetable, w->table);
-	if (!world__inline_bytecode(w)) {
-		world__bytes(w, w->bytes, zeroes, sizeof(zeroes));
-		put_pointer(w->code, off->code_bytes, w->bytes);
-		return;
-	}
-	put_pointer(w->code, off->code_qualname, w->qualname);
-	put_u64(w->code, off->object_size, 8);
-}
-
-static inline void world__build(struct world *w, const struct py_offsets *off)
-{
-	w->off = off;
-	world__type(w, w->metatype, "type", WORLD_TYPE | WORLD_GC);
-	world__type(w, w->str_type, "str", WORLD_STR);
-	world__type(w, w->bytes_type, "bytes", WORLD_BYTES);
+	w->off = *off;
+	off = &w->off;
+	world__type(w, w->metatype, "type", 1ull << 31);
 	world__type(w, w->code_type, "code", 0);
-	put_u64(w->code_type, off->type_basicsize, world__code_head(w));
-	put_u64(w->code_type, off->type_itemsize, world__inline_bytecode(w) ? 2 : 0);
-	world__str(w, w->file, "app.py");
-	world__str(w, w->name, "f");
-	world__str(w, w->qualname, "K.f");
-	world__code(w);
+	world__type(w, w->str_type, "str", 1ull << 28);
+	world__str(w, w->name, "function");
+	world__str(w, w->file, "/file.py");
+	world__put(w->code, off->object_type, w->code_type);
+	world__put(w->code, off->code_name, w->name);
+	world__put(w->code, off->code_filename, w->file);
+	world__put(w->runtime, off->runtime_interpreters_head, w->interp);
+	world__put(w->runtime, off->runtime_interpreters_main, w->interp);
+	world__put(w->interp, off->interp_threads_head, w->tstate);
+	world__put(w->tstate, off->tstate_interp, w->interp);
+	world__put(w->tstate, off->tstate_thread_id, w);
+	world__frames(w);
+	w->rt.runtime = (uintptr_t)w->runtime;
 }
 
-static inline const char *world__function(const struct world *w)
+/* What an interpreter with these offsets tells of itself. */
+static inline void debug__fill(uint64_t *block, unsigned int column, const struct py_offsets *off,
+			       uint32_t hexversion, bool free_threaded)
 {
-	return world__inline_bytecode(w) ? "K.f" : "f";
-}
+	size_t n;
+	const struct py_debug_field *fields = py_debug__fields(&n);
 
-static inline uint64_t world__word(const void *address)
-{
-	uint64_t word;
+	memset(block, 0, PY_DEBUG_MAX);
+	memcpy(block, PY_DEBUG_COOKIE, PY_DEBUG_COOKIE_LEN);
+	block[PY_DEBUG_VERSION / 8] = hexversion;
+	block[PY_DEBUG_FREE_THREADED / 8] = free_threaded;
+	for (size_t i = 0; i < n; i++) {
+		const struct py_debug_field *f = &fields[i];
+		uint32_t value = *(const uint32_t *)((const char *)off + f->field);
+		uint64_t *size = &block[py_debug__size_at(f, column) / 8];
 
-	memcpy(&word, address, sizeof(word));
-	return word;
-}
-
-/* The digest as the kernel side takes it, from the layout that it is given. */
-static inline uint32_t world__check(const struct world *w)
-{
-	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, hash;
-	const uint8_t *name, *bytes;
-	struct ct_pylayout lay;
-
-	py_offsets__layout(w->off, &(struct py_runtime){}, &lay);
-	for (int i = 0; i < CT_CODE_WORDS; i++)
-		if (lay.code_words[i])
-			words[i] = world__word(w->code + lay.code_words[i]);
-	name = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_name);
-	hash = world__word(name + lay.str_hash);
-	if (w->off->version < 0x030c) {
-		bytes = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_table);
-		table[0] = world__word(bytes + lay.bytes_size);
-		for (int i = 0; i < CT_TABLE_WORDS; i++)
-			table[1 + i] = world__word(bytes + lay.bytes_data + 8 * i);
+		if (!f->at[column] || value == PY_NO_OFFSET)
+			continue;
+		if (f->in[column]) {
+			block[f->in[column] / 8] = value - 200;
+			value = 200;
+		}
+		block[f->at[column] / 8] = value;
+		if (*size < value + f->width)
+			*size = (value + f->width + 7) & ~7u;
 	}
-	return ct_code_digest(words, hash, table);
-}
-
-static inline struct mem_chunk world__chunk(const uint8_t *block, size_t len)
-{
-	return (struct mem_chunk){.addr = (uintptr_t)block, .len = len, .data = block};
-}
-
-#define WORLD_CHUNKS 4
-
-/* What the kernel side takes of it, whole. The chunks are the memory itself. */
-static inline void world__chunks(const struct world *w, struct mem_chunk out[WORLD_CHUNKS])
-{
-	out[0] = world__chunk(w->code, 240);
-	out[1] = world__chunk(w->file, WORLD_BLOCK);
-	out[2] = world__chunk(world__inline_bytecode(w) ? w->qualname : w->name, WORLD_BLOCK);
-	out[3] = world__chunk(w->table, WORLD_BLOCK);
+	block[PY_DEBUG_INTERP_SIZE / 8] += 1024; /* for what lies in it */
 }
 
 #endif

@@ -21,7 +21,7 @@
 #include "model/facts.h"
 #include "proc/tree.h"
 #include "python/code.h"
-#include "python_world.h"
+#include "code_world.h"
 
 static struct world w;
 static struct intern *strings;

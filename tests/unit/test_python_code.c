@@ -15,7 +15,7 @@
 
 #include "proc/mem.h"
 #include "python/code.h"
-#include "python_world.h"
+#include "code_world.h"
 
 static struct world w;
 

@@ -15,7 +15,7 @@
 #include "proc/mem.h"
 #include "python/object.h"
 #include "python_fake.h"
-#include "python_world.h"
+#include "code_world.h"
 
 struct fake_type fake_metatype;
 

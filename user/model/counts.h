@@ -67,6 +67,7 @@ struct derived {
 	struct snapshot_cause *causes;
 	struct snapshot_type *types;
 	struct snapshot_site *sites;
+	struct snapshot_detail *details;
 	struct snapshot_stack *stacks;
 	struct snapshot_frame *frames; /* of all stacks */
 	struct advice advice;

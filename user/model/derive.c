@@ -135,6 +135,44 @@ static int order_sites(const void *a, const void *b)
 	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type);
 }
 
+/* --- details ----------------------------------------------------------------- */
+
+static int same_detail(const struct count *a, const struct count *b)
+{
+	return same_site(a, b) ?: same_cause(a, b);
+}
+
+static void start_detail(void *row, const struct count *count)
+{
+	*(struct snapshot_detail *)row = (struct snapshot_detail){
+		.file = count->leaf ? count->leaf->file : NULL,
+		.line = count->leaf ? count->leaf->line : 0,
+		.function = site_function(count),
+		.cause = cause__name(count->key.cause),
+		.detail = count->key.detail,
+		.origin = origin__name(count->key.origin),
+		.certainty = certainty__name(count->key.certainty),
+		.type = count->key.type,
+	};
+}
+
+static void add_detail(void *row, const struct count *count, bool new_process)
+{
+	(void)new_process;
+	((struct snapshot_detail *)row)->copies += count->copies;
+}
+
+static int order_details(const void *a, const void *b)
+{
+	const struct snapshot_detail *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies)	?: compare_name(x->file, y->file)   ?:
+	       compare_number(x->line, y->line)		?: compare_name(x->function, y->function) ?:
+	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type) ?:
+	       compare_name(x->detail, y->detail)	?: compare_name(x->origin, y->origin) ?:
+	       compare_name(x->certainty, y->certainty);
+}
+
 /* --- tables ------------------------------------------------------------------ */
 
 static bool has_type(const struct count *count)
@@ -165,6 +203,14 @@ static const struct table sites_table = {
 	.start = start_site,
 	.add = add_site,
 	.order = order_sites,
+};
+
+static const struct table details_table = {
+	.row_size = sizeof(struct snapshot_detail),
+	.compare = same_detail,
+	.start = start_detail,
+	.add = add_detail,
+	.order = order_details,
 };
 
 static int compare_counts(const void *a, const void *b, void *arg)
@@ -225,6 +271,7 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	err = make_table(&causes_table, agg, (void **)&out->causes, &view->n_causes) ?:
 	      make_table(&types_table, agg, (void **)&out->types, &view->n_types)    ?:
 	      make_table(&sites_table, agg, (void **)&out->sites, &view->n_sites)    ?:
+	      make_table(&details_table, agg, (void **)&out->details, &view->n_details) ?:
 	      ledgers__make(agg, out, start)					       ?:
 	      stacks__make(agg, out);
 	if (err)
@@ -233,6 +280,7 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	view->causes = out->causes;
 	view->types = out->types;
 	view->sites = out->sites;
+	view->details = out->details;
 	view->stacks = out->stacks;
 	view->advice = out->advice.rows;
 	view->n_advice = advice__give(view, &out->advice);
@@ -268,6 +316,7 @@ void derive__free(struct derived *derived)
 	free(derived->causes);
 	free(derived->types);
 	free(derived->sites);
+	free(derived->details);
 	free(derived->stacks);
 	free(derived->frames);
 	free(derived);

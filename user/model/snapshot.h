@@ -72,6 +72,16 @@ struct snapshot_site {
 	uint32_t processes; /* how many processes broke sharing there */
 };
 
+/* A site with all that the causes tell apart: the finest table. */
+struct snapshot_detail {
+	const char *file; /* NULL: no Python line; function is then the native symbol */
+	const char *function;
+	uint32_t line;
+	const char *cause, *detail, *origin, *certainty;
+	const char *type; /* NULL: none */
+	uint64_t copies;
+};
+
 struct snapshot_frame {
 	const char *file,
 		*function; /* file NULL: function is a native symbol or a reason in brackets */
@@ -98,11 +108,12 @@ struct snapshot {
 	struct snapshot_host host;
 	struct snapshot_capture capture;
 	uint64_t start_time; /* ns, CLOCK_MONOTONIC */
-	size_t n_processes, n_causes, n_types, n_sites, n_stacks, n_advice;
+	size_t n_processes, n_causes, n_types, n_sites, n_details, n_stacks, n_advice;
 	const struct snapshot_process *processes; /* in order of appearance */
 	const struct snapshot_cause *causes;
 	const struct snapshot_type *types;
 	const struct snapshot_site *sites;
+	const struct snapshot_detail *details;
 	const struct snapshot_stack *stacks;
 	const struct snapshot_advice *advice;
 };

@@ -136,6 +136,17 @@ static json_t *site(const struct snapshot *snap, size_t i)
 			 "processes", count(s->processes), "source", text(s->source));
 }
 
+static json_t *detail(const struct snapshot *snap, size_t i)
+{
+	const struct snapshot_detail *d = &snap->details[i];
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text(d->file),
+			 "line", count(d->line), "function", text(d->function), "cause",
+			 text(d->cause), "type", text(d->type), "detail", text(d->detail), "origin",
+			 text(d->origin), "certainty", text(d->certainty), "copies",
+			 count(d->copies));
+}
+
 static json_t *advice(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_advice *a = &snap->advice[i];
@@ -160,13 +171,15 @@ static json_t *array(const struct snapshot *snap, size_t n,
 
 static json_t *document(const struct snapshot *snap)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
 			 "version", text(snap->version), "host", host(snap), "capture",
 			 capture_part(snap), "processes", array(snap, snap->n_processes, process),
 			 "causes", array(snap, snap->n_causes, cause), "types",
 			 array(snap, snap->n_types, type), "sites",
 			 array(snap, snap->n_sites, site), "advice",
-			 array(snap, snap->n_advice, advice));
+			 array(snap, snap->n_advice, advice),
+			 /* additions */
+			 "details", array(snap, snap->n_details, detail));
 }
 
 /* jansson escapes control characters and, when told, all that is not ASCII, but not DEL. In JSON it
