@@ -13,6 +13,7 @@
 
 #include <linux/types.h>
 #include <cowtrace/abi.h>
+#include <cowtrace/digest.h>
 #include <cowtrace/pylayout.h>
 
 #include "base/utf8.h"
@@ -24,6 +25,7 @@
 #include "python/offsets.h"
 #include "python/raw.h"
 #include "python/runtime.h"
+#include "python/debug_offsets.h"
 #include "python/tables.h"
 #include "python_process.h"
 #include <fcntl.h>
@@ -55,7 +57,8 @@ struct live {
 	struct python_process process;
 	struct mem_source mem;
 	struct py_runtime rt;
-	const struct py_offsets *off;
+	struct py_offsets own;
+	const struct py_offsets *off; /* NULL: not supported */
 	struct ct_pylayout lay;
 	struct py_code *code; /* the one whose lines are being compared */
 	unsigned int n_stacks;
@@ -116,11 +119,13 @@ static void on_self(struct live *l, const char *rest)
 	assert_int_equal(pid, l->process.pid);
 	find_runtime(l);
 	assert_int_equal(l->rt.debug_build, debug);
-	err = py_offsets__choose(&l->mem, &l->rt, &l->off, why, sizeof(why));
-	if (hex >> 16 >= py_table__oldest() && !l->rt.free_threaded) {
+	err = py_offsets__choose(&l->mem, &l->rt, &l->own, why, sizeof(why));
+	if (hex >> 16 <= py_table__newest()) {
 		assert_int_equal(l->rt.hexversion, hex);
+		/* So all that it tells of itself is what the table has. */
 		assert_string_equal(why, "");
 		assert_int_equal(err, 0);
+		l->off = &l->own;
 		py_offsets__layout(l->off, &l->rt, &l->lay);
 		return;
 	}
@@ -182,10 +187,19 @@ static void on_nonstr(struct live *l, const char *rest)
 
 static uint32_t digest_of(struct live *l, uint64_t code)
 {
-	uint64_t names[4];
+	__u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {};
+	uint64_t bytes = word(l, code + l->lay.code_table);
 
-	assert_int_equal(mem__read(&l->mem, code + l->lay.code_names, names, sizeof(names)), 0);
-	return py_code__check(names);
+	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
+		words[i] = word(l, code + l->lay.code_words[i]);
+	if (l->lay.version < 0x030c) {
+		table[0] = word(l, bytes + l->lay.bytes_size);
+		assert_int_equal(mem__read(&l->mem, bytes + l->lay.bytes_data, &table[1],
+					   8 * CT_TABLE_WORDS),
+				 0);
+	}
+	return ct_code_digest(words, word(l, word(l, code + l->lay.code_name) + l->lay.str_hash),
+			      table);
 }
 
 static void on_code(struct live *l, const char *rest)
@@ -214,16 +228,18 @@ static void on_lines(struct live *l, const char *rest)
 
 	assert_int_equal(sscanf(rest, "%u %u %u", &begin, &end, &line), 3);
 	for (unsigned int unit = begin; unit < end; unit++)
-		if (py_code__line(l->code, l->off, l->off->code_adaptive + 2 * unit) != line)
+		if (py_code__line(l->code, l->off, l->lay.code_adaptive + 2 * unit) != line)
 			fail_msg("%s: unit %u is not on line %u", l->code->function, unit, line);
 	l->units += end - begin;
 }
 
 static void on_end(struct live *l, const char *rest)
 {
-	unsigned int units = strtoul(rest, NULL, 10), start = l->off->code_adaptive;
+	unsigned int units = strtoul(rest, NULL, 10), start = l->lay.code_adaptive;
+	uint64_t bytes = l->lay.code_bytes ? word(l, l->code->address + l->lay.code_bytes) : 0;
 
-	assert_int_equal(l->code->bytecode, l->code->address + start);
+	assert_int_equal(l->code->bytecode,
+			 bytes ? bytes + l->lay.bytes_data : l->code->address + start);
 	assert_int_equal(l->code->bytecode_end, l->code->bytecode + 2 * units);
 	assert_int_equal(py_code__line(l->code, l->off, start - 2), l->code->first_line);
 	assert_int_equal(py_code__line(l->code, l->off, start + 2 * units), 0);
@@ -253,18 +269,36 @@ static void on_frame(struct live *l, const char *rest)
 /* --- stacks, as the BPF programs walk them -----------------------------------------------------
  */
 
+/* Where in its code a frame is, as py_code__line() takes it. */
+static uint32_t offset_of(struct live *l, const uint8_t *raw, uint64_t code)
+{
+	int32_t lasti = raw__u32(raw, l->lay.fr_instr);
+	uint64_t instr;
+
+	if (l->lay.flags & CT_PY_LASTI)
+		return l->lay.flags & CT_PY_LASTI_UNITS ? 2 * lasti : lasti;
+	instr = raw__u64(raw, l->lay.fr_instr);
+	if (l->lay.flags & CT_PY_TLBC && raw__u32(raw, l->lay.fr_tlbc)) {
+		uint64_t array = word(l, code + l->lay.code_tlbc);
+		uint32_t index = raw__u32(raw, l->lay.fr_tlbc);
+
+		assert_true(index < word(l, array));
+		instr -= word(l, array + 8 + 8 * index) - (code + l->lay.code_adaptive);
+	}
+	assert_true(instr - code < l->lay.code_size_max);
+	return instr - code;
+}
+
 /* False: a frame that Python does not show. */
 static bool compare_frame(struct live *l, const struct expected_stack *stack, unsigned int i,
-			  uint64_t code, uint64_t instr)
+			  uint64_t code, uint32_t offset)
 {
 	uint32_t check = digest_of(l, code), line;
 	struct py_code *read;
-
 	bool shown;
 
-	assert_true(instr - code < l->lay.code_size_max);
 	assert_int_equal(py_code__read(&l->mem, l->off, code, &check, &read), 0);
-	line = py_code__line(read, l->off, instr - code);
+	line = py_code__line(read, l->off, offset);
 	shown = !read->trampoline;
 	if (shown &&
 	    (i >= stack->n || code != stack->frames[i].code || line != stack->frames[i].line))
@@ -278,17 +312,20 @@ static bool compare_frame(struct live *l, const struct expected_stack *stack, un
 
 static void compare_stack(struct live *l, const struct expected_stack *stack, uint64_t frame)
 {
-	uint8_t raw[CT_FRAME_READ];
+	uint8_t raw[CT_FRAME_READ_MAX];
 	unsigned int n = 0, steps = 0;
+	uint64_t code;
 
 	while (frame) {
 		assert_true(steps++ < 2 * CT_MAX_FRAMES);
-		assert_int_equal(mem__read(&l->mem, frame, raw, sizeof(raw)), 0);
+		assert_int_equal(mem__read(&l->mem, frame, raw, l->lay.fr_size), 0);
 		frame = raw__u64(raw, l->lay.fr_previous);
-		if (raw[l->lay.fr_owner] >= OWNER_SHIM)
+		if (l->lay.fr_owner && raw[l->lay.fr_owner] >= OWNER_SHIM)
 			continue;
-		n += compare_frame(l, stack, n, raw__u64(raw, l->lay.fr_code),
-				   raw__u64(raw, l->lay.fr_instr));
+		code = raw__u64(raw, l->lay.fr_code);
+		if (l->lay.flags & CT_PY_TAGGED)
+			code &= ~3ull;
+		n += compare_frame(l, stack, n, code, offset_of(l, raw, code));
 	}
 	assert_int_equal(n, stack->n);
 }
@@ -298,10 +335,43 @@ static void check_key(struct live *l, uint64_t tstate, uint64_t thread_pointer)
 {
 	uint32_t key = half(l, l->lay.runtime + l->lay.rt_tss_key);
 
-	assert_true(l->lay.flags & CT_PY_TSS_GLIBC);
 	assert_int_equal(half(l, l->lay.runtime + l->lay.rt_tss_key - 4), 1);
 	assert_true(key < 32);
 	assert_int_equal(word(l, thread_pointer + l->lay.pthread_specific + 16 * key + 8), tstate);
+}
+
+/* What a thread-local variable holds: see include/cowtrace/pylayout.h. */
+static uint64_t thread_local_word(struct live *l, uint64_t thread_pointer, uint32_t module,
+				  int64_t offset)
+{
+	uint64_t block = thread_pointer;
+
+	if (module)
+		block = word(l, word(l, thread_pointer + 8) + 16 * (uint64_t)module);
+	assert_true(block && block != UINT64_MAX);
+	return word(l, block + offset);
+}
+
+/* All threads wait, so none is attached. */
+static void check_variables(struct live *l, uint64_t tstate, uint64_t thread_pointer)
+{
+	unsigned int minor = l->lay.version & 0xff;
+	uint64_t attached;
+
+	assert_int_equal(!(l->lay.flags & CT_PY_TSS_GLIBC), minor > 14);
+	if (l->lay.flags & CT_PY_TSS_GLIBC)
+		check_key(l, tstate, thread_pointer);
+	assert_int_equal(!(l->lay.flags & CT_PY_TLS), minor < 12);
+	if (l->lay.flags & CT_PY_TLS) {
+		attached =
+			thread_local_word(l, thread_pointer, l->lay.tls_module, l->lay.tls_offset);
+		assert_int_equal(attached, 0);
+	}
+	assert_int_equal(!(l->lay.flags & CT_PY_TLS2), minor < 15);
+	if (l->lay.flags & CT_PY_TLS2)
+		assert_int_equal(thread_local_word(l, thread_pointer, l->lay.tls2_module,
+						   l->lay.tls2_offset),
+				 tstate);
 }
 
 static uint64_t leaf_frame(struct live *l, uint64_t tstate)
@@ -311,21 +381,33 @@ static uint64_t leaf_frame(struct live *l, uint64_t tstate)
 	return l->lay.flags & CT_PY_CFRAME ? word(l, frame + l->lay.cframe_current) : frame;
 }
 
-static bool check_thread(struct live *l, uint64_t tstate)
+static void check_datastack(struct live *l, uint64_t tstate, uint64_t frame)
 {
-	uint64_t ident = word(l, tstate + l->lay.ts_thread_id);
-	uint64_t frame = leaf_frame(l, tstate);
 	uint64_t chunk = word(l, tstate + l->lay.ts_datastack);
 	uint64_t top = word(l, tstate + l->lay.ts_datastack + 8);
 	uint64_t limit = word(l, tstate + l->lay.ts_datastack + 16);
 
+	assert_true(chunk && chunk < top && top <= limit);
+	assert_true(frame > chunk && frame < top);
+}
+
+static uint64_t main_interpreter(struct live *l)
+{
+	return word(l, l->lay.runtime + l->off->runtime_interpreters_main);
+}
+
+static bool check_thread(struct live *l, uint64_t tstate)
+{
+	uint64_t ident = word(l, tstate + l->lay.ts_thread_id);
+	uint64_t frame = leaf_frame(l, tstate);
+
 	for (unsigned int i = 0; i < l->n_stacks; i++) {
 		if (l->stacks[i].ident != ident)
 			continue;
-		assert_int_equal(word(l, tstate + l->lay.ts_interp), l->rt.main_interpreter);
-		assert_true(chunk && chunk < top && top <= limit);
-		assert_true(frame > chunk && frame < top);
-		check_key(l, tstate, ident);
+		assert_int_equal(word(l, tstate + l->lay.ts_interp), main_interpreter(l));
+		if (l->lay.ts_datastack)
+			check_datastack(l, tstate, frame);
+		check_variables(l, tstate, ident);
 		compare_stack(l, &l->stacks[i], frame);
 		return true;
 	}
@@ -338,8 +420,8 @@ static uint64_t main_offset(struct live *l)
 	const struct py_table *table = py_table__find(l->off->version);
 
 	if (table->debug_size)
-		return word(l, l->rt.runtime + table->debug_runtime_size) -
-		       word(l, l->rt.runtime + table->debug_interp_size);
+		return word(l, l->rt.runtime + PY_DEBUG_RUNTIME_SIZE) -
+		       word(l, l->rt.runtime + PY_DEBUG_INTERP_SIZE);
 	for (unsigned int i = 0; i < PY_MAIN_PLACES; i++)
 		if (table->mains[i].runtime_size == l->rt.size)
 			return table->mains[i].main_interpreter;
@@ -349,12 +431,18 @@ static uint64_t main_offset(struct live *l)
 
 static void check_threads(struct live *l)
 {
-	uint64_t interp = word(l, l->lay.runtime + l->lay.rt_interpreters_main);
+	uint64_t interp = main_interpreter(l);
 	uint64_t tstate = word(l, interp + l->lay.interp_threads_head);
 	unsigned int found = 0, steps = 0;
 
-	assert_int_equal(interp, l->rt.main_interpreter);
-	assert_int_equal(interp, l->rt.runtime + main_offset(l));
+	assert_int_equal(interp, word(l, l->lay.runtime + l->lay.rt_interpreters_head));
+	assert_int_equal(word(l, interp + l->lay.interp_next), 0);
+	if (l->off->version > 0x030a) { /* up to 3.10 it is allocated */
+		assert_int_equal(interp, l->rt.main_interpreter);
+		assert_int_equal(interp, l->rt.runtime + main_offset(l));
+	} else {
+		assert_int_equal(l->rt.main_interpreter, 0);
+	}
 	for (; tstate; tstate = word(l, tstate + l->lay.ts_next)) {
 		assert_true(steps++ < MAX_LIST);
 		found += check_thread(l, tstate);
@@ -362,12 +450,34 @@ static void check_threads(struct live *l)
 	assert_int_equal(found, l->n_stacks);
 }
 
+/* The thread that runs is the attached one: nearly always. */
+static void check_busy(struct live *l)
+{
+	uint64_t ident = l->stacks[l->n_stacks - 1].ident, found = 0, tstate;
+	unsigned int reads = 0;
+
+	tstate = word(l, main_interpreter(l) + l->lay.interp_threads_head);
+	for (unsigned int i = 0; i < MAX_LIST && word(l, tstate + l->lay.ts_thread_id) != ident;
+	     i++)
+		tstate = word(l, tstate + l->lay.ts_next);
+	while (found != tstate && reads++ < 10000)
+		found = l->lay.flags & CT_PY_TLS
+				? thread_local_word(l, ident, l->lay.tls_module, l->lay.tls_offset)
+				: word(l, l->lay.runtime + l->lay.rt_tstate_current);
+	assert_int_equal(found, tstate);
+}
+
 static void on_stop(struct live *l, const char *what)
 {
 	if (l->off && !strcmp(what, "stacks"))
 		check_threads(l);
+	else if (l->off && !strcmp(what, "busy"))
+		check_busy(l);
 	else if (l->off)
-		assert_int_equal(half(l, l->lay.gc_collecting), !strcmp(what, "collecting"));
+		assert_int_equal(
+			half(l, l->lay.gc_collecting
+					?: main_interpreter(l) + l->lay.interp_gc_collecting),
+			!strcmp(what, "collecting"));
 	assert_true(python_process__go(&l->process));
 }
 
@@ -402,6 +512,7 @@ static void run(const char *python)
 {
 	struct live *l = calloc(1, sizeof(*l));
 	char line[8192];
+	bool specialises;
 
 	assert_non_null(l);
 	assert_true(python_process__start(&l->process, python, __FILE__, "python_live.py"));
@@ -415,8 +526,10 @@ static void run(const char *python)
 		      l->n_stacks);
 	if (l->off) {
 		assert_true(l->types && l->strs && l->units && l->frames);
-		/* One for the inlined __init__ of each of the three threads. */
-		assert_int_equal(l->trampolines, l->off->version < 0x030d ? 0 : 3);
+		/* One for the inlined __init__ of each of the three threads; 3.13t inlines none. */
+		specialises = l->off->version > 0x030d ||
+			      (l->off->version == 0x030d && !l->rt.free_threaded);
+		assert_int_equal(l->trampolines, specialises ? 3 : 0);
 		assert_int_equal(l->n_stacks, 4);
 	}
 	free(l);
