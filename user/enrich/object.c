@@ -343,13 +343,14 @@ static void find_in_memory(struct view *v)
 	fill_references(v);
 }
 
-void object__find(struct names *names, const struct process *p, const struct image *image,
-		  const struct ct_copy *copy, struct fault_facts *f)
+void object__find(struct names *names, struct block_cache *blocks, const struct process *p,
+		  const struct image *image, const struct ct_copy *copy, struct fault_facts *f)
 {
 	bool memory = f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP;
 	struct view v;
 
 	view__init(&v, names, p, image, copy, f);
+	v.blocks = blocks;
 	if (f->has_opcode)
 		f->opcode_kind = py_opcode__kind(f->python_version, f->opcode, f->oparg);
 	if (f->has_window && f->free_threaded)

@@ -182,9 +182,9 @@ static bool lazy(const struct fault_facts *f, struct verdict *v)
 			      ? changes || f->insn.kind == INSN_LOGIC
 			      : f->has_old && empty && (!f->has_new || changes);
 
-	/* A type that has been changed loses its version: so does all that depends on it. */
-	if (f->has_new && f->new_value == 0 && !empty && strcmp(field->name, "version tag") == 0)
-		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), "type changed");
+	/* What has been changed loses its version; it gets a new one when that is next wanted. */
+	if (f->has_new && f->new_value == 0 && field->empty == 0 && field->width == 4)
+		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), field->name);
 	return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f) && values), field->name);
 }
 
