@@ -21,7 +21,7 @@
 #define POOL_NEXT	40
 #define POOL_MAX_NEXT	44
 #define POOL_SIZES	32
-/* Of failed searches in one mapping, that many are made, then every 64th. */
+/* After that many failed searches in a row in one mapping, only every 64th is made. */
 #define MISSES 32
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
@@ -168,6 +168,7 @@ static bool find_chunk(struct view *v, struct chunk *out)
 		miss->times++;
 		return false;
 	}
+	miss->times = 0;
 	cache__add(v, out);
 	return true;
 }
