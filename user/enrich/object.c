@@ -101,8 +101,11 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 
 	if (v->facts->free_threaded)
 		return false;
-	if (view__in_window(v, object))
-		return view__word(v, object, &word) && !is_count(v, word);
+	if (view__in_window(v, object) && view__word(v, object, &word) && !is_count(v, word))
+		return true;
+	/* The page of its head may have been written to before this one. */
+	if (object >> 12 == v->facts->addr >> 12 && view__in_window(v, object))
+		return false;
 	if (!view__word_before(v, object, &word))
 		return false;
 	if (!is_count(v, word))
@@ -324,6 +327,8 @@ static bool is_explained(const struct view *v)
 {
 	const struct fault_facts *f = v->facts;
 
+	if (f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING)
+		return false;
 	if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0 && is_count(v, f->old_value))
 		return true;
 	return f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT];

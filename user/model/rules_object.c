@@ -33,29 +33,36 @@ static bool up_or_down(struct verdict *v, uint64_t old, uint64_t new, uint64_t b
 	return new == old - by &&decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "dec");
 }
 
-/* A dead object's words are still there when its block is handed out again, or given back: there
- * was no count, or there is none from now on. */
-static bool reuse(struct verdict *v, uint64_t old, uint64_t new)
+/* A count of 1 where there was none, but 0 or a link to the next free block. */
+static bool is_made(const struct fault_facts *f)
 {
-	bool made = new == 1, freed = old == 0 && (new == 0 || new >> 32);
+	return f->new_value == 1 && (overwritten(f) == 0 || overwritten(f) >> 20);
+}
 
-	return decide(v, CAUSE_ALLOCATOR, proven_if(made || freed), "reuse of a block");
+/* A link, or nothing, where the count had come down to 0. */
+static bool is_freed(const struct fault_facts *f)
+{
+	return overwritten(f) == 0 && (f->new_value == 0 || f->new_value >> 20);
 }
 
 /*
  * The count is the first word of an object. 64-bit up to 3.11; since 3.12 a 32-bit store to
  * increment and a 64-bit store to decrement; since 3.14 32 bits for both. Values decide the
- * direction; without them the address alone makes it likely.
+ * direction; without them the address alone makes it likely. A dead object's words are still there
+ * when its block is handed out again, or given back.
  */
 static bool count(const struct fault_facts *f, struct verdict *v)
 {
 	uint64_t old = count_of(f, overwritten(f)), new = count_of(f, f->new_value);
+	bool store = f->has_new && f->insn.kind == INSN_STORE;
 
 	if (f->has_new && writes_word(&f->insn) && f->insn.width >= 4 && is_live_count(f, old) &&
 	    up_or_down(v, old, new, 1))
 		return true;
-	if (f->has_new && f->insn.kind == INSN_STORE && !is_live_count(f, old))
-		return reuse(v, old, new);
+	if (store && (is_made(f) || is_freed(f)))
+		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
+	if (store && !is_live_count(f, old))
+		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_LIKELY, "reuse of a block");
 	return writes_word(&f->insn) && decide(v, CAUSE_REFCOUNT, CERTAINTY_LIKELY, "");
 }
 
@@ -163,12 +170,14 @@ static bool owner(const struct fault_facts *f, struct verdict *v)
 
 /* --- fields that CPython fills in for itself --- */
 
-/* The instruction writes just this field. */
+/* The instruction writes just this field, or bits in its first bytes. */
 static bool writes_field(const struct fault_facts *f)
 {
 	const struct object_fact *o = &f->object;
 
-	return writes_memory(&f->insn) && f->insn.width == o->field.width &&
+	bool bits = f->insn.kind == INSN_LOGIC && f->insn.width <= o->field.width;
+
+	return writes_memory(&f->insn) && (bits || f->insn.width == o->field.width) &&
 	       f->addr == o->address + o->field.offset;
 }
 
@@ -190,11 +199,45 @@ static bool lazy(const struct fault_facts *f, struct verdict *v)
 
 /* --- data of the program --- */
 
-/* The bytecode being executed can change objects that were there before. */
+/* Functions of the interpreter that change the object they are called for: by the starts of names
+ * that are exported by each version. */
+static bool is_mutator(const struct fault_facts *f)
+{
+	static const char *const starts[] = {
+		"PyDict_Set",
+		"PyDict_Del",
+		"PyDict_Pop",
+		"PyDict_Merge",
+		"_PyDict_Set",
+		"_PyDict_Del",
+		"_PyDict_Pop",
+		"PyList_Append",
+		"PyList_Set",
+		"PyList_Insert",
+		"PyList_Sort",
+		"PyList_Reverse",
+		"PySet_Add",
+		"PySet_Discard",
+		"PySet_Pop",
+		"PyCell_Set",
+		"PyObject_Set",
+		"PyObject_DelItem",
+		"_PyObject_GenericSet",
+		"PyByteArray_Resize",
+	};
+
+	for (size_t i = 0; f->symbol_is_function && i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The bytecode being executed can change objects that were there before, or the function is one
+ * that does. */
 static bool program_changes(const struct fault_facts *f)
 {
 	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_CALLS ||
-	       f->opcode_kind == PY_OPCODE_ITERATES;
+	       f->opcode_kind == PY_OPCODE_ITERATES || is_mutator(f);
 }
 
 static bool is_reference(const struct fault_facts *f)
@@ -208,6 +251,14 @@ static bool is_raw(const struct type_fact *type)
 	       !strcmp(type->name, "bytearray");
 }
 
+/* Nobody changes one of these: it is being made. */
+static bool is_immutable(const struct type_fact *type)
+{
+	return !strcmp(type->name, "int") || !strcmp(type->name, "float") ||
+	       !strcmp(type->name, "complex") || !strcmp(type->name, "tuple") ||
+	       !strcmp(type->name, "slice");
+}
+
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
@@ -217,6 +268,9 @@ static bool data(const struct fault_facts *f, struct verdict *v)
 			     : field->name ? field->name
 					   : "field";
 
+	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
+		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),
+			      "reuse of a block");
 	if (is_raw(f->object.type) && !field->name)
 		return decide(v, CAUSE_BUFFER, proven_if(bulk || f->insn.width <= 4), "");
 	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)), detail);
