@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "enrich/block.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include <cowtrace/abi.h>
@@ -187,6 +188,27 @@ static void of_malloc(struct view *v)
 	f->interpreter = is_interpreter(v, chunk.start);
 }
 
+/*
+ * The debug hooks' own header, if the window shows it: two words before the block, its size in
+ * big-endian and a byte 'o', 'm' or 'r' with seven 0xfd (Objects/obmalloc.c, 3.8 to 3.15). What
+ * lies around it may have been given back to malloc by the time that the process is asked.
+ */
+static void of_debug_hooks(struct view *v)
+{
+	struct fault_facts *f = v->facts;
+	uint64_t at = f->addr & ~7ull, word, size;
+
+	for (uint64_t pad = at - 8; view__in_window(v, pad - 8); pad -= 8) {
+		if (!view__word(v, pad, &word) || word >> 8 != DEBUG_PAD >> 8 ||
+		    !view__word(v, pad - 8, &size))
+			continue;
+		f->block.allocator = BLOCK_MALLOC;
+		f->block.start = pad + 8;
+		f->block.size = be64toh(size);
+		return;
+	}
+}
+
 void block__of_process(struct view *v)
 {
 	const struct fault_facts *f = v->facts;
@@ -199,4 +221,6 @@ void block__of_process(struct view *v)
 		of_pymalloc(v);
 	if (!f->block.allocator)
 		of_malloc(v);
+	if (!f->block.allocator)
+		of_debug_hooks(v);
 }

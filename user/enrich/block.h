@@ -10,6 +10,9 @@
 
 struct view;
 
+/* The debug hooks' second word before a block, but for its lowest byte. */
+#define DEBUG_PAD 0xfdfdfdfdfdfdfd00ull
+
 /*
  * Large blocks of malloc that were found, and mappings in which the search failed: a program that
  * fills a buffer of many pages would have each page searched for again.

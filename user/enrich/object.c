@@ -21,7 +21,6 @@
 /* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
  * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
 #define DEBUG_HEAD 16
-#define DEBUG_PAD  0xfdfdfdfdfdfdfd00ull
 
 static const struct type_fact keys_type = {.name = PY_FIELD_KEYS};
 
@@ -36,8 +35,11 @@ static const struct {
 };
 
 /* An object with a GC head is no candidate for being one without, and the other way round. */
-static bool place__fits(enum object_place place, const struct type_fact *type)
+static bool place__fits(const struct view *v, enum object_place place, const struct type_fact *type)
 {
+	/* The static objects of a program or library have no GC heads. */
+	if (place != OBJECT_AT_REFCOUNT && v->facts->region.kind == REGION_DATA)
+		return false;
 	switch (place) {
 	case OBJECT_AT_GC_PREV:
 	case OBJECT_AT_GC_NEXT:
@@ -72,7 +74,7 @@ static void fill_types(struct view *v)
 		if (object % OBJECT_ALIGN || word >= CT_WINDOW_WORDS)
 			continue;
 		type = type_in_window(v, word);
-		if (type && place__fits(places[i].place, type))
+		if (type && place__fits(v, places[i].place, type))
 			f->type_at[places[i].place] = type;
 		if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0)
 			return; /* the common case: no need to look further */
@@ -118,14 +120,18 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 
 static void set_object(struct view *v, const struct type_fact *type, uint64_t address)
 {
-	const struct py_field_type shape = {
+	struct py_field_type shape = {
 		.name = type->name,
 		.is_type = type->is_type,
 		.has_gc = type->has_gc,
 		.preheader = type->preheader,
 	};
 	struct object_fact *o = &v->facts->object;
+	uint64_t state;
 
+	if (strcmp(type->name, "str") == 0 && view__word(v, address + v->off->str_state, &state))
+		shape.ascii = state >> (v->off->str_kind_shift + 3) &
+			      state >> (v->off->str_kind_shift + 4) & 1;
 	o->type = type;
 	o->address = address;
 	o->field = py_field__at(v->off, &shape, (int64_t)(v->facts->addr - address));

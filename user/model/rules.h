@@ -65,6 +65,7 @@ bool rule__references(const struct fault_facts *f, struct verdict *v);
 bool rule__pool_header(const struct fault_facts *f, struct verdict *v);
 bool rule__free_block(const struct fault_facts *f, struct verdict *v);
 bool rule__arena(const struct fault_facts *f, struct verdict *v);
+bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v);
 bool rule__malloc(const struct fault_facts *f, struct verdict *v);
 bool rule__buffer(const struct fault_facts *f, struct verdict *v);
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v);

@@ -57,6 +57,15 @@ bool rule__arena(const struct fault_facts *f, struct verdict *v)
 	       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "pymalloc pool");
 }
 
+/* Debug builds, PYTHONMALLOC=debug: a block is filled when it is handed out and when it is given
+ * back. _PyMem_DebugRawAlloc ..., 3.8 to 3.15. */
+bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v)
+{
+	return is_memory(f) && f->symbol_is_function && writes_memory(&f->insn) &&
+	       strncmp(f->symbol, "_PyMem_Debug", 12) == 0 &&
+	       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "debug hooks");
+}
+
 /* --- malloc --- */
 
 static bool is_libc(const char *module)

@@ -105,6 +105,8 @@ static const struct row rows[] = {
 
 static bool row__fits(const struct row *row, const struct py_field_type *type)
 {
+	if (type->ascii && row->family == FAMILY_STR && strcmp(row->name, "utf8") == 0)
+		return false;
 	if (row->family == FAMILY_ANY)
 		return strcmp(type->name, PY_FIELD_KEYS) != 0;
 	if (row->family == FAMILY_TYPE)
