@@ -328,11 +328,40 @@ static void view__init(struct view *v, struct names *names, const struct process
 
 /* --- all of it --- */
 
+static bool is_one_step(const struct fault_facts *f)
+{
+	uint64_t old = f->old_value >> (8 * (f->addr & 7)) & 0xffffffff;
+
+	return f->insn.width == 4 && f->has_new &&
+	       (f->new_value == old + 1 || f->new_value == old - 1);
+}
+
+/* Free-threaded: the window shows an object, and the write is one that this place of it gets. */
+static bool is_explained_head(const struct view *v)
+{
+	const struct fault_facts *f = v->facts;
+
+	if (!f->object.type)
+		return false;
+	switch (f->object.field.kind) {
+	case PY_FIELD_REFCOUNT:
+		return is_one_step(f);
+	case PY_FIELD_GC:
+		return f->insn.width == 1;
+	case PY_FIELD_SHARED:
+		return f->insn.lock;
+	default:
+		return false;
+	}
+}
+
 /* The window shows an object of which addr is the count, and a count is there; or its GC head. */
 static bool is_explained(const struct view *v)
 {
 	const struct fault_facts *f = v->facts;
 
+	if (f->free_threaded)
+		return is_explained_head(v);
 	if (f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING)
 		return false;
 	if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0 && is_count(v, f->old_value))
@@ -343,12 +372,17 @@ static bool is_explained(const struct view *v)
 static void find_in_memory(struct view *v)
 {
 	struct fault_facts *f = v->facts;
+	struct object_fact by_window = f->object;
 
 	block__of_process(v);
 	if (f->block.header || f->block.is_free || f->interpreter)
 		return;
-	if (f->block.allocator && !f->object.type)
+	if (f->block.allocator && !f->code.found) {
+		f->object = (struct object_fact){};
 		fill_content(v);
+		if (f->block.content == CONTENT_UNKNOWN)
+			f->object = by_window;
+	}
 	if (!f->block.allocator && !f->object.type)
 		object_by_displacement(v);
 	fill_references(v);

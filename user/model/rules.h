@@ -33,6 +33,12 @@ static inline bool writes_word(const struct insn *i)
 	       i->kind == INSN_XADD;
 }
 
+/* Whole vectors and strings of bytes. */
+static inline bool is_bulk(const struct insn *i)
+{
+	return i->kind == INSN_VECTOR || i->kind == INSN_STRING;
+}
+
 static inline bool writes_memory(const struct insn *i)
 {
 	return i->kind != INSN_UNKNOWN && i->kind != INSN_READ;

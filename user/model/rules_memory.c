@@ -5,11 +5,6 @@
 
 #include "model/rules.h"
 
-static bool is_bulk(const struct insn *i)
-{
-	return i->kind == INSN_VECTOR || i->kind == INSN_STRING;
-}
-
 /* A block that is in use, with no object and no keys table in it. */
 static bool is_raw_block(const struct fault_facts *f)
 {

@@ -163,7 +163,7 @@ static bool owner(const struct fault_facts *f, struct verdict *v)
 
 	if (f->gc_collecting)
 		return decide(v, CAUSE_GC_HEADER, proven_if(fits), "collect");
-	if (f->has_new && f->has_old && !f->old_value && f->new_value == f->thread_pointer)
+	if (f->has_new && f->new_value == f->thread_pointer)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(fits), "reuse of a block");
 	return decide(v, CAUSE_REFCOUNT, proven_if(fits && f->has_new && !f->new_value), "");
 }
@@ -262,7 +262,6 @@ static bool is_immutable(const struct type_fact *type)
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
-	bool bulk = f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING;
 	const char *detail = field->kind == PY_FIELD_MANAGED && field->offset > -32 + 8
 				     ? "managed dict"
 			     : field->name ? field->name
@@ -271,8 +270,9 @@ static bool data(const struct fault_facts *f, struct verdict *v)
 	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),
 			      "reuse of a block");
-	if (is_raw(f->object.type) && !field->name)
-		return decide(v, CAUSE_BUFFER, proven_if(bulk || f->insn.width <= 4), "");
+	if (is_raw(f->object.type) && (!field->name || is_bulk(&f->insn)))
+		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || f->insn.width <= 4),
+			      "");
 	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)), detail);
 }
 
@@ -316,7 +316,7 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 {
 	switch (f->object.field.kind) {
 	case PY_FIELD_REFCOUNT:
-		return f->free_threaded ? local_count(f, v) : count(f, v);
+		return f->object.field.width == 4 ? local_count(f, v) : count(f, v);
 	case PY_FIELD_SHARED:
 		return shared_count(f, v);
 	case PY_FIELD_OWNER:
@@ -328,12 +328,19 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 	case PY_FIELD_TYPE:
 		return type_word(f, v);
 	case PY_FIELD_LAZY:
-		return lazy(f, v);
+		return is_bulk(&f->insn) ? data(f, v) : lazy(f, v);
 	case PY_FIELD_CODE:
 		return code_field(f, v);
 	default:
 		return f->block.content == CONTENT_KEYS ? keys(f, v) : data(f, v);
 	}
+}
+
+/* Its fields are written one by one, never with bytes that are copied. */
+static bool is_head(uint8_t kind)
+{
+	return kind != PY_FIELD_LAZY && kind != PY_FIELD_CODE && kind != PY_FIELD_DATA &&
+	       kind != PY_FIELD_MANAGED;
 }
 
 bool rule__object_field(const struct fault_facts *f, struct verdict *v)
@@ -347,6 +354,8 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 	    (!own && !is_memory(f)))
 		return false;
 	v->type = f->object.type->name;
+	if (is_bulk(&f->insn) && is_head(kind) && !f->object.dead)
+		return false;
 	if (f->object.dead)
 		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
 	return field(f, v);
