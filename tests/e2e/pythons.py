@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SUPPORTED = ("3.11", "3.12", "3.13")
-TOO_OLD = ("3.8", "3.9", "3.10")
+SUPPORTED = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+TOO_OLD = ("3.6", "3.7")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,6 +37,12 @@ def find(version: str) -> str | None:
     return None
 
 
+def name_in_code(python: str, qualified: str) -> str:
+    """How a function is called in its code object: co_qualname came with 3.11."""
+    version = _version(python) or ""
+    return qualified if int(version.partition(".")[2]) >= 11 else qualified.rpartition(".")[2]
+
+
 def need(version: str) -> str:
     path = find(version)
     if path is None:
@@ -58,3 +64,21 @@ def system() -> str:
     if _version(path) not in SUPPORTED:
         pytest.skip(f"/usr/bin/python3 is CPython {_version(path)}, not one of {SUPPORTED}")
     return path
+
+
+@functools.lru_cache(maxsize=None)
+def _tree(version: str) -> tuple[Path | None, str]:
+    done = subprocess.run([str(ROOT / "scripts/fetch-python"), version, str(ROOT / "build/chroot")],
+                          capture_output=True, text=True, timeout=600)
+    if done.returncode == 3:
+        return None, done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip().splitlines()[-1]), ""
+
+
+def need_tree(version: str) -> Path:
+    """A root file system with a CPython of that version and its libpython, from scripts/fetch-python."""
+    tree, why = _tree(version)
+    if tree is None:
+        pytest.skip(why)
+    return tree

@@ -10,6 +10,7 @@
 #include "proc/maps.h"
 #include "proc/mem.h"
 #include "python/debug_offsets.h"
+#include "python/libc.h"
 #include "python/raw.h"
 #include "python/tables.h"
 #include "python/version.h"
@@ -238,18 +239,6 @@ static void find_main_interpreter(pid_t pid, uint64_t offset, struct py_runtime 
 		rt->main_interpreter = pointer;
 }
 
-static bool find_glibc(const struct maps *maps)
-{
-	for (size_t i = 0; i < maps__count(maps); i++) {
-		const char *base = base_name(maps__at(maps, i)->name);
-
-		/* Up to 2.33 the file was libc-2.33.so, and libc.so.6 a link to it. */
-		if (starts_with(base, "libc.so.6") || starts_with(base, "libc-2."))
-			return true;
-	}
-	return false;
-}
-
 /* The lowest mapping of the same file: the one whose segment is never in doubt. */
 static const struct map_entry *first_mapping(const struct maps *maps, const struct map_entry *map)
 {
@@ -284,7 +273,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	int err;
 
 	map = first_mapping(s->maps, map);
-	err = elf_cache__get(s->elves, s->root, map->name, map->inode, &elf);
+	err = elf_cache__mapped(s->elves, map->file, s->root, map->name, map->inode, &elf);
 	if (err)
 		return err == -EINVAL ? -ENOENT : err; /* not ELF: no Python there */
 	err = find_symbol(elf, &vaddr, &rt.size);
@@ -301,7 +290,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	if (err)
 		return err;
 	find_main_interpreter(s->pid, main_offset, &rt);
-	rt.glibc = find_glibc(s->maps);
+	rt.pthread_specific = libc__pthread_specific(s->elves, s->root, s->maps, s->executable);
 	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));
 	*s->rt = rt;
 	return 0;

@@ -18,10 +18,10 @@ struct py_runtime {
 	bool debug_build; /* Py_DEBUG: the same layout, with the allocator's debug hooks on */
 	bool trace_refs; /* Py_TRACE_REFS up to 3.12: all members of objects lie 16 bytes further in
 			  */
-	bool glibc;	 /* the process runs on glibc (else musl or unknown) */
-	uint64_t runtime; /* address of _PyRuntime in the process */
-	uint64_t size;	  /* of _PyRuntime; 0: unknown */
-	uint64_t bias;	  /* load bias of the file that holds it */
+	uint32_t pthread_specific; /* see libc__pthread_specific; 0: musl or unknown */
+	uint64_t runtime;	   /* address of _PyRuntime in the process */
+	uint64_t size;		   /* of _PyRuntime; 0: unknown */
+	uint64_t bias;		   /* load bias of the file that holds it */
 	/* The main interpreter's state, which lies in _PyRuntime at a place that moves with patch
 	 * releases; 0: unknown (an unfamiliar build that has not initialised itself yet), or
 	 * allocated elsewhere (up to 3.10). */
