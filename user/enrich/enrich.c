@@ -336,7 +336,9 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 		return NULL;
 	if (image->problem[0])
 		*problem = intern__str(e->pool, image->problem);
-	return intern__str(e->pool, image->python.version);
+	/* With offsets, it is explained, and the problem is but a note. */
+	return image->offsets || !image->problem[0] ? intern__str(e->pool, image->python.version)
+						    : NULL;
 }
 
 static uint64_t width_mask(unsigned int width)
