@@ -234,7 +234,9 @@ static inline uint64_t gc_at(void)
  */
 static inline void python__begin(uint32_t version, bool glibc)
 {
-	struct py_runtime rt = {.hexversion = version << 16, .runtime = RUNTIME, .pthread_specific = glibc ? 784 : 0};
+	struct py_runtime rt = {.hexversion = version << 16,
+				.runtime = RUNTIME,
+				.pthread_specific = glibc ? 784 : 0};
 	const struct py_table *table = version & FREE_THREADED
 					       ? py_table__find_free_threaded(version & 0xffff)
 					       : py_table__find(version);
