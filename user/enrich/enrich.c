@@ -11,6 +11,7 @@
 #include "base/intern.h"
 #include "base/log.h"
 #include "elf/elf.h"
+#include "enrich/block.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/object.h"
@@ -34,6 +35,7 @@ struct enrich {
 	struct insn_decoder *insns;
 	struct names *names;
 	struct stacks *stacks;
+	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
 };
 
@@ -502,5 +504,5 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	f->python_version = image->offsets->version;
 	f->free_threaded = image->python.free_threaded;
 	f->debug_build = image->python.debug_build;
-	object__find(e->names, p, image, copy, f);
+	object__find(e->names, &e->blocks, p, image, copy, f);
 }
