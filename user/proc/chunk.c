@@ -18,7 +18,8 @@
 #define NEAR	   8192
 #define STEP	   (128 * 1024)
 #define STEPS	   24
-#define PAGES_BACK 256
+#define PAGES_BACK 2048
+#define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 3
 
@@ -129,7 +130,7 @@ static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
 	return addr > low + by ? addr - by : low;
 }
 
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
+int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
 		struct chunk *out)
 {
 	uint64_t from, to = addr;
@@ -139,6 +140,8 @@ int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint6
 		return -ENOENT;
 	from = back(addr, NEAR, low);
 	err = search(mem, addr, from, addr, high, out);
+	if (!far)
+		return err;
 	if (err == -ENOENT)
 		err = search_mapped(mem, addr, low, high, out);
 	for (unsigned int i = 0; i < STEPS && err == -ENOENT && from > low; i++) {
