@@ -369,9 +369,11 @@ static void fill_values(struct fault_facts *f, const struct ct_copy *copy)
 	f->has_new = true;
 	switch (insn->kind) {
 	case INSN_STORE:
+	case INSN_XCHG:
 		f->new_value = src & mask;
 		break;
 	case INSN_ADD:
+	case INSN_XADD:
 	case INSN_INC:
 		f->new_value = (old + src) & mask;
 		break;

@@ -155,6 +155,7 @@ static void type__fill(struct names *names, struct type_fact *fact, const struct
 	fact->has_gc = type->has_gc;
 	fact->preheader = type->preheader;
 	fact->is_code = strcmp(type->name, "code") == 0;
+	fact->is_type = type->is_type;
 }
 
 /* Cheap tests first: most words that are looked at are no pointers to types at all. */
