@@ -123,9 +123,14 @@ static void process__wake(struct process *p, const struct regions *fresh)
 {
 	struct image *image = p->image, *own;
 
-	if (!image || image->searched || p->exited || !p->regions ||
+	if (!image || p->exited || !p->regions ||
 	    regions__modules(p->regions) == regions__modules(fresh))
 		return;
+	if (image->searched || image->offsets) {
+		if (regions__libpythons(p->regions) != regions__libpythons(fresh))
+			image__doubt(image);
+		return;
+	}
 	own = image__sibling(image, 0);
 	if (!own)
 		return;
@@ -216,7 +221,8 @@ static void process__look(struct enrich *e, struct process *p, uint64_t since)
 		return;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
-	p->image->slot = slot__take(e);
+	if (!p->image->slot)
+		p->image->slot = slot__take(e);
 	if (p->image->slot)
 		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
 	image__announce(e, p, since);

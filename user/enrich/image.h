@@ -48,6 +48,12 @@ bool image__unref(struct image *image);
  */
 struct image *image__sibling(const struct image *image, uint64_t now);
 
+/*
+ * Another libpython has been loaded besides the one that was found: looks again, for a while, which
+ * of the two runs. Only before it is shared: all that share an image must have the same Python.
+ */
+void image__doubt(struct image *image);
+
 /* The next look is due now, unless all looks were in vain. */
 void image__hurry(struct image *image);
 
@@ -57,7 +63,7 @@ bool image__runs_in(const struct image *image, pid_t pid);
 /*
  * Looks for a Python in a living process of this image, unless it is known or too early to look
  * again (the loader may still be mapping libpython). Returns true when a supported Python has been
- * found just now: *layout is filled and wants a slot.
+ * found just now, or another than before: *layout is filled and wants a slot, or the one it had.
  */
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
 		 const struct regions *regions, uint64_t now, struct ct_pylayout *layout);
