@@ -183,3 +183,5 @@ def test_two_pythons_in_one_process(idle: str, busy: str) -> None:
                        env={**two.home, "SECOND_HOME": one.home["PYTHONHOME"]})
     assert_exact(run)
     assert_version(run, busy)
+    problems = {p["python_problem"] or "" for p in run.report["processes"]}
+    assert any(f"CPython {idle}." in problem for problem in problems), problems
