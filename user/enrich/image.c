@@ -65,13 +65,32 @@ struct image *image__sibling(const struct image *image, uint64_t now)
 	return image__new(root__ref(image->root), image->start_stack, now);
 }
 
-void image__doubt(struct image *image)
+static void image__doubt(struct image *image)
 {
 	if (!image->offsets || image->refs > 1)
 		return;
 	image->searched = false;
 	image->looks = 0;
 	image->next_look = 0;
+}
+
+struct image *image__loaded(struct image *image, const struct regions *before,
+			    const struct regions *now)
+{
+	struct image *own;
+
+	if (regions__modules(before) == regions__modules(now))
+		return image;
+	if (image->searched || image->offsets) {
+		if (regions__libpythons(before) != regions__libpythons(now))
+			image__doubt(image);
+		return image;
+	}
+	own = image__sibling(image, 0);
+	if (!own)
+		return image;
+	image__unref(image);
+	return own;
 }
 
 void image__hurry(struct image *image)

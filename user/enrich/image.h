@@ -49,10 +49,14 @@ bool image__unref(struct image *image);
 struct image *image__sibling(const struct image *image, uint64_t now);
 
 /*
- * Another libpython has been loaded besides the one that was found: looks again, for a while, which
- * of the two runs. Only before it is shared: all that share an image must have the same Python.
+ * The maps of a process have been read again: has it loaded something? Returns the image that it
+ * has from now on, and drops the reference to the one before if that is another. Without a Python:
+ * one of its own, to look for it again, and there. With one, and another libpython now: looks again
+ * for a while which of the two runs, if the image is not shared, as all that share it have one
+ * Python.
  */
-void image__doubt(struct image *image);
+struct image *image__loaded(struct image *image, const struct regions *before,
+			    const struct regions *now);
 
 /* The next look is due now, unless all looks were in vain. */
 void image__hurry(struct image *image);
