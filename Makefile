@@ -121,8 +121,8 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench check
-test demo bench:
+.PHONY: test demo bench workloads check
+test demo bench workloads:
 	scripts/$@
 check: all
 	scripts/check
