@@ -121,9 +121,11 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench check
+.PHONY: test demo bench check matrix
 test demo bench:
 	scripts/$@
+matrix: all targets
+	scripts/matrix
 check: all
 	scripts/check
 

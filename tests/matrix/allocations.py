@@ -7,7 +7,7 @@ POOL = truth.PAGE if place.SMALL_POOLS else 16384
 BLOCK = 320  # of a size class of pymalloc that no frame of 3.8 to 3.10 has here
 PER_POOL = (POOL - 48) // BLOCK
 POOLS = 53 if place.SMALL_POOLS else 54  # 53 pages, or 54 + 53
-SIZE = BLOCK - 42 - (32 if place.DEBUG else 0)  # bytes(SIZE) fills such a block; debug builds put 32 bytes around
+SIZE = BLOCK - 42 - (24 if place.DEBUG else 0)  # bytes(SIZE) fills such a block; debug builds put 24 bytes around
 
 
 def hand_out(source, out):
@@ -30,7 +30,7 @@ def victims(blocks):
     for members in full[len(full) - POOLS - 20 :][:POOLS]:
         for i in members:
             in_header_page = id(blocks[i]) % POOL < truth.PAGE
-            crosses = len(place.pages_of(id(blocks[i]), (-16, BLOCK - 16))) > 1
+            crosses = len(place.pages_of(id(blocks[i]), (-16, BLOCK))) > 1
             if (in_header_page == (not chosen) or POOL == truth.PAGE) and not crosses:
                 chosen.append(i)
                 break

@@ -45,6 +45,10 @@ class Missing(Exception):
     """Not to be had here; the reason."""
 
 
+class Broken(Exception):
+    """To be had here, but it failed; how."""
+
+
 @dataclass(frozen=True)
 class Interpreter:
     label: str
@@ -75,7 +79,7 @@ def _script(name: str, version: str) -> str:
     if done.returncode == 3:
         raise Missing(done.stderr.strip().splitlines()[-1])
     if done.returncode:
-        raise RuntimeError(f"{name} {version}: {done.stderr.strip()}")
+        raise Broken(f"{name} {version}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     return done.stdout.strip().splitlines()[-1]
 
 
@@ -102,19 +106,21 @@ def _locate(label: str) -> Interpreter:
     return Interpreter(label, path)
 
 
-def get(label: str) -> Interpreter | Missing:
+def get(label: str) -> Interpreter | Missing | Broken:
     """The interpreter of that label, and what it says of itself; or why it can not be had."""
     try:
         found = _locate(label)
-    except Missing as missing:
-        return missing
-    done = subprocess.run(found.command("-c", ASK), capture_output=True, text=True, timeout=60, check=True)
+    except (Missing, Broken) as reason:
+        return reason
+    done = subprocess.run(found.command("-c", ASK), capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        return Broken(f"{found.python} does not run: {(done.stderr.strip().splitlines() or [''])[-1]}")
     facts = json.loads(done.stdout)
     facts["version"] = tuple(facts["version"])
     return Interpreter(found.label, found.python, found.tree, found.env, **facts)
 
 
-def get_all(labels: list[str]) -> dict[str, Interpreter | Missing]:
-    """All of them; what has to be fetched is, four at a time."""
+def get_all(labels: list[str]) -> dict[str, Interpreter | Missing | Broken]:
+    """All of them; what has to be fetched or built is, four at a time."""
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(labels, pool.map(get, labels)))

@@ -12,7 +12,7 @@ from typing import Any
 
 import interpreters
 from cells import CELLS, Cell
-from interpreters import Interpreter, Missing
+from interpreters import Broken, Interpreter, Missing
 from cow import Run, line_of, run_cowtrace  # interpreters.py makes tests/e2e importable
 
 HERE = Path(__file__).resolve().parent
@@ -157,9 +157,12 @@ def main() -> int:
     parser.add_argument("--tap", action="store_true", help="for scripts/test")
     parser.add_argument("--only", default="", metavar="VERSION,...", help=" ".join(interpreters.ALL))
     parser.add_argument("--targets", default="", metavar="TARGET,...")
+    parser.add_argument("--prepare", action="store_true", help="only fetch and build the CPythons")
     options = parser.parse_args()
     labels = options.only.split(",") if options.only else interpreters.ALL
     found = interpreters.get_all(labels)
+    if options.prepare:
+        return 0
     tap, failed, had = Tap(), 0, 0
     there = [p for p in found.values() if isinstance(p, Interpreter)]
     with ThreadPoolExecutor(2) as pool:
@@ -168,6 +171,10 @@ def main() -> int:
     for label, python in found.items():
         if isinstance(python, Missing):
             tap.line(True, label, f" # SKIP {python}") if options.tap else print(f"\nCPython {label}: {python}")
+            continue
+        if isinstance(python, Broken):
+            tap.line(False, f"{label}: {python}") if options.tap else print(f"\nCPython {label} FAILED: {python}")
+            failed += 1
             continue
         outcomes = results[label]
         tap.results(python, outcomes) if options.tap else print_table(python, outcomes)
