@@ -121,8 +121,8 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench check matrix
-test demo bench:
+.PHONY: test demo bench workloads check matrix
+test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix

@@ -84,7 +84,30 @@ def malloc():
     place.cell("allocator malloc", lambda: give_back(held), pages)
 
 
-cells = []
-if not place.FREE_THREADED:
-    cells = [pymalloc, malloc]
-place.main(*cells)
+def hand_out_blocks(out):
+    for i in range(len(out)):
+        out[i] = bytes(SIZE)  # line: mimalloc
+
+
+def mimalloc():
+    """53 free blocks of as many pages, which the heap of the thread hands out one after the other."""
+    blocks = [bytes(SIZE) for _ in range(20_000)]
+    chosen, _ = place.choose(blocks, 59, (0, BLOCK))
+    addresses = {id(x) for x in chosen}
+    truth.MISFITS.pop()
+    place.keep([x for x in blocks if id(x) not in addresses])
+    out = [None] * 53
+    hand_out_blocks([None])
+    del blocks, chosen
+    used = [None]  # what was free before is handed out first
+    while used[-1] is None or id(used[-1]) not in addresses:
+        used.append(bytes(SIZE))
+
+    def work():
+        hand_out_blocks(out)
+        assert all(id(x) in addresses for x in out), "other blocks were handed out"
+
+    place.cell("allocator mimalloc", work, expected=53)
+
+
+place.main(*([mimalloc] if place.FREE_THREADED else [pymalloc, malloc]))

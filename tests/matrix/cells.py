@@ -95,6 +95,10 @@ CELLS = [
         "allocator malloc", "allocations", "allocator", "malloc", None, "free",
         absent=(NO_PYMALLOC, NO_BREAKS),
     ),
+    Cell(
+        "allocator mimalloc", "allocations", "allocator", "mimalloc block", None, "mimalloc",
+        absent=((lambda i: not i.free_threaded, "only free-threaded builds have mimalloc"),),
+    ),
     Cell("native-data .data", "natives", "native-data", "matrix.so", None, "data", absent=(NO_CTYPES,)),
     Cell("native-data .bss", "natives", "native-data", "matrix.so", None, "bss", absent=(NO_CTYPES,)),
     Cell("stack native", "natives", "stack", "native", None, "stack", absent=(NO_CTYPES,)),
