@@ -46,6 +46,8 @@ NO_SPECIALIZING = (
 NO_CTYPES = (lambda i: not i.ctypes, "this build has no ctypes")
 NO_BREAKS = (lambda i: i.libc == "musl", "musl's malloc keeps its notes away from the memory that it hands out")
 
+FILLED = (lambda i: i.debug, "debug builds fill what is freed, which writes to that page first")
+
 CELLS = [
     Cell("refcount inc slotted", "refcounts", "refcount", "inc", "Slotted", "slotted"),
     Cell("refcount inc plain", "refcounts", "refcount", "inc", "Plain", "plain"),
@@ -85,15 +87,15 @@ CELLS = [
         "lazy-cache dict keys version", "types_and_keys", "lazy-cache", None, None, function="load",
         absent=((before(3, 11), "3.11 brought versions of keys"), NO_SPECIALIZING),
     ),
-    Cell("mutation list item", "mutations", "mutation", None, "list", "list item"),
-    Cell("mutation dict value", "mutations", "mutation", None, "dict", "dict value"),
+    Cell("mutation list item", "mutations", "mutation", "items", None, "list item"),
+    Cell("mutation dict value", "mutations", "mutation", "entries", None, "dict value"),
     Cell("mutation attribute", "mutations", "mutation", None, "Wide", "attribute"),
     Cell(
         "allocator pymalloc", "allocations", "allocator", None, None, "pymalloc", absent=(NO_PYMALLOC,)
     ),
     Cell(
         "allocator malloc", "allocations", "allocator", "malloc", None, "free",
-        absent=(NO_PYMALLOC, NO_BREAKS),
+        absent=(NO_PYMALLOC, NO_BREAKS, FILLED),
     ),
     Cell(
         "allocator mimalloc", "allocations", "allocator", "mimalloc block", None, "mimalloc",
