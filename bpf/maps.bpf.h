@@ -27,6 +27,8 @@ struct pystack {
 	u32 slab_len;
 	u32 slab_offset; /* of the frame in it */
 	u64 interp;	 /* PyInterpreterState of the thread */
+	u64 walks;	 /* so far */
+	u64 era;	 /* see code__era */
 	u64 instr;	 /* fr_instr of the innermost frame */
 };
 
@@ -36,6 +38,15 @@ struct type_memo {
 	u64 type;
 	u32 check;
 	u32 execs; /* that of the thread when it was looked at */
+};
+
+/* A code object that has been checked: see code__era, code__words_key. */
+#define CODE_MEMOS 64
+struct code_memo {
+	u64 code;
+	u64 era;
+	u64 words;
+	u64 check;
 };
 
 struct thread {
@@ -57,9 +68,7 @@ struct thread {
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
-	/* By depth, a power of two of them: see code__memo_key. */
-	u64 code_keys[CT_MAX_FRAMES + 1];
-	u32 code_checks[CT_MAX_FRAMES + 1];
+	struct code_memo codes[CODE_MEMOS];
 	u8 scratch[SCRATCH_SIZE];
 	u8 slab[SLAB_SIZE];
 	u64 kernel_stack[KERNEL_STACK_DEPTH];

@@ -148,47 +148,71 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
 }
 
 /*
- * The key under which the check of a code object is remembered; 0: it is not. From 3.12 on a code
- * object has a number that its interpreter gives to no other one (co_version; it stays 0 once the
- * numbers have run out): with the same number it is the same object, with the same name.
+ * Names a time in which no code object can have taken the place of another one that is on this
+ * thread's stack: this walk (the stack holds references); where the interpreter counts the code
+ * objects that it makes, until the next one is made. A count of 0 has run over, and stays 0.
  */
-static __always_inline u64 code__memo_key(struct thread *t, const struct ct_pylayout *lay, u64 code,
-					  const u64 words[CT_CODE_WORDS])
+static __always_inline u64 code__era(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 at = t->py.interp + lay->interp_code_count;
+	u32 count = 0;
+
+	t->py.walks++;
+	if (lay->interp_code_count && t->py.interp)
+		bpf_probe_read_user(&count, sizeof(count), (void *)at);
+	return count ? hash__mix(hash__mix(at, t->execs), count) : hash__mix(0, t->py.walks);
+}
+
+/*
+ * What tells a code object from all others of the process, without a look at its strings; 0:
+ * nothing does. From 3.12 on it has a number that its interpreter gives to no other one
+ * (co_version; 0 once the numbers have run out).
+ */
+static __always_inline u64 code__words_key(struct thread *t, const struct ct_pylayout *lay,
+					   const u64 words[CT_CODE_WORDS])
 {
 	u64 key = hash__mix(t->py.interp, t->execs);
 
 	if (lay->version < VERSION_WITH_CODE_VERSION || !(words[4] >> 32))
 		return 0;
-	key = hash__mix(key, code);
 	for (int i = 0; i < CT_CODE_WORDS; i++)
 		key = hash__mix(key, words[i]);
 	return key;
 }
 
+static __always_inline void code__words(struct thread *t, const struct ct_pylayout *lay,
+					u64 words[CT_CODE_WORDS])
+{
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		words[i] = lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+}
+
 /*
- * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. Of
- * every frame, every time: a freed code object's place is taken by the next one at once, at the
- * same depth of the stack, with the same caller and the same pointers.
+ * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. A
+ * freed code object's place is taken by the next one at once, at the same depth of the stack, with
+ * the same caller and the same pointers: nothing less than its contents will do. 0: unreadable.
  */
 static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
 {
-	u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, name, key;
-	u32 n = t->py.nframes & CT_MAX_FRAMES;
+	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, name, key;
+	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
 
+	if (memo->code == code && memo->era == t->py.era)
+		return memo->check;
 	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
 		return 0;
-	for (int i = 0; i < CT_CODE_WORDS; i++)
-		if (lay->code_words[i])
-			words[i] = scratch__u64(t->scratch, lay->code_words[i]);
-	key = code__memo_key(t, lay, code, words);
-	if (key && t->code_keys[n] == key)
-		return t->code_checks[n];
-	name = scratch__u64(t->scratch, lay->code_name);
-	if (lay->version < VERSION_WITH_CODE_VERSION)
-		table__read(t, lay, scratch__u64(t->scratch, lay->code_table), table);
-	t->code_keys[n] = key;
-	t->code_checks[n] = ct_code_digest(words, str__hash(lay, name), table);
-	return t->code_checks[n];
+	code__words(t, lay, words);
+	key = code__words_key(t, lay, words);
+	if (!key || memo->code != code || memo->words != key) {
+		name = scratch__u64(t->scratch, lay->code_name);
+		if (lay->version < VERSION_WITH_CODE_VERSION)
+			table__read(t, lay, scratch__u64(t->scratch, lay->code_table), table);
+		memo->check = ct_code_digest(words, str__hash(lay, name), table);
+		memo->words = key;
+		memo->code = code;
+	}
+	memo->era = t->py.era;
+	return memo->check;
 }
 
 static __always_inline void frame__add(struct thread *t, const struct ct_frame *frame)
@@ -238,6 +262,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->id = lay->cookie;
 	py->frame = py->leaf;
 	py->nframes = 0;
+	py->era = code__era(t, lay);
 	for (int i = 0; i < MAX_WALK; i++)
 		if (!frame__visit(t, lay))
 			break;
@@ -279,7 +304,8 @@ static __always_inline void pystack__begin(struct thread *t, const struct ct_pyl
 	if (!tstate__find(t, lay))
 		return;
 	t->py.interp = scratch__u64(t->scratch, lay->ts_interp);
-	if (gc__collecting(lay, t->py.interp))
+	/* What is known to be a count needs no more evidence. */
+	if (!t->counted && gc__collecting(lay, t->py.interp))
 		t->event.flags |= CT_F_GC_COLLECTING;
 	pystack__chunk(t, lay);
 	frame = scratch__u64(t->scratch, lay->ts_frame);

@@ -3,9 +3,13 @@
 #ifndef COWTRACE_BPF_READ_H
 #define COWTRACE_BPF_READ_H
 
-/* User addresses on x86-64 with four levels of page tables; the first 64 KiB are never mapped. */
+/*
+ * User addresses on x86-64 with four levels of page tables; the first 64 KiB are never mapped, nor,
+ * in practice, are addresses that two small numbers side by side look like (of a pool's header).
+ */
 #define USER_START 0x10000UL
 #define USER_END   (1UL << 47)
+#define SMALL_HIGH (0x5000UL << 32)
 
 static __always_inline u64 hash__mix(u64 hash, u64 value)
 {
@@ -35,7 +39,8 @@ static __always_inline u64 user__u64(u64 addr)
 /* Could be that of an object; a read that fails costs as much as a fault. */
 static __always_inline bool user__plausible(u64 addr)
 {
-	return addr % 8 == 0 && addr >= USER_START && addr < USER_END;
+	return addr % 8 == 0 && addr >= USER_START && addr < USER_END &&
+	       !(addr >> 32 && addr < SMALL_HIGH && (u32)addr < USER_START);
 }
 
 /*

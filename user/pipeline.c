@@ -187,10 +187,10 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 		return;
 	log_debug(
 		"pid %u: unknown: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new %#lx%s, "
-		"pool block %u at %#lx",
+		"block of %lu at %#lx",
 		f->pid, f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?",
 		f->ip, i->kind, i->width, i->disp, f->old_value, f->new_value,
-		f->has_new ? "" : "?", f->pool.block_size, f->pool.block);
+		f->has_new ? "" : "?", f->block.size, f->block.start);
 	for (int w = 0; w < CT_WINDOW_WORDS; w++)
 		log_debug("    %+3d  %016lx", 8 * w - CT_WINDOW_BEFORE, f->window[w]);
 }

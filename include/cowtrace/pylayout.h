@@ -59,6 +59,8 @@ struct ct_pylayout {
 	__u32 interp_next;
 	__u32 interp_threads_head;
 	__u32 interp_gc_collecting; /* int; 0: see gc_collecting */
+	/* 3.12+: func_state.next_version, u32: one up for each code object; 0: not known */
+	__u32 interp_code_count;
 	/* in struct pthread, x86-64: values of the keys below 32 (784 with glibc) */
 	__u32 pthread_specific;
 	/* in PyThreadState; all of them lie within its first ts_size bytes */
@@ -78,8 +80,8 @@ struct ct_pylayout {
 	__u32 fr_tlbc;	/* CT_PY_TLBC: i32, which of the copies of the bytecode */
 	/* in PyCodeObject */
 	__u32 code_size; /* bytes that are read of it for the check */
-	/* Words for the check, below code_size; 0: none. 3.12+: co_version is the upper half of
-	 * [4]. */
+	/* Words for the check, below code_size; 0: none. [4], 3.12+: co_version in its upper half
+	 */
 	__u32 code_words[CT_CODE_WORDS];
 	__u32 code_file, code_name; /* co_filename; co_qualname, up to 3.10 co_name */
 	__u32 code_table;	    /* co_linetable, up to 3.9 co_lnotab: a bytes object */

@@ -89,7 +89,7 @@ static inline void key__set(uint32_t initialised, uint32_t key, uint64_t value)
 /* An empty process with one thread; no frames yet. */
 static inline void python__begin(uint32_t version, bool glibc)
 {
-	struct py_runtime rt = {.hexversion = version << 16, .runtime = RUNTIME, .glibc = glibc};
+	struct py_runtime rt = {.hexversion = version << 16, .runtime = RUNTIME, .pthread_specific = glibc ? 784 : 0};
 	uint32_t slot = SLOT;
 
 	shim__reset();

@@ -30,6 +30,12 @@ def any_python() -> str:
     return pythons.need_any()
 
 
+@pytest.fixture(scope="session")
+def tree313() -> Path:
+    """A root file system with a CPython 3.13 of its own."""
+    return pythons.need_tree("3.13")
+
+
 @pytest.fixture()
 def world_readable(tmp_path_factory: pytest.TempPathFactory):
     """A directory that other users can enter, unlike pytest's own."""

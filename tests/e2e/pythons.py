@@ -58,3 +58,21 @@ def system() -> str:
     if _version(path) not in SUPPORTED:
         pytest.skip(f"/usr/bin/python3 is CPython {_version(path)}, not one of {SUPPORTED}")
     return path
+
+
+@functools.lru_cache(maxsize=None)
+def _tree(version: str) -> tuple[Path | None, str]:
+    done = subprocess.run([str(ROOT / "scripts/fetch-python"), version, str(ROOT / "build/chroot")],
+                          capture_output=True, text=True, timeout=600)
+    if done.returncode == 3:
+        return None, done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip().splitlines()[-1]), ""
+
+
+def need_tree(version: str) -> Path:
+    """A root file system with a CPython of that version and its libpython, from scripts/fetch-python."""
+    tree, why = _tree(version)
+    if tree is None:
+        pytest.skip(why)
+    return tree

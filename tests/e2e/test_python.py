@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -179,50 +178,6 @@ def test_spawned_workers_share_nothing(any_python: str) -> None:
     run = run_cowtrace([], [any_python, target("spawn.py")])
     assert run.status == 0
     assert "nothing was shared" in run.stderr.lower(), run.stderr
-
-
-@pytest.fixture(scope="session")
-def chroot() -> Path:
-    """A root file system with a CPython of its own, unpacked by scripts/fetch-python."""
-    done = subprocess.run([str(ROOT / "scripts/fetch-python"), "3.13", str(ROOT / "build/chroot")],
-                          capture_output=True, text=True, timeout=300)
-    if done.returncode == 3:
-        pytest.skip(done.stderr.strip().splitlines()[-1])
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip().splitlines()[-1])
-
-
-INTO = {
-    # The paths in /proc/PID/maps are then those outside, not those that the process knows.
-    "chroot": 'mount -t proc proc "$1/proc" && exec chroot "$1" python3.13 /tmp/refcount23.py',
-    # As in a container: the process has a mount namespace and a root of its own.
-    "pivot_root": """
-        mount --bind "$1" "$1" && cd "$1" && mount -t proc proc proc && pivot_root . old &&
-        exec python3.13 /tmp/refcount23.py""",
-}
-
-
-@pytest.mark.parametrize("how", INTO)
-def test_python_in_another_root(chroot: Path, how: str) -> None:
-    """Files are looked up as the process has them: this interpreter exists in its root only."""
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    if how == "pivot_root" and not any(line.split()[4] == "/" for line in mounts):
-        pytest.skip("pivot_root is not possible inside a chroot")
-    for name in ("refcount23.py", "truth.py"):
-        shutil.copy(target(name), chroot / "tmp" / name)
-    # Private to the process; where / is no mount point (in a chroot), it is already.
-    script = "mount --make-rprivate / 2>/dev/null || true;" + INTO[how]
-    run = run_cowtrace([], ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh",
-                            str(chroot)])
-    assert run.truth and run.truth[0]["changed"]["bytes"] == 23, run.stderr
-    path = target("refcount23.py")
-    for kind, count in (("bytes", 23), ("str", 19), ("Payload", 11)):
-        assert at_line(run.report, path, kind, cause="refcount", type=kind) == count, (
-            show_sites(run.report)
-        )
-    assert {s["file"] for s in run.report["sites"] if s["type"] == "Payload"} >= {"/tmp/refcount23.py"}
-    assert any((p["python"] or "").startswith("3.13") for p in run.report["processes"])
-    assert_closed(run.report)
 
 
 def test_json_of_hostile_names_is_plain_json(python: str) -> None:

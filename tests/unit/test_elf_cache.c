@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -166,6 +168,96 @@ static void paths_are_those_of_the_process(void **state)
 	assert_int_equal(elf_cache__get(cache, root_fd(pid), "/lib.so", 0, &elf), -ENOENT);
 }
 
+/* Maps a file of ours as a program is, and finds the line that maps has for it. */
+static struct elf_mapping map_file(const char *name, char path[256])
+{
+	int fd = open(in_dir(name), O_RDONLY | O_CLOEXEC);
+	char *at = mmap(NULL, sizeof(image), PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	struct elf_mapping m = {.pid = getpid(), .start = (uint64_t)at, .path = path};
+	struct stat st;
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	m.end = m.start + ((sizeof(image) + 4095) & ~4095ul);
+	m.inode = st.st_ino;
+	snprintf(path, 256, "%s", in_dir(name));
+	return m;
+}
+
+/* 0 if this machine shows such links only to others. */
+static bool may_follow_mappings(const struct elf_mapping *m)
+{
+	char link[80];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", m->start, m->end);
+	fd = open(link, O_PATH | O_CLOEXEC);
+	if (fd < 0) {
+		assert_int_equal(errno, EPERM);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+static bool has_first(uint64_t file, const struct elf_mapping *m)
+{
+	struct elf_symbol symbol;
+	struct elf_file *elf;
+
+	assert_int_not_equal(file, 0);
+	assert_int_equal(elf_cache__mapped(cache, file, root_fd(getpid()), m->path, m->inode, &elf),
+			 0);
+	return !elf__symbol(elf, "first", &symbol);
+}
+
+/* As a package upgrade does it, while the old program runs; the maps were read before that. */
+static void a_sighted_file_may_be_replaced(void **state)
+{
+	struct elf_mapping m;
+	struct elf_file *elf;
+	char path[256];
+	uint64_t file;
+
+	(void)state;
+	image__init_symbols(&image);
+	image__write(&image, sizeof(image), in_dir("old"));
+	m = map_file("old", path);
+	file = elf_cache__sight(cache, root_fd(getpid()), &m);
+	image.strtab[1] = 'F';
+	image__write(&image, sizeof(image), in_dir("new"));
+	image__init_symbols(&image);
+	assert_int_equal(rename(in_dir("new"), in_dir("old")), 0);
+	assert_true(has_first(file, &m));
+	/* What bears its name now is not what is mapped. */
+	assert_int_equal(elf_cache__get(cache, root_fd(getpid()), path, m.inode, &elf), -ENOENT);
+	assert_int_equal(elf_cache__mapped(cache, 0, root_fd(getpid()), path, m.inode, &elf),
+			 -ENOENT);
+	assert_int_equal(munmap((void *)m.start, m.end - m.start), 0);
+}
+
+static void a_deleted_file_is_found_by_its_mapping(void **state)
+{
+	struct elf_mapping m;
+	char path[256];
+
+	(void)state;
+	image__write(&image, sizeof(image), in_dir("new\nline"));
+	m = map_file("new\nline", path);
+	if (!may_follow_mappings(&m))
+		skip();
+	assert_int_equal(unlink(in_dir("new\nline")), 0);
+	snprintf(path, sizeof(path), "%s", in_dir("new\\012line (deleted)"));
+	assert_true(has_first(elf_cache__sight(cache, root_fd(getpid()), &m), &m));
+	/* The maps were read when something else was mapped there. */
+	snprintf(path, sizeof(path), "%s", in_dir("other (deleted)"));
+	assert_int_equal(elf_cache__sight(cache, root_fd(getpid()), &m), 0);
+	assert_int_equal(munmap((void *)m.start, m.end - m.start), 0);
+	snprintf(path, sizeof(path), "%s", in_dir("new\\012line (deleted)"));
+	assert_int_equal(elf_cache__sight(cache, root_fd(getpid()), &m), 0);
+}
+
 static size_t open_files(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -200,6 +292,30 @@ static void the_cache_is_bounded(void **state)
 	assert_in_range(open_files() - before, 1, 512);
 }
 
+static void a_number_outlives_its_file(void **state)
+{
+	struct elf_mapping m;
+	struct elf_file *elf;
+	char path[256], name[16];
+	uint64_t file;
+
+	(void)state;
+	image__write(&image, sizeof(image), in_dir("old"));
+	m = map_file("old", path);
+	file = elf_cache__sight(cache, root_fd(getpid()), &m);
+	for (int i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		image__write(&image, sizeof(image), in_dir(name));
+		assert_int_equal(elf_cache__get(cache, root_fd(getpid()), in_dir(name), 0, &elf),
+				 0);
+		unlink(in_dir(name));
+	}
+	assert_true(has_first(file, &m)); /* by its path */
+	assert_int_not_equal(elf_cache__sight(cache, root_fd(getpid()), &m), file);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(munmap((void *)m.start, m.end - m.start), 0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -228,7 +344,10 @@ int main(void)
 		cmocka_unit_test(a_file_that_changed_is_read_again),
 		cmocka_unit_test(what_can_not_be_opened),
 		cmocka_unit_test(paths_are_those_of_the_process),
+		cmocka_unit_test(a_sighted_file_may_be_replaced),
+		cmocka_unit_test(a_deleted_file_is_found_by_its_mapping),
 		cmocka_unit_test(the_cache_is_bounded),
+		cmocka_unit_test(a_number_outlives_its_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -15,218 +15,214 @@
 #include <cowtrace/pylayout.h>
 
 #include "proc/mem.h"
-#include "python/offsets.h"
-#include "python/runtime.h"
-#include "python/tables.h"
+#include "python_world.h"
 
-#define STILL "copies are counted, with native symbols only"
+enum builds { ALL, GIL, FREE_THREADED };
 
-static struct py_runtime runtime_of(uint32_t hexversion, const char *text)
+/* Members that not every version has: the first and last minor version that does. */
+static const struct presence {
+	const char *field;
+	unsigned int first, last;
+	enum builds builds;
+} presences[] = {
+	{"runtime_tstate_current", 8, 11, ALL},
+	{"runtime_tss_key", 8, 14, ALL},
+	{"runtime_gc_collecting", 8, 8, ALL},
+	{"interp_gc_collecting", 9, 15, ALL},
+	{"tstate_frame", 8, 10, ALL},
+	{"tstate_cframe", 11, 12, ALL},
+	{"tstate_current_frame", 13, 15, ALL},
+	{"cframe_current_frame", 11, 12, ALL},
+	{"tstate_datastack_chunk", 11, 15, ALL},
+	{"frame_owner", 11, 15, ALL},
+	{"frame_tlbc_index", 14, 15, FREE_THREADED},
+	{"code_qualname", 11, 15, ALL},
+	{"code_firsttraceable", 11, 15, ALL},
+	{"code_bytes", 8, 10, ALL},
+	{"code_adaptive", 11, 15, ALL},
+	{"code_version", 12, 15, ALL},
+	{"code_tlbc", 14, 15, FREE_THREADED},
+	{"code_warmup", 11, 11, ALL},
+	{"code_zombieframe", 8, 10, ALL},
+	{"code_opcache_flag", 8, 10, ALL},
+	{"code_opcache_map", 8, 10, ALL},
+	{"code_opcache", 8, 10, ALL},
+	{"code_executors", 13, 15, ALL},
+	{"code_cached", 11, 15, ALL},
+	{"code_instrumentation", 12, 15, ALL},
+	{"code_monitoring", 12, 15, ALL},
+	{"object_ref_shared", 13, 15, FREE_THREADED},
+	{"object_tid", 13, 15, FREE_THREADED},
+	{"object_mutex", 13, 15, FREE_THREADED},
+	{"object_gc_bits", 13, 15, FREE_THREADED},
+	{"type_watched", 12, 15, ALL},
+	{"type_versions_used", 13, 15, ALL},
+	{"type_spec_cache", 11, 15, ALL},
+	{"tuple_hash", 14, 15, ALL},
+	{"keys_lookup", 8, 10, ALL},
+	{"keys_version", 11, 15, ALL},
+	{"function_version", 11, 15, ALL},
+	{"pymalloc_pool_size", 8, 15, GIL},
+	{"mimalloc_segment_slices", 13, 15, FREE_THREADED},
+	{"mimalloc_page_size", 13, 15, FREE_THREADED},
+	{"mimalloc_page_slice_offset", 13, 15, FREE_THREADED},
+	{"mimalloc_page_capacity", 13, 15, FREE_THREADED},
+	{"mimalloc_page_block_size", 13, 15, FREE_THREADED},
+	{"mimalloc_page_free", 13, 15, FREE_THREADED},
+};
+
+/* --- the table --------------------------------------------------------------- */
+
+static bool has(const struct row *row, const char *field)
 {
-	struct py_runtime rt = {.hexversion = hexversion, .glibc = true};
+	unsigned int minor = row->version & 0xff;
 
-	snprintf(rt.version, sizeof(rt.version), "%s", text);
-	return rt;
-}
+	for (size_t i = 0; i < ARRAY_LEN(presences); i++) {
+		const struct presence *p = &presences[i];
 
-/* _Py_DebugOffsets in this process's own memory, as a row of the table has them. */
-static void fake_debug(const struct py_table *table, uint64_t *block, struct py_runtime *rt)
-{
-	memset(block, 0, PY_DEBUG_MAX);
-	memcpy(block, PY_DEBUG_COOKIE, PY_DEBUG_COOKIE_LEN);
-	block[PY_DEBUG_VERSION / 8] = rt->hexversion;
-	for (size_t i = 0; i < table->n_debug; i++) {
-		const struct py_debug_field *f = &table->debug[i];
-		uint32_t value = *(const uint32_t *)((const char *)&table->offsets + f->field);
-
-		block[f->at / 8] = value;
-		if (f->plus) {
-			block[f->at / 8] = value - 200;
-			block[f->plus / 8] = 200;
-		}
+		if (!strcmp(p->field, field))
+			return minor >= p->first && minor <= p->last &&
+			       (p->builds == ALL ||
+				(p->builds == FREE_THREADED) == row->free_threaded);
 	}
-	rt->runtime = (uintptr_t)block;
+	return true;
 }
 
-static void refused(struct py_runtime *rt, int expected, const char *sentence)
+/* A member that was forgotten in a row is absent there. */
+static void test_every_member(void **state)
 {
-	struct mem_source mem = mem__of(getpid());
-	const struct py_offsets *off = (void *)rt;
-	char why[256] = "";
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct py_offsets *off = &table_of(&rows[i])->offsets;
 
-	assert_int_equal(py_offsets__choose(&mem, rt, &off, why, sizeof(why)), expected);
-	assert_ptr_equal(off, rt);
-	assert_string_equal(why, sentence);
+#define PY_OFFSET(group, field)                                                                    \
+	if (has(&rows[i], #group "_" #field) != (off->group##_##field != PY_NO_OFFSET))            \
+		fail_msg("3.%u%s: " #group "_" #field, rows[i].version & 0xff,                     \
+			 rows[i].free_threaded ? "t" : "");
+#include "python/offsets.def"
+		assert_int_equal(off->version, rows[i].version);
+	}
 }
 
-static void test_accepted(void **state)
+static void test_known_versions(void **state)
 {
-	static const uint32_t versions[] = {0x030b02f0, 0x030b0ff0, 0x030c00f0, 0x030c0cf0};
-	struct mem_source mem = mem__of(getpid());
+	unsigned int n = 0;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		struct py_runtime rt = runtime_of(versions[i], "3.x");
-		const struct py_offsets *off = NULL;
-		char why[256];
+	assert_int_equal(py_table__oldest(), 0x0308);
+	assert_int_equal(py_table__newest(), 0x030f);
+	for (uint32_t v = 0; v < 0x0400; v++) {
+		n += py_table__find(v) != NULL;
+		n += py_table__find_free_threaded(v) != NULL;
+	}
+	assert_int_equal(n, ARRAY_LEN(rows));
+}
 
-		assert_int_equal(py_offsets__choose(&mem, &rt, &off, why, sizeof(why)), 0);
-		assert_int_equal(off->version, versions[i] >> 16);
+static void in_code(const struct ct_pylayout *lay, uint32_t offset)
+{
+	assert_int_equal(offset % 8, 0);
+	assert_true(offset + 8 <= lay->code_size);
+}
+
+/* What the BPF side takes for granted, for every row. */
+static void check_layout(const struct ct_pylayout *lay)
+{
+	assert_true(lay->fr_size <= CT_FRAME_READ_MAX && lay->fr_size % 8 == 0);
+	assert_true(lay->fr_code + 8 <= lay->fr_size && lay->fr_previous + 8 <= lay->fr_size);
+	assert_true(lay->fr_instr + (lay->flags & CT_PY_LASTI ? 4 : 8) <= lay->fr_size);
+	assert_true(lay->fr_owner < lay->fr_size && lay->fr_tlbc + 4 <= lay->fr_size);
+	assert_true(lay->code_size <= CT_CODE_READ_MAX && lay->code_size % 8 == 0);
+	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
+		in_code(lay, lay->code_words[i]);
+	in_code(lay, lay->code_file);
+	in_code(lay, lay->code_name);
+	in_code(lay, lay->code_table);
+	in_code(lay, lay->code_bytes);
+	in_code(lay, lay->code_tlbc);
+	assert_true(lay->ts_size % 8 == 0 && lay->ts_size <= 512);
+	assert_true(lay->ts_next + 8 <= lay->ts_size && lay->ts_interp + 8 <= lay->ts_size);
+	assert_true(lay->ts_thread_id + 8 <= lay->ts_size && lay->ts_frame + 8 <= lay->ts_size);
+	assert_true(lay->ts_datastack + 24 <= lay->ts_size);
+	assert_true(lay->type_name < lay->type_basicsize && lay->type_basicsize < lay->type_flags);
+	assert_true(lay->type_flags + 8 - lay->type_name <= 256);
+	assert_true(!(lay->pool_size & (lay->pool_size - 1)));
+}
+
+static void test_layouts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct py_runtime rt = runtime_of(rows[i].hexversion, "3.x");
+		unsigned int minor = rows[i].version & 0xff;
+		struct ct_pylayout lay;
+
+		memset(&lay, 0xff, sizeof(lay));
+		rt.runtime = 0x100000;
+		py_offsets__layout(&table_of(&rows[i])->offsets, &rt, &lay);
+		check_layout(&lay);
+		assert_int_equal(lay.version, rows[i].version);
+		assert_int_equal(lay.runtime, 0x100000);
+		assert_int_equal(lay.gc_collecting, minor == 8 ? 0x100000 + 544 : 0);
+		assert_int_equal(!lay.interp_gc_collecting, minor == 8);
+		assert_int_equal(lay.flags,
+				 (minor <= 10 ? CT_PY_LASTI : 0) |
+					 (minor == 10 ? CT_PY_LASTI_UNITS : 0) |
+					 (minor <= 11 ? CT_PY_TSTATE_CURRENT : 0) |
+					 (minor == 11 || minor == 12 ? CT_PY_CFRAME : 0) |
+					 (minor <= 14 ? CT_PY_TSS_GLIBC : 0) |
+					 (minor >= 14 ? CT_PY_TAGGED : 0) |
+					 (rows[i].free_threaded ? CT_PY_FREE_THREADED : 0) |
+					 (rows[i].free_threaded && minor >= 14 ? CT_PY_TLBC : 0));
+		assert_int_equal(lay.pool_size, rows[i].free_threaded ? 0
+						: minor <= 9	      ? 4096
+								      : 16384);
+		assert_int_equal(lay.pthread_specific, minor <= 14 ? 784 : 0);
+		assert_int_equal(!lay.code_bytes, minor > 10);
+		assert_int_equal(!lay.code_adaptive, minor <= 10);
+		assert_int_equal(!lay.ts_datastack, minor <= 10);
 	}
 }
 
-static void test_not_supported(void **state)
+/* Each number of these two was read off the headers once more by hand. */
+static void test_two_layouts(void **state)
 {
 	struct py_runtime rt = runtime_of(0x030812f0, "3.8.18");
-
-	(void)state;
-	refused(&rt, -ENOTSUP,
-		"CPython 3.8.18 is older than 3.11, the oldest that cowtrace explains: " STILL);
-	rt = runtime_of(0x030e00c1, "3.14.0rc1");
-	refused(&rt, -ENOTSUP,
-		"CPython 3.14.0rc1 is newer than 3.13, the newest that this cowtrace "
-		"knows: " STILL);
-	rt = runtime_of(0x030d05f0, "3.13.5t");
-	rt.free_threaded = true;
-	refused(&rt, -ENOTSUP,
-		"CPython 3.13.5t is a free-threaded build, which this cowtrace does not "
-		"explain: " STILL);
-	rt = runtime_of(0x030b02f0, "3.11.2");
-	rt.trace_refs = true;
-	refused(&rt, -ENOTSUP,
-		"CPython 3.11.2 was built with Py_TRACE_REFS, which changes the layout of every "
-		"object: " STILL);
-}
-
-static void test_debug_offsets_agree(void **state)
-{
-	struct mem_source mem = mem__of(getpid());
-	struct py_runtime rt = runtime_of(0x030d05f0, "3.13.5");
-	const struct py_table *table = py_table__find(0x030d);
-	uint64_t block[PY_DEBUG_MAX / 8];
-	const struct py_offsets *off = NULL;
-	char why[256] = "";
-
-	(void)state;
-	fake_debug(table, block, &rt);
-	assert_int_equal(py_offsets__choose(&mem, &rt, &off, why, sizeof(why)), 0);
-	assert_ptr_equal(off, &table->offsets);
-}
-
-static void test_debug_offsets_contradict(void **state)
-{
-	struct py_runtime rt = runtime_of(0x030d05f0, "3.13.5");
-	const struct py_table *table = py_table__find(0x030d);
-	uint64_t block[PY_DEBUG_MAX / 8];
-
-	(void)state;
-	fake_debug(table, block, &rt);
-	block[0] ^= 1;
-	refused(&rt, -EPROTO, "CPython 3.13.5 has no _Py_DebugOffsets where they must be: " STILL);
-	fake_debug(table, block, &rt);
-	block[1] = 0x030d06f0;
-	refused(&rt, -EPROTO,
-		"CPython 3.13.5 calls itself 0x30d06f0 in its _Py_DebugOffsets: " STILL);
-	fake_debug(table, block, &rt);
-	block[2] = 1;
-	refused(&rt, -EPROTO,
-		"CPython 3.13.5 contradicts itself on being free-threaded (1): " STILL);
-	rt.runtime = 8;
-	refused(&rt, -EFAULT,
-		"the _Py_DebugOffsets of CPython 3.13.5 could not be read: Bad address");
-}
-
-/* Each shared field is compared: any one of them wrong, by any amount, is found and named. */
-static void test_each_field_counts(void **state)
-{
-	struct py_runtime rt = runtime_of(0x030d05f0, "3.13.5");
-	struct mem_source mem = mem__of(getpid());
-	const struct py_table *table = py_table__find(0x030d);
-	uint64_t block[PY_DEBUG_MAX / 8];
-
-	(void)state;
-	for (size_t i = 0; i < table->n_debug; i++) {
-		const struct py_offsets *off = NULL;
-		char why[256] = "";
-
-		fake_debug(table, block, &rt);
-		block[table->debug[i].at / 8] += i % 2 ? 8 : 1ull << 32;
-		assert_int_equal(py_offsets__choose(&mem, &rt, &off, why, sizeof(why)), -EPROTO);
-		assert_null(off);
-		assert_non_null(strstr(why, table->debug[i].name));
-	}
-}
-
-/* What the BPF side and the readers take for granted, for every row. */
-static void test_rows(void **state)
-{
-	(void)state;
-	for (uint32_t v = py_table__oldest(); v <= py_table__newest(); v++) {
-		const struct py_table *table = py_table__find(v);
-		const struct py_offsets *off;
-
-		assert_non_null(table);
-		off = &table->offsets;
-		assert_int_equal(off->version, v);
-		assert_true(off->frame_code + 8 <= CT_FRAME_READ);
-		assert_true(off->frame_previous + 8 <= CT_FRAME_READ);
-		assert_true(off->frame_instr + 8 <= CT_FRAME_READ);
-		assert_true(off->frame_owner < CT_FRAME_READ);
-		assert_int_equal(off->code_name, off->code_filename + 8);
-		assert_int_equal(off->code_qualname, off->code_filename + 16);
-		assert_int_equal(off->code_linetable, off->code_filename + 24);
-		assert_true(off->code_linetable + 8 <= off->code_adaptive);
-		assert_true(off->code_adaptive <= 256);
-		assert_true(off->type_flags + 8 <= 256);
-		/* One of the two ways to the frame. */
-		assert_int_not_equal(off->tstate_cframe == PY_NO_OFFSET,
-				     off->tstate_current_frame == PY_NO_OFFSET);
-		assert_int_equal(off->tstate_cframe == PY_NO_OFFSET,
-				 off->cframe_current_frame == PY_NO_OFFSET);
-		assert_true(table->debug_size <= PY_DEBUG_MAX);
-		for (size_t i = 0; i < table->n_debug; i++)
-			assert_true(table->debug[i].at + 8 <= table->debug_size);
-	}
-}
-
-static void test_layout(void **state)
-{
-	struct py_runtime rt = runtime_of(0x030b02f0, "3.11.2");
 	struct ct_pylayout lay;
 
 	(void)state;
-	rt.runtime = 0x1000;
-	rt.main_interpreter = 0x2000;
-	py_offsets__layout(&py_table__find(0x030b)->offsets, &rt, &lay);
-	assert_int_equal(lay.version, 0x030b);
-	assert_int_equal(lay.flags, CT_PY_CFRAME | CT_PY_TSTATE_CURRENT | CT_PY_TSS_GLIBC);
-	assert_int_equal(lay.runtime, 0x1000);
-	assert_int_equal(lay.gc_collecting, 0x2000 + 848);
-	assert_int_equal(lay.pthread_specific, 784);
-	assert_int_equal(lay.ts_frame, 56);
-	rt.glibc = false;
-	rt.main_interpreter = 0;
-	py_offsets__layout(&py_table__find(0x030c)->offsets, &rt, &lay);
-	assert_int_equal(lay.flags, CT_PY_CFRAME);
-	assert_int_equal(lay.gc_collecting, 0);
+	rt.pthread_specific = 0;
+	py_offsets__layout(&py_table__find(0x0308)->offsets, &rt, &lay);
+	assert_int_equal(lay.flags, CT_PY_LASTI | CT_PY_TSTATE_CURRENT);
 	assert_int_equal(lay.pthread_specific, 0);
-	assert_int_equal(lay.rt_tstate_current, 0);
-	py_offsets__layout(&py_table__find(0x030d)->offsets, &rt, &lay);
-	assert_int_equal(lay.flags, 0);
-	assert_int_equal(lay.ts_frame, 72);
-	assert_int_equal(lay.cframe_current, 0);
+	assert_int_equal(lay.ts_frame, 24);
+	assert_int_equal(lay.ts_size, 184);
+	assert_int_equal(lay.fr_size, 112);
+	assert_int_equal(lay.code_size, 128);
+	assert_memory_equal(lay.code_words, ((__u32[]){104, 112, 120, 56, 48, 40}), 24);
+	rt = runtime_of(0x030e00f0, "3.14.0t");
+	rt.attached = (struct py_tls){.found = true, .module = 3, .offset = 16};
+	rt.bound = (struct py_tls){.found = true, .offset = -40};
+	py_offsets__layout(&py_table__find_free_threaded(0x030e)->offsets, &rt, &lay);
+	assert_int_equal(lay.flags, CT_PY_TAGGED | CT_PY_TLBC | CT_PY_FREE_THREADED |
+					    CT_PY_TSS_GLIBC | CT_PY_TLS | CT_PY_TLS2);
+	assert_int_equal(lay.tls_module, 3);
+	assert_int_equal(lay.tls_offset, 16);
+	assert_int_equal(lay.tls2_module, 0);
+	assert_int_equal(lay.tls2_offset, -40);
+	assert_int_equal(lay.fr_size, 80);
+	assert_int_equal(lay.fr_tlbc, 72);
+	assert_int_equal(lay.code_size, 232);
+	assert_int_equal(lay.code_tlbc, 224);
+	assert_memory_equal(lay.code_words, ((__u32[]){128, 136, 144, 152, 104, 40}), 24);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_not_supported),
-		cmocka_unit_test(test_debug_offsets_agree),
-		cmocka_unit_test(test_debug_offsets_contradict),
-		cmocka_unit_test(test_each_field_counts),
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_every_member),
+		cmocka_unit_test(test_known_versions),
+		cmocka_unit_test(test_layouts),
+		cmocka_unit_test(test_two_layouts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -40,9 +41,10 @@ static const char *in_dir(const char *name)
 static struct maps *map(uint64_t start, const char *perm, uint64_t offset, const char *name)
 {
 	struct maps *maps;
+	struct stat st;
 	char text[800];
-	int n = snprintf(text, sizeof(text), "%lx-%lx %s %08lx 08:01 5 %s\n", start, start + 0x1000,
-			 perm, offset, name);
+	int n = snprintf(text, sizeof(text), "%lx-%lx %s %08lx 08:01 %lu %s\n", start,
+			 start + 0x1000, perm, offset, stat(name, &st) ? 5 : st.st_ino, name);
 
 	assert_int_equal(maps__parse(text, (size_t)n, &maps), 0);
 	return maps;

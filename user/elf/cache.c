@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +28,16 @@ struct identity {
 };
 
 struct entry {
-	UT_hash_handle hh;
+	UT_hash_handle hh, by_number;
 	struct identity id;
+	uint64_t number;      /* never used again */
 	struct elf_file *elf; /* NULL: not an ELF file, and not worth another try */
 };
 
 struct elf_cache {
 	struct entry *entries; /* uthash keeps them in order: least recently used first */
+	struct entry *numbers; /* the same ones */
+	uint64_t last_number;
 };
 
 int elf_cache__new(struct elf_cache **out)
@@ -48,6 +53,7 @@ int elf_cache__new(struct elf_cache **out)
 static void drop(struct elf_cache *cache, struct entry *entry)
 {
 	HASH_DEL(cache->entries, entry);
+	HASH_DELETE(by_number, cache->numbers, entry);
 	elf__free(entry->elf);
 	free(entry);
 }
@@ -105,24 +111,61 @@ static bool has_inode(int fd, uint64_t inode)
 
 /*
  * /proc/PID/maps shows paths as the reader would write them: after a mere chroot that is the path
- * in our root, not in that of the process. Ours is taken only if it is the very file that is
- * mapped.
+ * in our root, not in that of the process. Another file than the mapped one is worse than none: a
+ * package upgrade puts one there while the old one still runs.
  */
-static int open_mapped(int root, const char *path, uint64_t inode)
+static int open_by_path(int root, const char *path, uint64_t inode)
 {
 	int theirs = open_in_root(root, path), ours;
 
 	if (!inode || has_inode(theirs, inode) || path[0] != '/')
 		return theirs;
-	ours = open(path, O_PATH | O_CLOEXEC);
-	if (!has_inode(ours, inode)) {
-		if (ours >= 0)
-			close(ours);
-		return theirs;
-	}
 	if (theirs >= 0)
 		close(theirs);
-	return ours;
+	ours = open(path, O_PATH | O_CLOEXEC);
+	if (has_inode(ours, inode))
+		return ours;
+	if (ours >= 0)
+		close(ours);
+	return theirs < 0 ? theirs : -ENOENT;
+}
+
+/* A name as the kernel writes it into the maps, where a newline is \012. */
+static bool is_escaped(const char *text, const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		size_t n = name[i] == '\n' ? 4 : 1;
+
+		if (strncmp(text, n == 4 ? "\\012" : &name[i], n) != 0)
+			return false;
+		text += n;
+	}
+	return !*text;
+}
+
+/*
+ * By the link that the kernel keeps for each mapping of a file: the very file, wherever it is and
+ * even if nothing leads to it any more (deleted, replaced, hidden below a mount). The process may
+ * have mapped something else there meanwhile, so the name must be the one of the maps; device and
+ * inode do not help, as those that maps show are not those of stat() on overlayfs and btrfs.
+ */
+static int open_by_mapping(const struct elf_mapping *m)
+{
+	char link[80], name[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, m->pid, m->start,
+		 m->end);
+	fd = open(link, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return open_error(errno);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, name, sizeof(name));
+	if (len >= 0 && is_escaped(m->path, name, (size_t)len))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 static struct entry *add(struct elf_cache *cache, const struct identity *id, struct elf_file *elf)
@@ -135,8 +178,17 @@ static struct entry *add(struct elf_cache *cache, const struct identity *id, str
 		drop(cache, cache->entries);
 	entry->id = *id;
 	entry->elf = elf;
+	entry->number = ++cache->last_number;
 	HASH_ADD(hh, cache->entries, id, sizeof(entry->id), entry);
+	HASH_ADD(by_number, cache->numbers, number, sizeof(entry->number), entry);
 	return entry;
+}
+
+/* To the end of the list: used last. */
+static void touch(struct elf_cache *cache, struct entry *entry)
+{
+	HASH_DEL(cache->entries, entry);
+	HASH_ADD(hh, cache->entries, id, sizeof(entry->id), entry);
 }
 
 static int lookup(struct elf_cache *cache, int fd, const char *path, const struct identity *id,
@@ -147,9 +199,8 @@ static int lookup(struct elf_cache *cache, int fd, const char *path, const struc
 	int err;
 
 	HASH_FIND(hh, cache->entries, id, sizeof(*id), entry);
-	if (entry) { /* to the end of the list: used last */
-		HASH_DEL(cache->entries, entry);
-		HASH_ADD(hh, cache->entries, id, sizeof(entry->id), entry);
+	if (entry) {
+		touch(cache, entry);
 		*out = entry;
 		return 0;
 	}
@@ -165,14 +216,11 @@ static int lookup(struct elf_cache *cache, int fd, const char *path, const struc
 	return 0;
 }
 
-int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t inode,
-		   struct elf_file **out)
+/* The entry of an open file; path is for people only. */
+static int entry_of(struct elf_cache *cache, int fd, const char *path, struct entry **out)
 {
-	_close_ int fd = open_mapped(root, path, inode);
 	struct identity id = {0};
-	struct entry *entry;
 	struct stat st;
-	int err;
 
 	if (fd < 0)
 		return fd;
@@ -183,11 +231,45 @@ int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t
 	id.size = (uint64_t)st.st_size;
 	id.mtime_sec = st.st_mtim.tv_sec;
 	id.mtime_nsec = st.st_mtim.tv_nsec;
-	err = lookup(cache, fd, path, &id, &entry);
-	if (err)
-		return err;
+	return lookup(cache, fd, path, &id, out);
+}
+
+static int elf_of(const struct entry *entry, struct elf_file **out)
+{
 	if (!entry->elf)
 		return -EINVAL;
 	*out = entry->elf;
 	return 0;
+}
+
+int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t inode,
+		   struct elf_file **out)
+{
+	_close_ int fd = open_by_path(root, path, inode);
+	struct entry *entry;
+	int err = entry_of(cache, fd, path, &entry);
+
+	return err ? err : elf_of(entry, out);
+}
+
+uint64_t elf_cache__sight(struct elf_cache *cache, int root, const struct elf_mapping *mapping)
+{
+	_close_ int fd = open_by_mapping(mapping);
+	struct entry *entry;
+
+	if (fd < 0)
+		fd = open_by_path(root, mapping->path, mapping->inode);
+	return entry_of(cache, fd, mapping->path, &entry) ? 0 : entry->number;
+}
+
+int elf_cache__mapped(struct elf_cache *cache, uint64_t file, int root, const char *path,
+		      uint64_t inode, struct elf_file **out)
+{
+	struct entry *entry;
+
+	HASH_FIND(by_number, cache->numbers, &file, sizeof(file), entry);
+	if (!entry)
+		return elf_cache__get(cache, root, path, inode, out);
+	touch(cache, entry);
+	return elf_of(entry, out);
 }

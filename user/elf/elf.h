@@ -25,18 +25,34 @@ struct elf_symbol {
 	const char *name; /* owned by the elf_file */
 };
 
+struct elf_mapping { /* of a file in a living process: a line of its maps */
+	pid_t pid;
+	uint64_t start, end, inode;
+	const char *path;
+};
+
 int elf_cache__new(struct elf_cache **out);
 void elf_cache__free(struct elf_cache *cache);
 
 /*
  * The file at path below root, an O_PATH descriptor of the root directory of a process
- * (user/proc/root.h): as that process sees it, in its mount namespace. 0, -ENOENT, -EACCES, -EINVAL
- * (not an ELF file of this machine), -ENOMEM. That a file is no ELF file is remembered as well.
- * Owned by the cache, which keeps the last 512 files: do not keep the pointer, nor names of its
- * symbols.
+ * (user/proc/root.h): as that process sees it, in its mount namespace. inode: of the mapping in
+ * question, another file is refused; 0: any. 0, -ENOENT, -EACCES, -EINVAL (not an ELF file of this
+ * machine), -ENOMEM. That a file is no ELF file is remembered as well. Owned by the cache, which
+ * keeps the last 512 files: do not keep the pointer, nor names of its symbols.
  */
 int elf_cache__get(struct elf_cache *cache, int root, const char *path, uint64_t inode,
 		   struct elf_file **out);
+
+/*
+ * Opens the very file that is mapped, while the process lives: no path need lead to it. Returns a
+ * number for elf_cache__mapped, which stays good while the cache keeps the file (an open
+ * descriptor, so that nothing else gets its inode); 0: it could not be opened.
+ */
+uint64_t elf_cache__sight(struct elf_cache *cache, int root, const struct elf_mapping *mapping);
+/* The file with this number; without one, or if it is not kept any more, as elf_cache__get. */
+int elf_cache__mapped(struct elf_cache *cache, uint64_t file, int root, const char *path,
+		      uint64_t inode, struct elf_file **out);
 
 /* Opens one file by a path of this process; for tests. Free with elf__free. */
 int elf__open(const char *path, struct elf_file **out);

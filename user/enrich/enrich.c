@@ -116,8 +116,27 @@ static int image_root(const struct image *image)
 }
 
 /*
+ * A process that has loaded something since its maps were last read, and may have loaded a Python:
+ * look again, and look there, not at others that share its image.
+ */
+static void process__wake(struct process *p, const struct regions *fresh)
+{
+	struct image *image = p->image, *own;
+
+	if (!image || image->searched || p->exited || !p->regions ||
+	    regions__modules(p->regions) == regions__modules(fresh))
+		return;
+	own = image__sibling(image, 0);
+	if (!own)
+		return;
+	image__unref(image);
+	p->image = own;
+}
+
+/*
  * The maps of a process, read now if they are older than `since` (ns). One batch of copies
- * refreshes them at most once, as all of it was made before the first refresh.
+ * refreshes them at most once, as all of it was made before the first refresh. May give the process
+ * an image of its own.
  */
 static struct regions *process__regions(struct enrich *e, struct process *p, uint64_t since)
 {
@@ -128,12 +147,13 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 		return p->regions;
 	pid = process__living(p); /* or the parent, whose memory it began with */
 	p->regions_time = now_ns();
-	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), &fresh))
+	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), p->regions, &fresh))
 		return p->regions;
 	if (p->image && !image__runs_in(p->image, pid)) {
 		regions__unref(fresh);
 		return p->regions;
 	}
+	process__wake(p, fresh);
 	regions__unref(p->regions);
 	p->regions = fresh;
 	return fresh;
@@ -153,31 +173,53 @@ static uint32_t slot__take(struct enrich *e)
 	return 0;
 }
 
-/* All that share the image, in case they were forked before its Python was found. */
-static void image__announce(struct enrich *e, const struct image *image)
+/* Another process of the image p has found its Python in: does it have it too? */
+static bool process__lacks(struct enrich *e, struct process *q, const struct process *p,
+			   uint64_t now)
 {
-	for (struct process *p = tree__first(e->tree); p; p = p->next)
-		if (p->image == image && !p->exited)
-			e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+	const struct regions *r = process__regions(e, q, now);
+
+	return q != p && r && !regions__share_module(p->regions, r, p->image->python.runtime);
 }
 
-static void process__look(struct enrich *e, struct process *p, uint64_t now)
+/* All that share the image, in case they were forked before its Python was found. Those that were
+ * forked before it was loaded go on without it. */
+static void image__announce(struct enrich *e, const struct process *finder, uint64_t now)
+{
+	struct image *image = finder->image, *other = NULL;
+
+	for (struct process *p = tree__first(e->tree); p; p = p->next) {
+		if (p->image != image || p->exited)
+			continue;
+		if (process__lacks(e, p, finder, now)) {
+			if (!other)
+				other = image__sibling(image, now);
+			image__unref(image);
+			p->image = image__ref(other);
+		} else if (image->slot) {
+			e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+		}
+	}
+	image__unref(other);
+}
+
+/* since: how old the maps may be, at most */
+static void process__look(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct ct_pylayout layout = {};
-	struct image *image = p->image;
 	struct regions *regions;
 
-	if (!image || image->searched || now < image->next_look)
+	if (!p->image || p->image->searched || since < p->image->next_look)
 		return;
-	regions = process__regions(e, p, now);
-	if (!regions || !image__look(image, e->elves, p, regions, now, &layout))
+	regions = process__regions(e, p, since);
+	if (!regions || !image__look(p->image, e->elves, p, regions, since, &layout))
 		return;
-	log_debug("pid %u: CPython %s in %s", p->pid, image->python.version, image->python.path);
-	image->slot = slot__take(e);
-	if (!image->slot)
-		return;
-	e->ops.set_layout(e->ops.ctx, image->slot, &layout);
-	image__announce(e, image);
+	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
+		  p->image->python.path);
+	p->image->slot = slot__take(e);
+	if (p->image->slot)
+		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
+	image__announce(e, p, since);
 }
 
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now)
@@ -205,7 +247,6 @@ void enrich__forked(struct enrich *e, struct process *p)
 	struct image *image = parent ? parent->image : NULL;
 	struct regions *regions;
 
-	p->image = image__ref(image);
 	if (!image)
 		return;
 	/* A child that lives for milliseconds can not be asked later; what it has, its parent has
@@ -213,11 +254,13 @@ void enrich__forked(struct enrich *e, struct process *p)
 	regions = process__regions(e, parent, p->started);
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;
-	image->next_look = 0; /* whoever forks has loaded what it needs */
-	/* The child may be executing another program by now. */
-	process__look(e, parent, now_ns());
-	if (image->slot)
-		e->ops.use_layout(e->ops.ctx, p->pid, image->slot);
+	p->image = image__ref(parent->image);
+	/* Whoever forks has loaded what it needs; the child may be executing another program by
+	 * now. */
+	image__hurry(p->image);
+	process__look(e, parent, parent->regions_time);
+	if (p->image->slot)
+		e->ops.use_layout(e->ops.ctx, p->pid, p->image->slot);
 }
 
 /* The process as it was with the layout in that slot, NULL if it is long past. */
@@ -270,14 +313,12 @@ bool enrich__tick(struct enrich *e, uint64_t now)
 	bool young = false;
 
 	for (struct process *p = tree__first(e->tree); p; p = p->next) {
-		struct image *image = p->image;
-
-		if (image && p->exited && now > p->ended + KEEP_NS)
+		if (p->image && p->exited && now > p->ended + KEEP_NS)
 			process__retire(e, p);
-		if (!p->image || image->searched || p->exited)
+		if (!p->image || p->image->searched || p->exited)
 			continue;
 		process__look(e, p, now);
-		young |= !image->searched && image->looks < 6;
+		young |= !p->image->searched && p->image->looks < 6;
 	}
 	return young;
 }
@@ -328,9 +369,11 @@ static void fill_values(struct fault_facts *f, const struct ct_copy *copy)
 	f->has_new = true;
 	switch (insn->kind) {
 	case INSN_STORE:
+	case INSN_XCHG:
 		f->new_value = src & mask;
 		break;
 	case INSN_ADD:
+	case INSN_XADD:
 	case INSN_INC:
 		f->new_value = (old + src) & mask;
 		break;
@@ -376,10 +419,9 @@ static void fill_region(struct enrich *e, struct process *p, struct fault_facts 
 static void fill_symbol(struct enrich *e, struct process *p, struct fault_facts *f)
 {
 	const struct symbol_fact *symbol;
-	struct region_fact unused;
 	struct regions *r = p->regions;
 
-	if (r && regions__find(r, f->ip, &unused))
+	if (r && !regions__has_code(r, f->ip))
 		r = process__regions(e, p, f->time);
 	symbol = p->image ? names__symbol(e->names, p->image, r, f->ip) : NULL;
 	if (!symbol)
@@ -422,7 +464,6 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	const struct image *image;
 
 	p = process__at(p, copy->time);
-	image = p ? p->image : NULL;
 	*f = (struct fault_facts){
 		.time = copy->time,
 		.pid = copy->pid,
@@ -452,6 +493,9 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		return;
 	fill_region(e, p, f);
 	fill_symbol(e, p, f);
+	if (!p->exited)
+		process__look(e, p, p->regions_time);
+	image = p->image;
 	if (!image || !image->offsets)
 		return;
 	f->python_version = image->offsets->version;

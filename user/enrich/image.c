@@ -13,8 +13,9 @@
 #include "proc/tree.h"
 #include "python/offsets.h"
 
-/* First look after 2 ms, then at growing intervals, and for good after about 10 s of them: a Python
- * that is loaded later than that (a plug-in) is found at the next fork or exec. */
+/* First look after 2 ms, then at growing intervals for about 10 s. A Python that is loaded later (a
+ * plug-in) is found when the maps are next read, at a fork or for a copy by code that is new: the
+ * process then gets a sibling of its image. */
 #define FIRST_INTERVAL_NS 2000000ull
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
@@ -52,6 +53,17 @@ bool image__unref(struct image *image)
 	return true;
 }
 
+struct image *image__sibling(const struct image *image, uint64_t now)
+{
+	return image__new(root__ref(image->root), image->start_stack, now);
+}
+
+void image__hurry(struct image *image)
+{
+	if (image->next_look != UINT64_MAX)
+		image->next_look = 0;
+}
+
 bool image__runs_in(const struct image *image, pid_t pid)
 {
 	uint64_t start_stack;
@@ -65,16 +77,18 @@ static void image__wait(struct image *image, uint64_t now)
 	uint64_t interval = FIRST_INTERVAL_NS << (image->looks < 10 ? image->looks : 10);
 
 	image->next_look = now + (interval < MAX_INTERVAL_NS ? interval : MAX_INTERVAL_NS);
-	image->searched = ++image->looks >= MAX_LOOKS;
+	if (image->looks < MAX_LOOKS)
+		image->looks++;
+	else
+		image->next_look = UINT64_MAX;
 }
 
 /* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
 static int image__identify(struct image *image, struct elf_cache *elves,
-			   const struct mem_source *mem, const struct maps *maps)
+			   const struct mem_source *mem, const struct regions *regions)
 {
-	int err =
-		py_runtime__find(elves, root__fd(image->root), mem->pids[0], maps, &image->python);
-
+	int err = py_runtime__find(elves, root__fd(image->root), mem->pids[0],
+				   regions__maps(regions), &image->python);
 	if (err == -ENOENT)
 		return -EAGAIN;
 	if (err) {
@@ -108,7 +122,7 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 	process__sources(process, &mem);
 	if (!mem.n)
 		return false;
-	err = image__identify(image, elves, &mem, regions__maps(regions));
+	err = image__identify(image, elves, &mem, regions);
 	if (!image__runs_in(image, mem.pids[0])) { /* what was found belongs to its next program */
 		image__forget(image);
 		err = -EAGAIN;

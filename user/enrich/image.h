@@ -24,7 +24,7 @@ struct image {
 	struct root *root;    /* where its files are; NULL: not known */
 	uint64_t id;	      /* unique, part of every stack id */
 	uint64_t start_stack; /* of the memory that the exec made, 0: not known */
-	uint64_t next_look;   /* ns: when to look for a Python again */
+	uint64_t next_look;   /* ns: when to look for a Python again; UINT64_MAX: no more */
 	unsigned int looks;
 	bool searched; /* no more looking: found, or certain that there is none to support */
 	uint32_t slot; /* of the layout, 0: none */
@@ -40,6 +40,16 @@ struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now);
 struct image *image__ref(struct image *image);
 /* Returns true if that was the last reference: its slot is free again. */
 bool image__unref(struct image *image);
+
+/*
+ * The same program without a Python, for a process that has loaded something that the others of the
+ * image have not, or lacks what they have: a worker may load a Python after the fork. NULL: no
+ * memory.
+ */
+struct image *image__sibling(const struct image *image, uint64_t now);
+
+/* The next look is due now, unless all looks were in vain. */
+void image__hurry(struct image *image);
 
 /* Is this still the program that runs in a process? Its next exec may be on its way to us. */
 bool image__runs_in(const struct image *image, pid_t pid);

@@ -11,6 +11,7 @@
 #include "base/intern.h"
 #include "enrich/image.h"
 #include "enrich/regions.h"
+#include "proc/maps.h"
 #include "proc/mem.h"
 #include "proc/root.h"
 #include "proc/tree.h"
@@ -30,7 +31,7 @@
 #define CHECKED (1ull << 32)
 
 struct key {
-	uint64_t image;
+	uint64_t image;	       /* of symbols in files: the number of the file */
 	uint64_t started, pid; /* of types: the process they were seen in */
 	uint64_t address;
 	uint64_t check;
@@ -154,6 +155,7 @@ static void type__fill(struct names *names, struct type_fact *fact, const struct
 	fact->has_gc = type->has_gc;
 	fact->preheader = type->preheader;
 	fact->is_code = strcmp(type->name, "code") == 0;
+	fact->is_type = type->is_type;
 }
 
 /* Cheap tests first: most words that are looked at are no pointers to types at all. */
@@ -390,17 +392,29 @@ void names__memory(struct names *names, const struct process *process, const str
 		type__remember(names, process, image, &mem, record);
 }
 
+/* By the file and the place in it: two workers may have loaded different ones at one address. */
+static struct key symbol__key(const struct image *image, const struct maps *maps, uint64_t ip)
+{
+	const struct map_entry *map = maps ? maps__find(maps, ip) : NULL;
+
+	if (map && map->file)
+		return (struct key){.image = map->file,
+				    .address = ip - map->start + map->offset,
+				    .check = map->perm};
+	return (struct key){.image = image->id, .address = ip};
+}
+
 const struct symbol_fact *names__symbol(struct names *names, const struct image *image,
 					const struct regions *regions, uint64_t ip)
 {
-	struct key key = {.image = image->id, .address = ip};
+	const struct maps *maps = regions ? regions__maps(regions) : NULL;
+	struct key key = symbol__key(image, maps, ip);
 	struct entry *e = table__need(&names->symbols, &key, false);
 	struct native_symbol symbol;
 
 	if (!e || e->valid)
 		return e ? &e->symbol : NULL;
-	symbolize(names->elves, root__fd(image->root), regions ? regions__maps(regions) : NULL, ip,
-		  &symbol);
+	symbolize(names->elves, root__fd(image->root), maps, ip, &symbol);
 	e->valid = regions != NULL;
 	e->symbol.name = intern__str(names->pool, symbol.function ?: symbol.name);
 	e->symbol.module = intern__str(names->pool, symbol.module);

@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "enrich/object.h"
 
+#include <string.h>
+
 #include <cowtrace/abi.h>
 
+#include "enrich/block.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
+#include "enrich/view.h"
 #include "model/facts.h"
-#include "proc/mem.h"
 #include "proc/tree.h"
+#include "python/field.h"
+#include "python/keys.h"
 #include "python/offsets.h"
+#include "python/opcode.h"
 
 /* Objects and GC heads are aligned to 16 bytes (pymalloc since 3.7, malloc always). */
 #define OBJECT_ALIGN 16
-/* struct pool_header, 3.8 to 3.15 */
-#define POOL_HEADER 48
+/* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
+ * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
+#define DEBUG_HEAD 16
+#define DEBUG_PAD  0xfdfdfdfdfdfdfd00ull
+
+static const struct type_fact keys_type = {.name = PY_FIELD_KEYS};
+
+/* --- what the window alone shows --- */
 
 static const struct {
 	enum object_place place;
@@ -38,10 +50,19 @@ static bool place__fits(enum object_place place, const struct type_fact *type)
 	}
 }
 
-static void fill_types(struct names *names, const struct process *p, const struct image *image,
-		       struct fault_facts *f)
+static const struct type_fact *type_in_window(const struct view *v, size_t word)
 {
-	uint32_t ob_type = image->offsets->object_type;
+	const struct ct_copy *copy = v->copy;
+	bool checked = word == copy->type_word;
+
+	return names__type(v->names, v->process, v->image, v->facts->window[word],
+			   checked ? &copy->type_check : NULL);
+}
+
+static void fill_types(struct view *v)
+{
+	struct fault_facts *f = v->facts;
+	uint32_t ob_type = v->off->object_type;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		uint64_t object = (f->addr & ~7ull) + places[i].offset;
@@ -50,7 +71,7 @@ static void fill_types(struct names *names, const struct process *p, const struc
 
 		if (object % OBJECT_ALIGN || word >= CT_WINDOW_WORDS)
 			continue;
-		type = names__type(names, p, image, f->window[word], NULL);
+		type = type_in_window(v, word);
 		if (type && place__fits(places[i].place, type))
 			f->type_at[places[i].place] = type;
 		if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0)
@@ -58,97 +79,290 @@ static void fill_types(struct names *names, const struct process *p, const struc
 	}
 }
 
-static bool window__word(const struct fault_facts *f, uint64_t address, uint64_t *out)
-{
-	uint64_t from = (f->addr & ~7ull) - CT_WINDOW_BEFORE;
+/* --- the object --- */
 
-	if (!f->has_window || address < from || address >= from + 8 * CT_WINDOW_WORDS)
+/* A count of 0, or none at all: a freed object keeps all of its words but the first, a link to the
+ * next free block, or 0. */
+static bool is_count(const struct view *v, uint64_t word)
+{
+	/* 3.14: flags in the upper half, which user addresses do not have */
+	return v->off->version >= 0x030e ? (uint32_t)word && word >> 32 != 0x7f
+					 : word && !(word >> 32);
+}
+
+/*
+ * Is the memory only kept for the next object, or has it been given to a new one since the fork?
+ * Where the window does not reach, an ancestor shows what was there.
+ */
+static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t object)
+{
+	const struct type_fact *past;
+	uint64_t word;
+
+	if (v->facts->free_threaded)
 		return false;
-	*out = f->window[(address - from) / 8];
+	if (view__in_window(v, object))
+		return view__word(v, object, &word) && !is_count(v, word);
+	if (!view__word_before(v, object, &word))
+		return false;
+	if (!is_count(v, word))
+		return true;
+	past = view__word_before(v, object + v->off->object_type, &word)
+		       ? names__type(v->names, v->process, v->image, word, NULL)
+		       : type;
+	return past != type;
+}
+
+static void set_object(struct view *v, const struct type_fact *type, uint64_t address)
+{
+	const struct py_field_type shape = {
+		.name = type->name,
+		.is_type = type->is_type,
+		.has_gc = type->has_gc,
+		.preheader = type->preheader,
+	};
+	struct object_fact *o = &v->facts->object;
+
+	o->type = type;
+	o->address = address;
+	o->field = py_field__at(v->off, &shape, (int64_t)(v->facts->addr - address));
+	o->dead = type != &keys_type && is_dead(v, type, address);
+}
+
+/* What stands in front of an object of that type, if it is the first thing in its block. */
+static uint64_t room_before(const struct view *v, const struct type_fact *type)
+{
+	uint64_t gc = type->has_gc && !v->facts->free_threaded ? 16 : 0;
+
+	return gc + (type->preheader ? 16 : 0);
+}
+
+static bool object_at(struct view *v, uint64_t start)
+{
+	for (uint64_t before = 0; before <= 32; before += 16) {
+		const struct type_fact *type;
+		uint64_t word;
+
+		if (before + v->off->object_head > v->facts->block.size ||
+		    !view__word(v, start + before + v->off->object_type, &word))
+			continue;
+		type = names__type(v->names, v->process, v->image, word, NULL);
+		if (!type || room_before(v, type) != before)
+			continue;
+		set_object(v, type, start + before);
+		return true;
+	}
+	return false;
+}
+
+static bool keys_at(struct view *v, uint64_t start)
+{
+	uint64_t words[PY_KEYS_HEAD / 8];
+	struct py_keys keys;
+
+	for (size_t i = 0; i < PY_KEYS_HEAD / 8; i++)
+		if (!view__word(v, start + 8 * i, &words[i]))
+			return false;
+	if (!py_keys__parse(v->off, (const uint8_t *)words, &keys) ||
+	    keys.bytes > v->facts->block.size)
+		return false;
+	set_object(v, &keys_type, start);
+	v->facts->block.shared_keys = keys.shared;
 	return true;
 }
 
-/* A word of the block, from the window if it is there (then it is from before the write). */
-static bool block__word(const struct process *p, const struct fault_facts *f, uint64_t address,
-			uint64_t *out)
+/* What lies in a block that is in use. */
+static void fill_content(struct view *v)
 {
-	struct mem_source mem;
+	struct block_fact *b = &v->facts->block;
+	uint64_t word, start = b->start;
 
-	if (window__word(f, address, out))
-		return true;
-	process__sources(p, &mem);
-	return mem__read_u64(&mem, address, out) == 0;
+	if (view__word(v, start + 8, &word) && (word & ~0xffull) == DEBUG_PAD)
+		start += DEBUG_HEAD;
+	if (!view__word(v, start, &word))
+		b->content = CONTENT_UNKNOWN;
+	else if (object_at(v, start))
+		b->content = CONTENT_OBJECT;
+	else if (keys_at(v, start))
+		b->content = CONTENT_KEYS;
+	else
+		b->content = CONTENT_OTHER;
+	/* No object and no link either: the last block of a free list, or one never used. */
+	if (b->allocator == BLOCK_PYMALLOC && b->content == CONTENT_OTHER &&
+	    view__in_window(v, b->start))
+		b->is_free = view__word(v, b->start, &word) && word == 0;
 }
 
-/* A freed object keeps all of its words but the first: a link to the next free block, or 0. */
-static bool object__dead(const struct fault_facts *f, uint64_t object)
-{
-	uint64_t refs;
-
-	return window__word(f, object, &refs) && (refs == 0 || refs >> 32);
-}
-
-/* What stands in front of the object decides where it starts: nothing, a GC head, or 16 bytes more.
+/*
+ * Without a block: the instruction's own idea of where the object starts. `mov [r+16], x` writes
+ * the field at 16 of what r points to.
  */
-static void pool__object(struct names *names, const struct process *p, const struct image *image,
-			 struct fault_facts *f)
+static void object_by_displacement(struct view *v)
 {
-	uint32_t ob_type = image->offsets->object_type;
-	uint64_t word;
+	const struct fault_facts *f = v->facts;
+	const struct type_fact *type;
+	uint64_t object = f->addr - f->insn.disp, word;
 
-	for (unsigned int before = 0; before <= 32; before += 16) {
-		uint64_t object = f->pool.block + before;
+	if (!f->insn.has_base || f->insn.has_index || f->insn.stack_relative || object % 8 ||
+	    f->insn.disp < 0 || f->insn.disp > 1024)
+		return;
+	if (!view__word(v, object + v->off->object_type, &word))
+		return;
+	type = names__type(v->names, v->process, v->image, word, NULL);
+	if (!type || !view__word(v, object, &word) || (!f->free_threaded && !is_count(v, word)))
+		return;
+	set_object(v, type, object);
+}
+
+/* A code object on the stack has been found already: only its field is missing. */
+static void object_by_stack(struct view *v)
+{
+	uint64_t address = v->facts->addr - v->facts->code.offset, word;
+	const struct type_fact *type;
+
+	if (!view__word(v, address + v->off->object_type, &word))
+		return;
+	type = names__type(v->names, v->process, v->image, word, NULL);
+	if (type && type->is_code)
+		set_object(v, type, address);
+}
+
+/* Free-threaded: the fields of the head lie 0, 8 and 16 bytes into it, the type 24. */
+static void object_by_window(struct view *v)
+{
+	static const int heads[] = {0, 8, 16, -8, -16};
+	struct fault_facts *f = v->facts;
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		uint64_t object = (f->addr & ~7ull) - heads[i];
+		size_t word = (CT_WINDOW_BEFORE - heads[i] + v->off->object_type) / 8;
 		const struct type_fact *type;
 
-		if (before + 16 > f->pool.block_size || object__dead(f, object) ||
-		    !block__word(p, f, object + ob_type, &word))
+		if (object % OBJECT_ALIGN || word >= CT_WINDOW_WORDS)
 			continue;
-		type = names__type(names, p, image, word, NULL);
-		if (!type || type->has_gc != (before > 0) || (before == 32) != type->preheader)
+		type = type_in_window(v, word);
+		if (!type || (heads[i] < 0 && !type->preheader))
 			continue;
-		f->pool.type = type;
-		f->pool.object = object;
+		set_object(v, type, object);
 		return;
 	}
-	/* No live object, and no link either: the last of the free list, or never used. */
-	if (window__word(f, f->pool.block, &word) && word == 0)
-		f->pool.block_is_free = true;
 }
 
-static void fill_pool(struct fault_facts *f, const struct ct_copy *copy, uint32_t pool_size)
-{
-	uint64_t pool = f->addr & ~((uint64_t)pool_size - 1), offset = f->addr - pool, first;
+/* --- values --- */
 
-	f->pool.found = true;
-	f->pool.header = copy->flags & CT_F_POOL_HEADER;
-	f->pool.block_size = 16 * (copy->pool_szidx + 1u);
-	if (f->pool.header)
+static const struct type_fact *referred(const struct view *v, uint64_t value)
+{
+	uint64_t type;
+
+	if (value % 8 || value < 0x10000 || value >> 47 ||
+	    !view__word(v, value + v->off->object_type, &type))
+		return NULL;
+	return names__type(v->names, v->process, v->image, type, NULL);
+}
+
+static void fill_references(struct view *v)
+{
+	struct fault_facts *f = v->facts;
+	const struct type_fact *type;
+
+	if (f->insn.width != 8 || f->addr % 8)
 		return;
-	f->pool.block = pool + POOL_HEADER +
-			(offset - POOL_HEADER) / f->pool.block_size * f->pool.block_size;
-	/*
-	 * A block that has just been taken from the free list still holds the link to the next free
-	 * one, which is the head of the list by now; one that is at its head is being given back.
-	 */
-	first = (f->addr & ~7ull) - f->pool.block;
-	f->pool.block_is_free = f->pool.block == copy->pool_free;
-	if (f->has_window && first <= CT_WINDOW_BEFORE && copy->pool_free &&
-	    f->window[(CT_WINDOW_BEFORE - first) / 8] == copy->pool_free)
-		f->pool.block_is_free = true;
+	f->old_refers = f->has_old && referred(v, f->old_value);
+	type = f->has_new ? referred(v, f->new_value) : NULL;
+	f->new_refers = type != NULL;
+	f->new_is_type = type && type->is_type;
+}
+
+/* --- the view --- */
+
+bool view__in_window(const struct view *v, uint64_t address)
+{
+	uint64_t from = (v->facts->addr & ~7ull) - CT_WINDOW_BEFORE;
+
+	return v->facts->has_window && address % 8 == 0 && address >= from &&
+	       address < from + 8 * CT_WINDOW_WORDS;
+}
+
+bool view__word(const struct view *v, uint64_t address, uint64_t *out)
+{
+	uint64_t from = (v->facts->addr & ~7ull) - CT_WINDOW_BEFORE;
+
+	if (!view__in_window(v, address))
+		return mem__read_u64(&v->mem, address, out) == 0;
+	*out = v->facts->window[(address - from) / 8];
+	return true;
+}
+
+bool view__word_before(const struct view *v, uint64_t address, uint64_t *out)
+{
+	return v->before.n && mem__read_u64(&v->before, address, out) == 0;
+}
+
+static void view__init(struct view *v, struct names *names, const struct process *p,
+		       const struct image *image, const struct ct_copy *copy, struct fault_facts *f)
+{
+	*v = (struct view){
+		.names = names,
+		.process = p,
+		.image = image,
+		.off = image->offsets,
+		.copy = copy,
+		.facts = f,
+	};
+	process__sources(p, &v->mem);
+	v->before = v->mem;
+	if (v->before.n && v->before.pids[0] == (pid_t)p->pid) {
+		v->before.n--;
+		memmove(v->before.pids, v->before.pids + 1, sizeof(v->before.pids) - sizeof(pid_t));
+	}
+}
+
+/* --- all of it --- */
+
+/* The window shows an object of which addr is the count, and a count is there; or its GC head. */
+static bool is_explained(const struct view *v)
+{
+	const struct fault_facts *f = v->facts;
+
+	if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0 && is_count(v, f->old_value))
+		return true;
+	return f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT];
+}
+
+static void find_in_memory(struct view *v)
+{
+	struct fault_facts *f = v->facts;
+
+	block__of_process(v);
+	if (f->block.header || f->block.is_free || f->interpreter)
+		return;
+	if (f->block.allocator && !f->object.type)
+		fill_content(v);
+	if (!f->block.allocator && !f->object.type)
+		object_by_displacement(v);
+	fill_references(v);
 }
 
 void object__find(struct names *names, const struct process *p, const struct image *image,
 		  const struct ct_copy *copy, struct fault_facts *f)
 {
-	bool found = false;
+	bool memory = f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP;
+	struct view v;
 
-	if (f->has_window)
-		fill_types(names, p, image, f);
-	for (int i = 0; i < OBJECT_PLACES; i++)
-		found |= f->type_at[i] != NULL;
-	if (!(copy->flags & CT_F_POOL))
+	view__init(&v, names, p, image, copy, f);
+	if (f->has_opcode)
+		f->opcode_kind = py_opcode__kind(f->python_version, f->opcode, f->oparg);
+	if (f->has_window && f->free_threaded)
+		object_by_window(&v);
+	else if (f->has_window)
+		fill_types(&v);
+	block__of_pool(&v);
+	if (f->kernel || f->datastack || f->block.header || f->block.is_free || is_explained(&v))
 		return;
-	fill_pool(f, copy, image->offsets->pymalloc_pool_size);
-	if (!found && !f->pool.header && !f->pool.block_is_free)
-		pool__object(names, p, image, f);
+	if (f->code.found && !f->object.type)
+		object_by_stack(&v);
+	if (memory)
+		find_in_memory(&v);
+	else if (f->region.kind == REGION_DATA && !f->object.type)
+		object_by_displacement(&v);
 }

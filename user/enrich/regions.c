@@ -14,6 +14,7 @@
 struct regions {
 	int refs;
 	struct maps *maps;
+	uint64_t modules;
 	size_t n;
 	struct region_fact *at; /* sorted by start, disjoint */
 };
@@ -59,7 +60,7 @@ static uint64_t bss_end(struct elf_cache *elves, int root, const struct map_entr
 	uint64_t bias, end = 0;
 	size_t n;
 
-	if (elf_cache__get(elves, root, e->name, e->inode, &elf) ||
+	if (elf_cache__mapped(elves, e->file, root, e->name, e->inode, &elf) ||
 	    elf__bias(elf, e->start, e->offset, &bias))
 		return 0;
 	n = elf__segments(elf, &segments);
@@ -110,8 +111,61 @@ static void regions__fill(struct regions *r, struct elf_cache *elves, struct int
 	}
 }
 
+/* The number that an earlier reading of the same memory has for this file. */
+static uint64_t known_file(const struct regions *before, const struct map_entry *e)
+{
+	const struct map_entry *old = before ? maps__find(before->maps, e->start) : NULL;
+
+	return old && old->start == e->start && old->offset == e->offset &&
+			       map_entry__same_file(old, e)
+		       ? old->file
+		       : 0;
+}
+
+/*
+ * Opens programs and libraries at first sight: the process may end, and its files be replaced,
+ * before anybody asks for a symbol. The segments of a file lie side by side; any that do not are
+ * looked at again.
+ */
+static void regions__sight(struct regions *r, struct elf_cache *elves, pid_t pid, int root,
+			   const struct regions *before)
+{
+	const struct map_entry *e;
+
+	for (size_t i = 0; (e = maps__at(r->maps, i)); i++) {
+		const struct map_entry *last = i ? maps__at(r->maps, i - 1) : NULL;
+		struct elf_mapping mapping = {.pid = pid,
+					      .start = e->start,
+					      .end = e->end,
+					      .inode = e->inode,
+					      .path = e->name};
+		uint64_t file = known_file(before, e);
+
+		if (!file && last && map_entry__same_file(last, e))
+			file = last->file;
+		if (!file && e->name[0] == '/' && kind_of(r->maps, e) == REGION_DATA)
+			file = elf_cache__sight(elves, root, &mapping);
+		maps__set_file(r->maps, i, file);
+	}
+}
+
+/* FNV-1a, by words. */
+static uint64_t modules_digest(const struct maps *maps)
+{
+	uint64_t digest = 14695981039346656037ull;
+
+	for (size_t i = 0; i < maps__count(maps); i++) {
+		const struct map_entry *e = maps__at(maps, i);
+
+		if (e->inode && e->perm & MAP_PERM_EXEC)
+			digest = ((digest ^ e->start) * 1099511628211ull ^ e->inode) *
+				 1099511628211ull;
+	}
+	return digest;
+}
+
 int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
-		  struct regions **out)
+		  const struct regions *before, struct regions **out)
 {
 	struct regions *r = calloc(1, sizeof(*r));
 	int err;
@@ -128,7 +182,9 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int 
 		regions__unref(r);
 		return err;
 	}
+	regions__sight(r, elves, pid, root, before);
 	regions__fill(r, elves, names, root);
+	r->modules = modules_digest(r->maps);
 	*out = r;
 	return 0;
 }
@@ -146,6 +202,34 @@ void regions__unref(struct regions *regions)
 	maps__unref(regions->maps);
 	free(regions->at);
 	free(regions);
+}
+
+bool regions__has_code(const struct regions *regions, uint64_t addr)
+{
+	const struct map_entry *e = maps__find(regions->maps, addr);
+
+	return e && e->perm & MAP_PERM_EXEC;
+}
+
+/* The file whose mappings, or the .bss behind them, hold addr. */
+static const struct map_entry *module_at(const struct maps *maps, uint64_t addr)
+{
+	const struct map_entry *e = maps__find(maps, addr);
+
+	return e && !e->inode ? maps__find(maps, e->start - 1) : e;
+}
+
+bool regions__share_module(const struct regions *a, const struct regions *b, uint64_t addr)
+{
+	const struct map_entry *x = module_at(a->maps, addr), *y = module_at(b->maps, addr);
+
+	return x && y && x->start == y->start && x->offset == y->offset &&
+	       map_entry__same_file(x, y);
+}
+
+uint64_t regions__modules(const struct regions *regions)
+{
+	return regions->modules;
 }
 
 const struct maps *regions__maps(const struct regions *regions)

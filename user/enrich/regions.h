@@ -5,6 +5,7 @@
 #ifndef COWTRACE_ENRICH_REGIONS_H
 #define COWTRACE_ENRICH_REGIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,13 +15,22 @@ struct maps;
 struct region_fact;
 struct regions;
 
-/* Reads the maps of a living process; root: where its files are. 0 or an error of maps__read. */
+/*
+ * Reads the maps of a living process; root: where its files are; before: an earlier reading of the
+ * same memory, or NULL. 0 or an error of maps__read.
+ */
 int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
-		  struct regions **out);
+		  const struct regions *before, struct regions **out);
 struct regions *regions__ref(struct regions *regions);
 void regions__unref(struct regions *regions);
 
 const struct maps *regions__maps(const struct regions *regions);
+/* Could code at addr run when the maps were read? */
+bool regions__has_code(const struct regions *regions, uint64_t addr);
+/* Have both the same file at the same place around addr? */
+bool regions__share_module(const struct regions *a, const struct regions *b, uint64_t addr);
+/* A digest of the programs and libraries, and of their places. */
+uint64_t regions__modules(const struct regions *regions);
 /* The region that holds addr: 0, or -ENOENT (nothing was mapped there when the maps were read). */
 int regions__find(const struct regions *regions, uint64_t addr, struct region_fact *out);
 

@@ -93,8 +93,9 @@ static enum insn_kind kind_of_move(unsigned int id)
 		return INSN_STORE;
 	case X86_INS_SETAE ... X86_INS_SETS:
 		return INSN_STORE;
-	case X86_INS_XCHG:
 	case X86_INS_XADD:
+		return INSN_XADD;
+	case X86_INS_XCHG:
 	case X86_INS_CMPXCHG:
 	case X86_INS_CMPXCHG8B:
 	case X86_INS_CMPXCHG16B:

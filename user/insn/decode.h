@@ -15,7 +15,8 @@ enum insn_kind {
 	INSN_INC,
 	INSN_DEC,
 	INSN_LOGIC,  /* and, or, xor, bit operations on memory */
-	INSN_XCHG,   /* xchg, xadd, cmpxchg */
+	INSN_XCHG,   /* xchg, cmpxchg if it takes place: new = source */
+	INSN_XADD,   /* new = old + source */
 	INSN_PUSH,   /* push, call: writes below the stack pointer */
 	INSN_STRING, /* stos, movs with or without rep */
 	INSN_VECTOR, /* SSE/AVX store */

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "insn/decode.h"
+#include "python/field.h"
+#include "python/opcode.h"
 
 /* What the address belongs to, from the maps of the process. */
 enum region_kind {
@@ -37,6 +39,7 @@ struct type_fact {
 	bool has_gc;
 	bool preheader;
 	bool is_code; /* the type of code objects */
+	bool is_type; /* a metatype: its instances are types */
 };
 
 /*
@@ -59,15 +62,36 @@ struct code_fact { /* the code object that addr lies in, if any */
 	int64_t offset;	  /* addr - code object */
 };
 
-struct pool_fact { /* pymalloc */
-	bool found;
-	bool header;
-	uint32_t block_size;
-	uint64_t block;	    /* start of the block that holds addr */
-	bool block_is_free; /* it is the first block of the pool's free list */
-	/* The object in that block, if it shows a valid type there (read from the process). */
-	const struct type_fact *type;
-	uint64_t object;
+enum block_allocator {
+	BLOCK_NONE, /* not found */
+	BLOCK_PYMALLOC,
+	BLOCK_MIMALLOC,
+	BLOCK_MALLOC,
+	BLOCK_ALLOCATORS,
+};
+
+enum block_content {
+	CONTENT_UNKNOWN, /* could not be read */
+	CONTENT_OBJECT,
+	CONTENT_KEYS,  /* the keys table of a dict */
+	CONTENT_OTHER, /* neither: items of a list, a buffer, a structure of C */
+};
+
+struct block_fact {	   /* the piece of memory that addr lies in, as its allocator knows it */
+	uint8_t allocator; /* enum block_allocator */
+	uint8_t content;   /* enum block_content */
+	bool header;	   /* addr lies in the allocator's own data */
+	bool is_free;	   /* being handed out or given back */
+	bool shared_keys;  /* CONTENT_KEYS: of the instances of a class */
+	uint64_t start, size;
+};
+
+struct object_fact { /* the object that addr lies in or right in front of, found by its block or by
+			the window (free-threaded) */
+	const struct type_fact *type; /* NULL: none */
+	uint64_t address;
+	bool dead;	       /* its count is none: freed, or not made yet */
+	struct py_field field; /* that holds addr */
 };
 
 struct frame_fact {
@@ -114,7 +138,12 @@ struct fault_facts {
 
 	const struct type_fact *type_at[OBJECT_PLACES];
 	struct code_fact code;
-	struct pool_fact pool;
+	struct block_fact block;
+	struct object_fact object;
+	uint8_t opcode_kind; /* enum py_opcode_kind */
+	/* The 8 bytes at addr held, and get, a pointer to an object; to a type. */
+	bool old_refers, new_refers, new_is_type;
+	bool interpreter; /* addr lies in the state of an interpreter or a thread */
 
 	const struct stack_fact *stack; /* NULL: no Python stack */
 	uint8_t unwind;			/* enum ct_unwind */

@@ -229,3 +229,15 @@ const struct map_entry *maps__at(const struct maps *maps, size_t i)
 {
 	return i < maps->count ? &maps->entries[i] : NULL;
 }
+
+bool map_entry__same_file(const struct map_entry *a, const struct map_entry *b)
+{
+	return a->inode && a->inode == b->inode && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor && !strcmp(a->name, b->name);
+}
+
+void maps__set_file(struct maps *maps, size_t i, uint64_t file)
+{
+	if (i < maps->count)
+		maps->entries[i].file = file;
+}

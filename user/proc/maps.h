@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A snapshot of /proc/PID/maps. Immutable and reference counted, so that forked processes can share
- * their parent's until they need their own. */
+/* A snapshot of /proc/PID/maps. Immutable (but for maps__set_file) and reference counted, so that
+ * forked processes can share their parent's until they need their own. */
 #ifndef COWTRACE_PROC_MAPS_H
 #define COWTRACE_PROC_MAPS_H
 
@@ -26,6 +26,7 @@ struct map_entry {
 	uint64_t inode;		     /* 0: no file */
 	uint32_t dev_major, dev_minor;
 	uint8_t perm;	  /* enum map_perm */
+	uint64_t file;	  /* see elf_cache__sight; 0: not looked at */
 	const char *name; /* path as the process sees it, "[heap]", "[stack]", or ""; owned by the
 			     maps */
 };
@@ -44,5 +45,10 @@ const struct map_entry *maps__find(const struct maps *maps, uint64_t addr);
 size_t maps__count(const struct maps *maps);
 /* Entries are sorted by address. */
 const struct map_entry *maps__at(const struct maps *maps, size_t i);
+
+/* Do two entries, of these or other maps, show the same file? */
+bool map_entry__same_file(const struct map_entry *a, const struct map_entry *b);
+/* Whoever reads the maps may note the number of a file, before others use them. */
+void maps__set_file(struct maps *maps, size_t i, uint64_t file);
 
 #endif

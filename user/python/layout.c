@@ -8,9 +8,6 @@
 #include "python/offsets.h"
 #include "python/runtime.h"
 
-/* struct pthread.specific_1stblock of glibc on x86-64: values of the first 32 keys (2.36, 2.43). */
-#define GLIBC_PTHREAD_SPECIFIC 784
-
 /* Far more than any function has; an instruction further out means that the frame was misread. */
 #define CODE_SIZE_MAX (64u << 20)
 
@@ -43,7 +40,7 @@ static uint32_t layout_flags(const struct py_offsets *off, const struct py_runti
 		flags |= CT_PY_CFRAME;
 	if (off->runtime_tstate_current != PY_NO_OFFSET)
 		flags |= CT_PY_TSTATE_CURRENT;
-	if (rt->glibc && off->runtime_tss_key != PY_NO_OFFSET)
+	if (rt->pthread_specific && off->runtime_tss_key != PY_NO_OFFSET)
 		flags |= CT_PY_TSS_GLIBC;
 	if (off->version <= 0x030a) /* f_lasti: 3.8 and 3.9 in bytes, 3.10 in units */
 		flags |= CT_PY_LASTI | (off->version == 0x030a ? CT_PY_LASTI_UNITS : 0);
@@ -165,7 +162,7 @@ static void fill_runtime(const struct py_offsets *off, const struct py_runtime *
 	out->interp_next = off->interp_next;
 	out->interp_threads_head = off->interp_threads_head;
 	out->interp_gc_collecting = or_zero(off->interp_gc_collecting);
-	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? GLIBC_PTHREAD_SPECIFIC : 0;
+	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? rt->pthread_specific : 0;
 }
 
 static void fill_objects(const struct py_offsets *off, struct ct_pylayout *out)

@@ -10,8 +10,10 @@
 #include "proc/maps.h"
 #include "proc/mem.h"
 #include "python/debug_offsets.h"
+#include "python/libc.h"
 #include "python/raw.h"
 #include "python/tables.h"
+#include "python/version.h"
 
 /* How many files of one rank are opened at most. */
 #define MAX_FILES 16
@@ -183,6 +185,8 @@ static int find_version(const struct elf_file *elf, uint64_t vaddr, const char *
 		return -EINVAL;
 	rt->hexversion = symbol ? symbol : debug;
 	if (!rt->hexversion)
+		rt->hexversion = py_version__of_code(elf);
+	if (!rt->hexversion)
 		rt->hexversion = version_of_name(base, rt);
 	if (!rt->hexversion)
 		return -EINVAL;
@@ -224,28 +228,15 @@ static void find_main_interpreter(pid_t pid, uint64_t offset, struct py_runtime 
 	struct mem_source mem = mem__of(pid);
 	uint64_t pointer = 0;
 
-	if (!table)
-		return;
 	if (!offset)
 		offset = known_main_offset(rt);
 	if (offset)
 		rt->main_interpreter = rt->runtime + offset;
-	if (mem__read_u64(&mem, rt->runtime + table->offsets.runtime_interpreters_main, &pointer))
+	if (!table ||
+	    mem__read_u64(&mem, rt->runtime + table->offsets.runtime_interpreters_main, &pointer))
 		return;
 	if (pointer > rt->runtime && pointer - rt->runtime < rt->size && !(pointer & 7))
 		rt->main_interpreter = pointer;
-}
-
-static bool find_glibc(const struct maps *maps)
-{
-	for (size_t i = 0; i < maps__count(maps); i++) {
-		const char *base = base_name(maps__at(maps, i)->name);
-
-		/* Up to 2.33 the file was libc-2.33.so, and libc.so.6 a link to it. */
-		if (starts_with(base, "libc.so.6") || starts_with(base, "libc-2."))
-			return true;
-	}
-	return false;
 }
 
 /* The lowest mapping of the same file: the one whose segment is never in doubt. */
@@ -282,7 +273,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	int err;
 
 	map = first_mapping(s->maps, map);
-	err = elf_cache__get(s->elves, s->root, map->name, map->inode, &elf);
+	err = elf_cache__mapped(s->elves, map->file, s->root, map->name, map->inode, &elf);
 	if (err)
 		return err == -EINVAL ? -ENOENT : err; /* not ELF: no Python there */
 	err = find_symbol(elf, &vaddr, &rt.size);
@@ -299,7 +290,7 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	if (err)
 		return err;
 	find_main_interpreter(s->pid, main_offset, &rt);
-	rt.glibc = find_glibc(s->maps);
+	rt.pthread_specific = libc__pthread_specific(s->elves, s->root, s->maps, s->executable);
 	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));
 	*s->rt = rt;
 	return 0;

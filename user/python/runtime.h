@@ -18,12 +18,13 @@ struct py_runtime {
 	bool debug_build; /* Py_DEBUG: the same layout, with the allocator's debug hooks on */
 	bool trace_refs; /* Py_TRACE_REFS up to 3.12: all members of objects lie 16 bytes further in
 			  */
-	bool glibc;	 /* the process runs on glibc (else musl or unknown) */
-	uint64_t runtime; /* address of _PyRuntime in the process */
-	uint64_t size;	  /* of _PyRuntime; 0: unknown */
-	uint64_t bias;	  /* load bias of the file that holds it */
+	uint32_t pthread_specific; /* see libc__pthread_specific; 0: musl or unknown */
+	uint64_t runtime;	   /* address of _PyRuntime in the process */
+	uint64_t size;		   /* of _PyRuntime; 0: unknown */
+	uint64_t bias;		   /* load bias of the file that holds it */
 	/* The main interpreter's state, which lies in _PyRuntime at a place that moves with patch
-	 * releases; 0: unknown (an unfamiliar build that has not initialised itself yet). */
+	 * releases; 0: unknown (an unfamiliar build that has not initialised itself yet), or
+	 * allocated elsewhere (up to 3.10). */
 	uint64_t main_interpreter;
 	struct py_tls attached, bound; /* 3.12+, 3.15+ */
 	char version[32];	       /* "3.11.2", "3.13.5t" */
@@ -34,7 +35,7 @@ struct py_runtime {
  * Looks through the mappings of pid (itself or an ancestor with the same image) for a file that
  * defines _PyRuntime. 0; -ENOENT: no Python there (yet); -EINVAL: a Python, but its version can not
  * be told; other errors of elf_cache__get. Versions are told from Py_Version (3.11+), from
- * _Py_DebugOffsets (3.13+), else from the name of the file.
+ * _Py_DebugOffsets (3.13+), from the code of Py_GetVersion(), else from the name of the file.
  */
 int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
 		     struct py_runtime *out);

@@ -59,7 +59,7 @@ static void symbolize_file(struct elf_cache *elves, int root, const struct map_e
 
 	set_name(out->module, sizeof(out->module), base);
 	out->vaddr = offset;
-	if (!elf_cache__get(elves, root, map->name, map->inode, &elf) &&
+	if (!elf_cache__mapped(elves, map->file, root, map->name, map->inode, &elf) &&
 	    file_vaddr(elf, offset, &out->vaddr) && !elf__function_at(elf, out->vaddr, &symbol)) {
 		set_name(out->name, sizeof(out->name), symbol.name);
 		out->function = out->name;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "python/libc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "elf/elf.h"
+#include "proc/maps.h"
+
+/*
+ * struct pthread.specific_1stblock on x86-64 where the library does not tell: the same in glibc
+ * 2.31, 2.36, 2.41 and 2.43.
+ */
+#define SPECIFIC_1STBLOCK 784
+
+/* glibc: PTHREAD_KEY_2NDLEVEL_SIZE entries of {sequence number, value}. */
+#define BLOCK_SIZE (32 * 16)
+/* struct pthread has 2304 bytes in glibc 2.31, 2368 in 2.36 to 2.43. */
+#define PTHREAD_SIZE_MAX 8192
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+/* The file that defines struct pthread: libc.so.6 since 2.34, libpthread-2.31.so and such before,
+ * whose links libc.so.6 and libpthread.so.0 the maps do not show. */
+static bool is_glibc(const char *base)
+{
+	return starts_with(base, "libc.so.6") || starts_with(base, "libc-2.") ||
+	       starts_with(base, "libpthread-2.");
+}
+
+static bool is_musl(const char *base)
+{
+	return starts_with(base, "ld-musl-") || starts_with(base, "libc.musl-");
+}
+
+/*
+ * What glibc tells debuggers (nptl_db) of the member `specific`: size in bits, count, offset. It
+ * comes right behind the first block. 0: not told, or not as it must be.
+ */
+static uint32_t told_offset(const struct elf_file *elf)
+{
+	struct elf_symbol sym;
+	uint32_t field[3];
+
+	if (elf__symbol(elf, "_thread_db_pthread_specific", &sym) ||
+	    elf__read(elf, sym.vaddr, field, sizeof(field)))
+		return 0;
+	if (field[0] != 32 * 64 || field[1] != 1 || field[2] % 8 || field[2] < BLOCK_SIZE ||
+	    field[2] > PTHREAD_SIZE_MAX)
+		return 0;
+	return field[2] - BLOCK_SIZE;
+}
+
+/* Every program that glibc's crt1.o has begun says which kernel it needs; musl's says nothing. */
+static bool is_static_glibc(const struct elf_file *elf)
+{
+	uint64_t vaddr, size;
+
+	return !elf__section(elf, ".note.ABI-tag", &vaddr, &size);
+}
+
+static struct elf_file *open_file(struct elf_cache *elves, int root, const struct map_entry *map)
+{
+	struct elf_file *elf = NULL;
+
+	if (elf_cache__mapped(elves, map->file, root, map->name, map->inode, &elf))
+		return NULL;
+	return elf;
+}
+
+uint32_t libc__pthread_specific(struct elf_cache *elves, int root, const struct maps *maps,
+				const char *executable)
+{
+	const struct map_entry *program = NULL, *map;
+	const struct elf_file *elf;
+	bool glibc = false;
+	uint32_t told = 0;
+
+	for (size_t i = 0; !told && (map = maps__at(maps, i)); i++) {
+		const char *base = base_name(map->name);
+
+		if (is_musl(base))
+			return 0;
+		if (!program && !strcmp(map->name, executable))
+			program = map;
+		/* One of its mappings is enough. */
+		if (!is_glibc(base) || !(map->perm & MAP_PERM_EXEC))
+			continue;
+		glibc = true;
+		elf = open_file(elves, root, map);
+		told = elf ? told_offset(elf) : 0;
+	}
+	if (!glibc && program) { /* linked statically, if it has a C library at all */
+		elf = open_file(elves, root, program);
+		glibc = elf && is_static_glibc(elf);
+		told = glibc ? told_offset(elf) : 0;
+	}
+	return told ? told : glibc ? SPECIFIC_1STBLOCK : 0;
+}
