@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cow
 import measure
 import web_urls
-from interpreters import Interpreter
+from interpreters import Interpreter, cow
 
 REQUESTS = 1000
 

@@ -122,7 +122,7 @@ def borrowed(cells: Cells) -> str:
 def acceptance(cells: Cells) -> str:
     rows = []
     for cell in (c for c in cells.values() if not c.missing):
-            closed = "equal" if cell.copies == cell.kernel_copies else f"{cell.kernel_copies}"
+        closed = "equal" if cell.copies == cell.kernel_copies else f"{cell.kernel_copies}"
         rows.append([cell.key, f"{cell.copies:,}", closed, f"{percent(cell.proven, cell.copies):.2f}",
                      f"{percent(cell.unknown, cell.copies):.2f}", f"{cell.with_line:.2f}",
                      "; ".join(cell.failures()) or "ok"])
