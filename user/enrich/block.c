@@ -22,7 +22,7 @@
 #define POOL_NEXT	40
 #define POOL_MAX_NEXT	44
 #define POOL_SIZES	32
-/* After that many failed searches in a row in one mapping, only every 64th is made. */
+/* After that many failed searches in a row in one mapping, only every 64th goes far. */
 #define MISSES 32
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
@@ -160,15 +160,17 @@ static bool find_chunk(struct view *v, struct chunk *out)
 {
 	const struct fault_facts *f = v->facts;
 	struct block_miss *miss = cache__miss(v);
+	bool far;
 
 	if (cache__find(v, out))
 		return true;
-	if (miss->times >= MISSES && miss->times++ % 64)
-		return false;
-	if (chunk__find(&v->mem, f->addr, f->region.start, f->region.end, out)) {
+	far = miss->times < MISSES || miss->times % 64 == 0;
+	if (chunk__find(&v->mem, f->addr, f->region.start, f->region.end, far, out)) {
 		miss->times++;
 		return false;
 	}
+	if (f->addr - out->start < 4096)
+		return true; /* found soon enough the next time */
 	miss->times = 0;
 	cache__add(v, out);
 	return true;

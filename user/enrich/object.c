@@ -366,7 +366,8 @@ static bool is_explained(const struct view *v)
 		return false;
 	if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0 && is_count(v, f->old_value))
 		return true;
-	return f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT];
+	return f->insn.width == 8 &&
+	       (f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT]);
 }
 
 static void find_in_memory(struct view *v)

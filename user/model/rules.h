@@ -66,6 +66,7 @@ bool rule__gc_header(const struct fault_facts *f, struct verdict *v);
 bool rule__object_field(const struct fault_facts *f, struct verdict *v);
 /* ... and what belongs to objects without being in them: items of lists, entries of dicts */
 bool rule__references(const struct fault_facts *f, struct verdict *v);
+bool rule__mutator(const struct fault_facts *f, struct verdict *v);
 
 /* rules_memory.c: allocators and raw memory */
 bool rule__pool_header(const struct fault_facts *f, struct verdict *v);

@@ -23,8 +23,13 @@ bool rule__pool_header(const struct fault_facts *f, struct verdict *v)
 		[BLOCK_MALLOC] = "malloc",
 	};
 
-	return f->block.header && decide(v, CAUSE_ALLOCATOR, proven_if(writes_word(&f->insn)),
-					 details[f->block.allocator]);
+	/* nextpool and prevpool are written at once */
+	bool pair = f->insn.kind == INSN_VECTOR && f->insn.width == 16 &&
+		    f->addr - f->block.start == 16;
+
+	return f->block.header &&
+	       decide(v, CAUSE_ALLOCATOR, proven_if(writes_word(&f->insn) || pair),
+		      details[f->block.allocator]);
 }
 
 /* A block that is handed out or given back, whatever is written to it first. */
@@ -131,8 +136,9 @@ bool rule__malloc(const struct fault_facts *f, struct verdict *v)
 		return false;
 	if (!f->symbol_is_function && (f->insn.width != 8 || f->addr % 8))
 		return false;
-	return decide(v, CAUSE_ALLOCATOR, proven_if(f->symbol_is_function || is_malloc_value(f)),
-		      "malloc");
+	if (f->has_new && !f->symbol_is_function && !is_malloc_value(f))
+		return false;
+	return decide(v, CAUSE_ALLOCATOR, proven_if(f->symbol_is_function || f->has_new), "malloc");
 }
 
 /* --- raw memory --- */
@@ -156,10 +162,13 @@ static bool is_interpreter(const char *module)
 	       strncmp(module, "libpython", 9) == 0;
 }
 
-/* An extension module knows objects; a library without Python in it has none. */
-static bool is_extension(const char *module)
+/* An extension module knows objects, other libraries do not. What libc writes may be its
+ * allocator's, where its functions have no names. */
+static bool is_foreign(const struct fault_facts *f)
 {
-	return strstr(module, ".cpython-") || strstr(module, ".abi3.so");
+	if (strstr(f->module, ".cpython-") || strstr(f->module, ".abi3.so"))
+		return false;
+	return f->symbol_is_function || !is_libc(f->module);
 }
 
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.
@@ -167,8 +176,7 @@ static bool is_extension(const char *module)
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v)
 {
 	return !is_interpreter(f->module) && writes_memory(&f->insn) && is_memory(f) &&
-	       decide(v, CAUSE_BUFFER, proven_if(!is_extension(f->module) || is_raw_block(f)),
-		      f->module);
+	       decide(v, CAUSE_BUFFER, proven_if(is_foreign(f) || is_raw_block(f)), f->module);
 }
 
 /* A program without Python has no objects: what it writes is its own memory. */

@@ -26,11 +26,17 @@ static bool is_live_count(const struct fault_facts *f, uint64_t count)
 	return count && count < limit;
 }
 
-static bool up_or_down(struct verdict *v, uint64_t old, uint64_t new, uint64_t by)
+/* Compilers make one addition of several counts of the same object. */
+#define MAX_STEPS 16
+
+static bool up_or_down(struct verdict *v, uint64_t old, uint64_t new, uint64_t unit)
 {
-	if (new == old + by)
+	uint64_t up = new - old, down = old - new;
+
+	if (up && up % unit == 0 && up <= MAX_STEPS * unit)
 		return decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "inc");
-	return new == old - by &&decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "dec");
+	return down && down % unit == 0 && down <= MAX_STEPS * unit &&
+	       decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "dec");
 }
 
 /* A count of 1 where there was none, but 0 or a link to the next free block. */
@@ -132,7 +138,7 @@ bool rule__gc_header(const struct fault_facts *f, struct verdict *v)
 	const struct type_fact *next = f->type_at[OBJECT_AT_GC_NEXT];
 	const struct type_fact *type = f->type_at[OBJECT_AT_GC_PREV] ?: next;
 
-	if (!type || f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING ||
+	if (!type || is_bulk(&f->insn) || f->insn.width < 8 ||
 	    (f->object.type && f->object.field.kind != PY_FIELD_GC))
 		return false;
 	v->type = type->name;
@@ -371,4 +377,11 @@ bool rule__references(const struct fault_facts *f, struct verdict *v)
 
 	return is_memory(f) && is_reference(f) &&
 	       decide(v, CAUSE_MUTATION, proven_if(block || program_changes(f)), "items");
+}
+
+/* Nothing is known of the place, but the function is one that changes objects. */
+bool rule__mutator(const struct fault_facts *f, struct verdict *v)
+{
+	return is_memory(f) && is_mutator(f) && writes_word(&f->insn) &&
+	       decide(v, CAUSE_MUTATION, CERTAINTY_LIKELY, "");
 }

@@ -17,8 +17,9 @@
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
 #define STEP	   (128 * 1024)
-#define STEPS	   8
-#define PAGES_BACK 256
+#define STEPS	   24
+#define PAGES_BACK 2048
+#define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 3
 
@@ -89,23 +90,39 @@ static uint64_t mapped_size(const uint64_t words[2])
 	return (size + HEADER) % PAGE == 0 ? size + HEADER : 0;
 }
 
-/* Blocks from 128 KiB on have a mapping of their own, but the kernel joins neighbouring ones. */
+static bool is_mapped(const struct mem_source *mem, uint64_t page, uint64_t high, uint64_t *size)
+{
+	uint64_t words[2];
+
+	if (mem__read(mem, page, words, sizeof(words)))
+		return false;
+	*size = mapped_size(words);
+	return *size && *size <= high - page;
+}
+
+/*
+ * Blocks from 128 KiB on have a mapping of their own, but the kernel joins neighbouring ones. From
+ * the start of what it has joined, one after the other; then back from addr.
+ */
 static int search_mapped(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
 			 struct chunk *out)
 {
-	uint64_t page = addr & ~(uint64_t)(PAGE - 1), words[2], size;
+	uint64_t page = low, size;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < PAGES_BACK && page >= low; i++, page -= PAGE) {
-		if (mem__read(mem, page, words, sizeof(words)))
-			return -ENOENT;
-		size = mapped_size(words);
-		if (!size || size > high - page || page + size <= addr)
-			continue;
-		*out = (struct chunk){
-			.start = page + HEADER, .size = size - HEADER, .mapped = true};
-		return addr >= out->start ? 0 : -ENOENT;
+	for (i = 0; i < JOINED && page <= addr && is_mapped(mem, page, high, &size); i++) {
+		if (page + size > addr)
+			goto found;
+		page += size;
 	}
+	page = addr & ~(uint64_t)(PAGE - 1);
+	for (i = 0; i < PAGES_BACK && page >= low; i++, page -= PAGE)
+		if (is_mapped(mem, page, high, &size) && page + size > addr)
+			goto found;
 	return -ENOENT;
+found:
+	*out = (struct chunk){.start = page + HEADER, .size = size - HEADER, .mapped = true};
+	return addr >= out->start ? 0 : -ENOENT;
 }
 
 static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
@@ -113,7 +130,7 @@ static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
 	return addr > low + by ? addr - by : low;
 }
 
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
+int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
 		struct chunk *out)
 {
 	uint64_t from, to = addr;
@@ -123,6 +140,8 @@ int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint6
 		return -ENOENT;
 	from = back(addr, NEAR, low);
 	err = search(mem, addr, from, addr, high, out);
+	if (!far)
+		return err;
 	if (err == -ENOENT)
 		err = search_mapped(mem, addr, low, high, out);
 	for (unsigned int i = 0; i < STEPS && err == -ENOENT && from > low; i++) {
