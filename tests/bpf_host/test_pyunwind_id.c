@@ -282,6 +282,7 @@ int main(void)
 		TEST(how_it_ends_is_part_of_the_id),
 		TEST(every_word_is_looked_at_in_every_frame),
 		TEST(strings_and_tables_are_looked_at),
+		TEST(the_text_of_a_string_without_a_hash),
 		TEST(names_of_numbered_code_are_remembered),
 		TEST(nothing_is_read_again_until_code_is_made),
 		TEST(a_recursive_function_is_looked_at_once),
