@@ -170,7 +170,7 @@ static void names_end_in_their_field(void **state)
 
 /* --- memory: a record with room behind it ------------------------------------ */
 
-#define MEMORY_MAX (sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES)
+#define MEMORY_MAX (sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES)
 
 /* Of that size, from a block that ends there. */
 static int decode_memory(const struct ct_memory *m, size_t size)
@@ -189,8 +189,14 @@ static int decode_memory(const struct ct_memory *m, size_t size)
 
 static size_t memory_size(uint32_t kind)
 {
-	return sizeof(struct ct_memory) +
-	       (kind == CT_MEMORY_CODE ? CT_MEMORY_CODE_BYTES : CT_MEMORY_TYPE_BYTES);
+	static const size_t rooms[CT_MEMORY_KINDS] = {
+		[CT_MEMORY_CODE] = CT_MEMORY_CODE_BYTES,
+		[CT_MEMORY_TYPE] = CT_MEMORY_TYPE_BYTES,
+		[CT_MEMORY_LONG_CODE] = CT_MEMORY_LONG_CODE_BYTES,
+	};
+
+	assert_true(kind < CT_MEMORY_KINDS && rooms[kind]);
+	return sizeof(struct ct_memory) + rooms[kind];
 }
 
 static void memory_of_the_right_size(void **state)
