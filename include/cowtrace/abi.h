@@ -112,7 +112,7 @@ struct ct_frame {
 	__u32 offset;
 	__u32 check; /* ct_code_digest() of the code object */
 };
-#define CT_OFFSET_UNKNOWN     (~0u)   /* not inside the code object */
+#define CT_OFFSET_UNKNOWN     (~0u)	/* not inside the code object */
 #define CT_OFFSET_NOT_STARTED (~0u - 1) /* up to 3.10: f_lasti is -1 */
 
 /* A Python stack, leaf first, sent when it is first seen. Truncated to nframes frames. */
