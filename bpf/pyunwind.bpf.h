@@ -155,7 +155,7 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
  * thread's stack: this walk (the stack holds references); where the interpreter counts the code
  * objects that it makes, until the next one is made. A count of 0 has run over, and stays 0.
  */
-static __always_inline u64 code__era(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline u32 code__era(struct thread *t, const struct ct_pylayout *lay)
 {
 	u64 at = t->py.interp + lay->interp_code_count;
 	u32 count = 0;

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SUPPORTED = ("3.11", "3.12", "3.13")
-TOO_OLD = ("3.8", "3.9", "3.10")
+SUPPORTED = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+TOO_OLD = ("3.6", "3.7")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,6 +35,12 @@ def find(version: str) -> str | None:
         if place.exists() and _version(str(place)) == version:
             return str(place.resolve())
     return None
+
+
+def name_in_code(python: str, qualified: str) -> str:
+    """How a function is called in its code object: co_qualname came with 3.11."""
+    version = _version(python) or ""
+    return qualified if int(version.partition(".")[2]) >= 11 else qualified.rpartition(".")[2]
 
 
 def need(version: str) -> str:
