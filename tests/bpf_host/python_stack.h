@@ -302,7 +302,8 @@ static inline const struct ct_stack *last_stack(void)
 	r = &shim.records[shim.n_records - 1];
 	assert_ptr_equal(r->ring, &meta);
 	assert_true(r->submitted);
-	assert_int_equal(r->size, sizeof(r->stack));
+	assert_int_equal(r->size, offsetof(struct ct_stack, frames) +
+					  r->stack.nframes * sizeof(struct ct_frame));
 	assert_int_equal(r->tag, CT_STACK);
 	assert_int_equal(r->stack.id, thread.event.stack);
 	assert_int_equal(r->stack.unwind, thread.event.unwind);
