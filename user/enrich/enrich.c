@@ -11,6 +11,7 @@
 #include "base/intern.h"
 #include "base/log.h"
 #include "elf/elf.h"
+#include "enrich/block.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/object.h"
@@ -34,6 +35,7 @@ struct enrich {
 	struct insn_decoder *insns;
 	struct names *names;
 	struct stacks *stacks;
+	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
 };
 
@@ -314,10 +316,11 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 	*problem = p->python_problem;
 	if (!image)
 		return p->python;
-	if (!image->python.hexversion)
-		return NULL;
 	if (image->problem[0])
 		*problem = intern__str(e->pool, image->problem);
+	/* With offsets, it is explained, and the problem is but a note. */
+	if (!image->python.hexversion || (image->problem[0] && !image->offsets))
+		return NULL;
 	return intern__str(e->pool, image->python.version);
 }
 
@@ -485,5 +488,5 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	f->python_version = image->offsets->version;
 	f->free_threaded = image->python.free_threaded;
 	f->debug_build = image->python.debug_build;
-	object__find(e->names, p, image, copy, f);
+	object__find(e->names, &e->blocks, p, image, copy, f);
 }
