@@ -101,7 +101,7 @@ CELLS = [
         absent=(NO_PYMALLOC, NO_BREAKS, FILLED),
     ),
     Cell(
-        "allocator mimalloc", "allocations", "allocator", "mimalloc block", None, "mimalloc",
+        "allocator mimalloc", "allocations", "allocator", None, None, "mimalloc",
         absent=((lambda i: not i.free_threaded, "only free-threaded builds have mimalloc"),),
     ),
     Cell("native-data .data", "natives", "native-data", "matrix.so", None, "data", absent=(NO_CTYPES,)),
