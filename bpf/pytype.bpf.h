@@ -22,12 +22,18 @@ static __always_inline void memory__type(struct ct_memory *rec, const struct ct_
 	memory__read(rec, 0, type, 0, lay->type_flags + 8, TYPE_HEAD_MAX);
 }
 
+enum type_state {
+	TYPE_NONE, /* it is not a type */
+	TYPE_SENT,
+	TYPE_LOST, /* there was no room for its record */
+};
+
 /*
  * The type whose head is in the scratch buffer: has it been sent? If not, and only then, its own
  * type is asked whether it is one.
  */
-static __always_inline bool type__publish(struct thread *t, const struct ct_pylayout *lay, u64 type,
-					  u32 check)
+static __always_inline enum type_state
+type__publish(struct thread *t, const struct ct_pylayout *lay, u64 type, u32 check)
 {
 	u64 key = hash__mix(hash__mix(lay->cookie, type), (u64)t->event.pid << 32 | check);
 	u64 meta_flags = scratch__u64(t->scratch, lay->object_type) + lay->type_flags;
@@ -35,18 +41,18 @@ static __always_inline bool type__publish(struct thread *t, const struct ct_pyla
 	u32 one = 1;
 
 	if (bpf_map_lookup_elem(&types_seen, &key))
-		return true;
+		return TYPE_SENT;
 	if (!user__plausible(meta_flags) || !(user__u64(meta_flags) & TYPE_SUBCLASS))
-		return false;
+		return TYPE_NONE;
 	rec = meta__reserve(sizeof(*rec) + CT_MEMORY_TYPE_BYTES);
 	if (!rec)
-		return true;
+		return TYPE_LOST;
 	memory__begin(rec, t, type, check, CT_MEMORY_TYPE);
 	memory__type(rec, lay, type, scratch__u64(t->scratch, lay->type_name));
 	memory__read(rec, 2, meta_flags, TYPE_META_AT, 8, 8);
 	bpf_ringbuf_submit(rec, 0);
 	bpf_map_update_elem(&types_seen, &key, &one, BPF_ANY);
-	return true;
+	return TYPE_SENT;
 }
 
 /*
@@ -59,39 +65,51 @@ static __always_inline struct type_memo *type__memo(struct thread *t, u64 type)
 	return &t->types[(type >> 5 ^ type >> 9) & (TYPE_MEMOS - 1)];
 }
 
+/* Reads the head of what may be a type into the scratch buffer. */
+static __always_inline bool type__read(struct thread *t, const struct ct_pylayout *lay, u64 type)
+{
+	u64 size = lay->type_flags + 8, basicsize;
+
+	if (size > TYPE_HEAD_MAX || bpf_probe_read_user(t->scratch, size, (void *)type))
+		return false;
+	basicsize = scratch__u64(t->scratch, lay->type_basicsize);
+	return scratch__u64(t->scratch, lay->type_flags) & TYPE_READY &&
+	       basicsize >= BASICSIZE_MIN && basicsize <= BASICSIZE_MAX;
+}
+
+/* True, and its digest, if there is a type. */
+static __always_inline bool type__check(struct thread *t, const struct ct_pylayout *lay, u64 type,
+					u32 *check)
+{
+	struct type_memo *memo = type__memo(t, type);
+	enum type_state state;
+	u64 flags;
+
+	if (memo->type == type && memo->execs == t->execs) {
+		*check = memo->check;
+		return true;
+	}
+	if (!type__read(t, lay, type))
+		return false;
+	flags = scratch__u64(t->scratch, lay->type_flags);
+	*check = ct_type_digest(scratch__u64(t->scratch, lay->type_name),
+				scratch__u64(t->scratch, lay->type_basicsize), flags);
+	state = type__publish(t, lay, type, *check);
+	if (state == TYPE_SENT && !(flags & TYPE_HEAP))
+		*memo = (struct type_memo){.type = type, .check = *check, .execs = t->execs};
+	return state != TYPE_NONE;
+}
+
 /* Word number `word` of the window points to a type. Not static: verified once. */
 __noinline int type__try(struct thread *t, const struct ct_pylayout *lay, u32 word)
 {
-	u64 type, flags, basicsize, size;
-	struct type_memo *memo;
 	u32 check;
 
 	if (!t || !lay || word >= CT_WINDOW_WORDS)
 		return false;
-	type = t->event.window[word];
-	if (!user__plausible(type))
+	if (!user__plausible(t->event.window[word]) ||
+	    !type__check(t, lay, t->event.window[word], &check))
 		return false;
-	memo = type__memo(t, type);
-	if (memo->type == type && memo->execs == t->execs) {
-		check = memo->check;
-		goto found;
-	}
-	size = lay->type_flags + 8;
-	if (size > TYPE_HEAD_MAX || bpf_probe_read_user(t->scratch, size, (void *)type))
-		return false;
-	flags = scratch__u64(t->scratch, lay->type_flags);
-	basicsize = scratch__u64(t->scratch, lay->type_basicsize);
-	if (!(flags & TYPE_READY) || basicsize < BASICSIZE_MIN || basicsize > BASICSIZE_MAX)
-		return false;
-	check = ct_type_digest(scratch__u64(t->scratch, lay->type_name), basicsize, flags);
-	if (!type__publish(t, lay, type, check))
-		return false;
-	if (!(flags & TYPE_HEAP)) {
-		memo->type = type;
-		memo->check = check;
-		memo->execs = t->execs;
-	}
-found:
 	t->event.type_check = check;
 	t->event.type_word = word;
 	return true;

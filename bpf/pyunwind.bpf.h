@@ -53,14 +53,19 @@ static __always_inline bool frame__fetch(struct thread *t, const struct ct_pylay
 	return true;
 }
 
+static __always_inline u32 offset__check(const struct ct_pylayout *lay, u64 offset)
+{
+	return offset < lay->code_size_max ? offset : CT_OFFSET_UNKNOWN;
+}
+
 /* Up to 3.10: f_lasti. */
-static __always_inline u64 frame__lasti(const struct ct_pylayout *lay, const u8 *frame)
+static __always_inline u32 frame__lasti(const struct ct_pylayout *lay, const u8 *frame)
 {
 	s32 lasti = frame__s32(frame, lay->fr_instr);
 
 	if (lasti < 0)
 		return lasti == -1 ? CT_OFFSET_NOT_STARTED : CT_OFFSET_UNKNOWN;
-	return (u64)lasti << !!(lay->flags & CT_PY_LASTI_UNITS);
+	return offset__check(lay, (u64)lasti << !!(lay->flags & CT_PY_LASTI_UNITS));
 }
 
 /*
@@ -76,7 +81,7 @@ static __always_inline u64 tlbc__base(const struct ct_pylayout *lay, u64 code, u
 	return copy ? copy - lay->code_adaptive : 0;
 }
 
-static __always_inline u64 frame__offset(const struct ct_pylayout *lay, const u8 *frame, u64 code)
+static __always_inline u32 frame__offset(const struct ct_pylayout *lay, const u8 *frame, u64 code)
 {
 	s32 index = lay->flags & CT_PY_TLBC ? frame__s32(frame, lay->fr_tlbc) : 0;
 
@@ -86,7 +91,8 @@ static __always_inline u64 frame__offset(const struct ct_pylayout *lay, const u8
 		return CT_OFFSET_UNKNOWN;
 	if (index > 0)
 		code = tlbc__base(lay, code, index);
-	return code ? frame__u64(frame, lay->fr_instr) - code : CT_OFFSET_UNKNOWN;
+	return code ? offset__check(lay, frame__u64(frame, lay->fr_instr) - code)
+		    : CT_OFFSET_UNKNOWN;
 }
 
 /* One frame; leaves the next one in py->frame. */
@@ -112,10 +118,7 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 		return true;
 	if (!t->py.nframes)
 		t->py.instr = frame__u64(frame, lay->fr_instr);
-	offset = frame__offset(lay, frame, out->code);
-	out->offset = offset < lay->code_size_max || offset == CT_OFFSET_NOT_STARTED
-			      ? offset
-			      : CT_OFFSET_UNKNOWN;
+	out->offset = frame__offset(lay, frame, out->code);
 	return true;
 }
 
@@ -152,7 +155,7 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
  * thread's stack: this walk (the stack holds references); where the interpreter counts the code
  * objects that it makes, until the next one is made. A count of 0 has run over, and stays 0.
  */
-static __always_inline u64 code__era(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline u32 code__era(struct thread *t, const struct ct_pylayout *lay)
 {
 	u64 at = t->py.interp + lay->interp_code_count;
 	u32 count = 0;

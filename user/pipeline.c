@@ -178,19 +178,20 @@ static void on_meta(void *ctx, const void *data, size_t size)
 
 /* --- copies --- */
 
-/* What is known of a copy that is not explained, for those who want to explain it. */
+/* What is known of a copy that is not explained for certain, for those who want to explain it. */
 static void log_copy(const struct fault_facts *f, const struct verdict *v)
 {
 	const struct insn *i = &f->insn;
 
-	if (v->cause != CAUSE_UNKNOWN || !log__enabled(LOG_DEBUG))
+	if (v->certainty == CERTAINTY_PROVEN || !log__enabled(LOG_DEBUG))
 		return;
 	log_debug(
-		"pid %u: unknown: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new %#lx%s, "
-		"block of %lu at %#lx",
-		f->pid, f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?",
+		"pid %u: %s: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new %#lx%s, "
+		"block of %lu at %#lx, opcode %d %u",
+		f->pid, cause__name(v->cause), f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?",
 		f->ip, i->kind, i->width, i->disp, f->old_value, f->new_value,
-		f->has_new ? "" : "?", f->block.size, f->block.start);
+		f->has_new ? "" : "?", f->block.size, f->block.start,
+		f->has_opcode ? f->opcode : -1, f->oparg);
 	for (int w = 0; w < CT_WINDOW_WORDS; w++)
 		log_debug("    %+3d  %016lx", 8 * w - CT_WINDOW_BEFORE, f->window[w]);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -37,9 +38,9 @@ struct pt_regs {
 #include "config.bpf.h"
 #undef const
 #include "maps.bpf.h"
+#include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
-#include "read.bpf.h"
 #include "memory.bpf.h"
 #include "pytype.bpf.h"
 #include "evidence.bpf.h"

@@ -4,8 +4,8 @@
 #define COWTRACE_TESTS_SHIM_HELPERS_H
 
 #define SHIM_PAGES   1024
-#define SHIM_READS   4096
-#define SHIM_RECORDS 64
+#define SHIM_READS   16384
+#define SHIM_RECORDS 512
 #define SHIM_CPUS    3
 
 struct shim_page {
@@ -38,6 +38,8 @@ struct shim_record {
 		struct ct_fork fork;
 		struct ct_exec exec;
 		struct ct_exit exit;
+		struct ct_memory memory;
+		uint8_t bytes[sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES];
 	};
 };
 
@@ -175,6 +177,24 @@ static long bpf_probe_read_kernel(void *dst, uint32_t size, const void *src)
 	return -EFAULT;
 }
 
+/* Up to the end of the string or of the room, which is always terminated; its size with the 0. */
+static long bpf_probe_read_user_str(void *dst, uint32_t size, const void *src)
+{
+	uint8_t *to = dst;
+
+	assert_true(size > 0);
+	for (uint32_t i = 0; i < size; i++) {
+		if (!user__copy(&to[i], (uintptr_t)src + i, 1)) {
+			memset(dst, 0, size);
+			return -EFAULT;
+		}
+		if (!to[i])
+			return i + 1;
+	}
+	to[size - 1] = 0;
+	return size;
+}
+
 /* --- maps --- */
 
 struct shim_map {
@@ -199,6 +219,8 @@ static inline struct shim_map shim__map(const void *map)
 	SHIM_MAP(proc_layouts)
 	SHIM_MAP(layouts)
 	SHIM_MAP(stacks_seen)
+	SHIM_MAP(codes_seen)
+	SHIM_MAP(types_seen)
 	SHIM_MAP(counters)
 	SHIM_MAP(lost)
 	SHIM_MAP(scratch_addresses)

@@ -104,6 +104,7 @@ static void exec_forgets_the_python(void **state)
 	user_fault(ADDR);
 	assert_int_equal(the_thread()->layout, 3);
 	the_thread()->tss_key = 6;
+	the_thread()->tls_at[0] = the_thread()->tls_at[1] = ADDR;
 	thread__exec(&task);
 	assert_int_equal(shim.n_records, 1);
 	assert_int_equal(rec->tag, CT_EXEC);
@@ -112,6 +113,9 @@ static void exec_forgets_the_python(void **state)
 	assert_string_equal(rec->comm, "worker");
 	assert_int_equal(the_thread()->layout, 0);
 	assert_int_equal(the_thread()->tss_key, 0);
+	assert_int_equal(the_thread()->tls_at[0], 0);
+	assert_int_equal(the_thread()->tls_at[1], 0);
+	assert_int_equal(the_thread()->execs, 1);
 	assert_null(bpf_map_lookup_elem(&proc_layouts, &pid));
 	alloc(&pages[0]); /* of the new program */
 	expect_counts(0, 0, 0);

@@ -161,20 +161,37 @@ static void no_write_no_copy(void **state)
 	expect_counts(0, 0, 0);
 }
 
+/* Makes the word at `at` point to a type, in a process that is known to run Python. */
+static void type__put(uint64_t at)
+{
+	const uint64_t type = 0x555555900000;
+	struct ct_pylayout lay = {
+		.object_type = 8, .type_name = 24, .type_basicsize = 32, .type_flags = 168};
+
+	bpf_map_update_elem(&layouts, &(uint32_t){1}, &lay, BPF_ANY);
+	the_thread()->layout = 1;
+	user__set64(at, type);
+	user__set64(type + 8, type);
+	user__set64(type + 32, 16);
+	user__set64(type + 168, TYPE_READY | TYPE_SUBCLASS);
+}
+
 /* process_vm_writev: the address means nothing in the memory of the task that writes. */
 static void the_memory_of_another_process(void **state)
 {
 	struct vm_fault vmf = fault_at(&pages[1]);
 	struct mm_struct other = {};
 
-	(void)state;
+	(void)state; /* record 0 is of the type that happens to lie there */
 	user__set64(ADDR & ~7ul, 5);
 	vma.vm_mm = &other;
 	vmf.flags = FAULT_FLAG_WRITE;
 	regs.orig_ax = 311;
+	type__put((ADDR & ~7ul) + 8);
 	wp_page(&vmf, &pages[0]);
-	assert_int_equal(copy_at(0)->flags, CT_F_KERNEL);
-	assert_int_equal(copy_at(0)->syscall, 311);
+	assert_int_equal(copy_at(1)->flags, CT_F_KERNEL);
+	assert_int_equal(copy_at(1)->type_word, 0);
+	assert_int_equal(copy_at(1)->syscall, 311);
 }
 
 static void heads_of_compound_pages(void **state)

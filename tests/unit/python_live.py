@@ -5,6 +5,7 @@ One record a line. Every object stays alive until the process ends. Numbers are 
 of their UTF-8. "stop" means: the process is now blocked in a read of standard input.
 """
 import collections
+import dis
 import functools
 import gc
 import os
@@ -24,6 +25,21 @@ def stop(what):
     os.read(0, 1)
 
 
+def spin():
+    """The same, but busy: the thread has the GIL nearly all the time."""
+    os.set_blocking(0, False)
+    print("stop", "busy", flush=True)
+    while True:
+        for _ in range(10**5):
+            pass
+        try:
+            os.read(0, 1)
+            break
+        except BlockingIOError:
+            pass
+    os.set_blocking(0, True)
+
+
 def text(s):
     """What cowtrace makes of a str."""
     s = "".join("\ufffd" if "\ud800" <= c <= "\udfff" or c == "\0" else c for c in s)
@@ -33,11 +49,26 @@ def text(s):
     return raw.hex() or "-"
 
 
+def unit_lines(code):
+    """The line of each code unit; 0: none."""
+    if sys.version_info >= (3, 11):
+        return [p[0] or 0 for p in code.co_positions()]
+    lines = [0] * (len(code.co_code) // 2)
+    if sys.version_info >= (3, 10):
+        for begin, end, line in code.co_lines():
+            lines[begin // 2:end // 2] = [line or 0] * ((end - begin) // 2)
+        return lines
+    for begin, line in dis.findlinestarts(code):
+        lines[begin // 2:] = [line] * (len(lines) - begin // 2)
+    return lines
+
+
 def emit_code(code):
     """First line, names, and the line of each code unit as runs."""
     KEEP.append(code)
-    emit("code", id(code), code.co_firstlineno, text(code.co_filename), text(code.co_qualname))
-    lines = [p[0] or 0 for p in code.co_positions()]
+    name = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
+    emit("code", id(code), code.co_firstlineno, text(code.co_filename), text(name))
+    lines = unit_lines(code)
     begin = 0
     for unit in range(1, len(lines) + 1):
         if unit == len(lines) or lines[unit] != lines[begin]:
@@ -99,12 +130,7 @@ class Klass(object):
     a: int = 1
     @property
     def p(self): return self.a; x = 1
-def matching(v):
-    match v:
-        case [1, 2]:
-            return 1
-        case {"a": x} if x:
-            return x
+def contexts(v):
     with open(v) as f, \\
          open(v) as g:
         return f, g
@@ -115,6 +141,15 @@ def backwards(x): return (
         y=1)
 )
 '''
+if sys.version_info >= (3, 10):
+    SOURCE += '''
+def matching(v):
+    match v:
+        case [1, 2]:
+            return 1
+        case {"a": x} if x:
+            return x
+'''
 
 
 def emit_codes():
@@ -123,10 +158,10 @@ def emit_codes():
     walk(compile("x = 1", "/" + "long\u20ac" * 20000, "exec"))
     walk(compile("\n" * 100000 + "def f():\n" + "\n" * 70000 + "    return 1\n", "far", "exec"))
     walk(compile("\n".join(f"v{i} = {i} + v" for i in range(3000)), "wide", "exec"))
-    walk(compile("x = (" + "\n1 +" * 500 + " y)", "tall", "exec"))
+    walk(compile("x = (" + "\n1 +" * 150 + " y)", "tall", "exec"))
     walk(compile("def n\u00e4me_\u4e16(): pass", "name", "exec"))
-    walk(SAMPLE.__code__.replace(co_firstlineno=2**31 - 100, co_name="n" * 100000,
-                                 co_qualname="q" * 100000))
+    long = {"co_qualname": "q" * 100000} if sys.version_info >= (3, 11) else {}
+    walk(SAMPLE.__code__.replace(co_firstlineno=2**31 - 100, co_name="n" * 100000, **long))
     for name in ("inspect", "typing", "dataclasses", "argparse", "asyncio.base_events", "_pydecimal"):
         module = __import__(name, fromlist=["x"])
         with open(module.__file__, encoding="utf-8") as f:
@@ -162,7 +197,7 @@ def emit_type(t, name=None):
     """name: what tp_name is, for the built-in types whose module is part of it."""
     KEEP.append(t)
     flags = t.__flags__
-    pre = (1 << 4) | (1 << 3 if sys.version_info >= (3, 12) else 0)
+    pre = (1 << 4 if sys.version_info >= (3, 11) else 0) | (1 << 3 if sys.version_info >= (3, 12) else 0)
     emit("type", id(t), flags >> 14 & 1, int(bool(flags & pre)), flags >> 31 & 1, t.__basicsize__,
          t.__itemsize__, text(name or t.__name__))
 
@@ -298,11 +333,11 @@ def main():
     emit("self", os.getpid(), sys.hexversion, int(hasattr(sys, "gettotalrefcount")))
     emit_types()
     emit_strs()
-    if sys.version_info >= (3, 11):
-        emit_codes()
-        emit_stacks()
+    emit_codes()
+    emit_stacks()
     gc.disable()
     stop("idle")
+    spin()
     gc.callbacks.append(collecting)
     gc.collect()
     stop("done")

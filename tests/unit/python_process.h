@@ -25,6 +25,7 @@ struct python_process {
 	pid_t pid;
 	FILE *out;
 	int in;
+	char copy[PATH_MAX]; /* of the script; "" */
 };
 
 /* pyenv's shims and other wrappers are scripts. */
@@ -76,16 +77,30 @@ static inline void pythons__glob(struct pythons *all, const char *dir, const cha
 	globfree(&found);
 }
 
-/* Looks in $PATH, /usr/bin, /usr/local/bin and pyenv's versions. */
+static inline void pythons__trees(struct pythons *all, const char *dir, unsigned int minor)
+{
+	pythons__glob(all, dir, "/*/tree/usr/bin", minor);
+	pythons__glob(all, dir, "/*/usr/bin", minor);
+	pythons__glob(all, dir, "/*/bin", minor);
+}
+
+/*
+ * Looks in $PATH, /usr/bin, /usr/local/bin, pyenv's versions, and what scripts/fetch-python and
+ * scripts/build-python made in build/ or in $COWTRACE_PYTHONS: trees that are a root each.
+ */
 static inline struct pythons pythons__find(unsigned int minor)
 {
 	struct pythons all = {};
 	const char *home = getenv("HOME"), *root = getenv("PYENV_ROOT"), *env = getenv("PATH");
+	const char *trees = getenv("COWTRACE_PYTHONS");
 	char *path = strdup(env ? env : ""), *save = NULL;
 
 	for (char *dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save))
 		pythons__glob(&all, dir, "", minor);
 	free(path);
+	if (trees)
+		pythons__trees(&all, trees, minor);
+	pythons__trees(&all, "build/chroot", minor);
 	pythons__glob(&all, "/usr/bin", "", minor);
 	pythons__glob(&all, "/usr/local/bin", "", minor);
 	if (root)
@@ -101,6 +116,43 @@ static inline void pythons__free(struct pythons *all)
 		free(all->paths[--all->n]);
 }
 
+/* Length of the path of the root tree that holds a program; 0: it runs in this one. */
+static inline int root_tree(const char *python)
+{
+	const char *bin = strstr(python, "/usr/bin/");
+	char path[PATH_MAX];
+
+	if (!bin || bin == python)
+		return 0;
+	snprintf(path, sizeof(path), "%.*s/lib64/ld-linux-x86-64.so.2", (int)(bin - python),
+		 python);
+	return access(path, F_OK) ? 0 : (int)(bin - python);
+}
+
+static inline bool copy_file(const char *from, const char *to)
+{
+	char buf[1 << 16];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t n = in && out ? fread(buf, 1, sizeof(buf), in) : 0;
+	bool ok = n && n < sizeof(buf) && fwrite(buf, 1, n, out) == n;
+
+	if (in)
+		fclose(in);
+	return out && !fclose(out) && ok;
+}
+
+/* In a root tree, the script runs as a copy in its /tmp. */
+static inline void python__exec(const char *python, const char *path, const char *copy, int tree)
+{
+	char root[PATH_MAX];
+
+	snprintf(root, sizeof(root), "%.*s", tree, python);
+	if (tree && (chroot(root) || chdir("/")))
+		_exit(126);
+	execl(python + tree, python + tree, "-I", tree ? copy + tree : path, NULL);
+	_exit(127);
+}
+
 /* Runs a script that lies beside the source file `beside`. Returns false if it could not. */
 static inline bool python_process__start(struct python_process *p, const char *python,
 					 const char *beside, const char *script)
@@ -108,17 +160,21 @@ static inline bool python_process__start(struct python_process *p, const char *p
 	int in[2], out[2];
 	char path[PATH_MAX];
 	const char *slash = strrchr(beside, '/');
+	int tree = root_tree(python);
 
 	snprintf(path, sizeof(path), "%.*s/%s", slash ? (int)(slash - beside) : 1,
 		 slash ? beside : ".", script);
-	if (access(path, R_OK) || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+	snprintf(p->copy, sizeof(p->copy), "%.*s/tmp/%d-%s", tree, python, getpid(), script);
+	if (!tree)
+		p->copy[0] = '\0';
+	if ((tree && !copy_file(path, p->copy)) || access(path, R_OK) || pipe2(in, O_CLOEXEC) ||
+	    pipe2(out, O_CLOEXEC))
 		return false;
 	p->pid = fork();
 	if (p->pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execl(python, python, "-I", path, NULL);
-		_exit(127);
+		python__exec(python, path, p->copy, tree);
 	}
 	close(in[0]);
 	close(out[1]);
@@ -141,6 +197,8 @@ static inline int python_process__end(struct python_process *p)
 	close(p->in);
 	fclose(p->out);
 	waitpid(p->pid, &status, 0);
+	if (p->copy[0])
+		unlink(p->copy);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc/mem.h"
 #include "python/debug_offsets.h"
 #include "python/offsets.h"
 #include "python/runtime.h"
@@ -149,6 +150,29 @@ static inline void debug__fill(uint64_t *block, unsigned int column, const struc
 			*size = (value + f->width + 7) & ~7u;
 	}
 	block[PY_DEBUG_INTERP_SIZE / 8] += 1024; /* for what lies in it */
+}
+
+static inline void refused(struct py_runtime *rt, int expected, const char *sentence)
+{
+	struct mem_source mem = mem__of(getpid());
+	struct py_offsets off = {.version = 77};
+	char why[256] = "";
+
+	assert_int_equal(py_offsets__choose(&mem, rt, &off, why, sizeof(why)), expected);
+	assert_int_equal(off.version, 77);
+	assert_string_equal(why, sentence);
+}
+
+static inline struct py_offsets accepted(const struct py_runtime *rt, const char *note)
+{
+	struct mem_source mem = mem__of(getpid());
+	struct py_offsets off = {};
+	char why[256] = "old";
+	int err = py_offsets__choose(&mem, rt, &off, why, sizeof(why));
+
+	assert_string_equal(why, note);
+	assert_int_equal(err, 0);
+	return off;
 }
 
 #endif

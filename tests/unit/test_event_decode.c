@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -61,7 +62,7 @@ static void records_of_the_right_size(void **state)
 
 static void unknown_tags(void **state)
 {
-	static const uint32_t tags[] = {0, CT_EXIT + 1, 0x100, UINT32_MAX};
+	static const uint32_t tags[] = {0, CT_MEMORY + 1, 0x100, UINT32_MAX};
 
 	(void)state;
 	for (size_t t = 0; t < sizeof(tags) / sizeof(tags[0]); t++) {
@@ -113,6 +114,9 @@ static void indices_of_a_copy(void **state)
 	EXPECT(0, CT_COPY, e.copy.pool_szidx = 31);
 	EXPECT(-EINVAL, CT_COPY, e.copy.pool_szidx = 32);
 	EXPECT(-EINVAL, CT_COPY, e.copy.pool_szidx = UINT8_MAX);
+	EXPECT(0, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS - 1);
+	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS);
+	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = UINT8_MAX);
 	/* no indices: whatever they hold */
 	EXPECT(0, CT_COPY, e.copy.flags = UINT16_MAX);
 	EXPECT(0, CT_COPY, e.copy.syscall = INT16_MIN);
@@ -146,6 +150,83 @@ static void names_end_in_their_field(void **state)
 	NAME(CT_EXIT, exit.comm);
 }
 
+/* --- memory: a record with room behind it ------------------------------------ */
+
+#define MEMORY_MAX (sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES)
+
+/* Of that size, from a block that ends there. */
+static int decode_memory(const struct ct_memory *m, size_t size)
+{
+	const union event *out = NULL;
+	void *data = calloc(1, size);
+	int err;
+
+	assert_non_null(data);
+	memcpy(data, m, size < sizeof(*m) ? size : sizeof(*m));
+	err = event__decode(data, size, &out);
+	assert_ptr_equal(out, err ? NULL : data);
+	free(data);
+	return err;
+}
+
+static size_t memory_size(uint32_t kind)
+{
+	return sizeof(struct ct_memory) +
+	       (kind == CT_MEMORY_CODE ? CT_MEMORY_CODE_BYTES : CT_MEMORY_TYPE_BYTES);
+}
+
+static void memory_of_the_right_size(void **state)
+{
+	(void)state;
+	for (uint32_t kind = 0; kind <= CT_MEMORY_KINDS; kind++) {
+		struct ct_memory m = {.tag = CT_MEMORY, .kind = kind};
+		bool known = kind < CT_MEMORY_KINDS;
+
+		for (size_t size = 4; size <= MEMORY_MAX + 8; size++)
+			assert_int_equal(decode_memory(&m, size),
+					 known && size == memory_size(kind) ? 0 : -EINVAL);
+	}
+}
+
+#define EXPECT_MEMORY(err, change)                                                                 \
+	do {                                                                                       \
+		for (m.kind = 0; m.kind < CT_MEMORY_KINDS; m.kind++) {                             \
+			size_t room = memory_size(m.kind) - sizeof(m);                             \
+                                                                                                   \
+			(void)room;                                                                \
+			memset(m.chunks, 0, sizeof(m.chunks));                                     \
+			m.layout = 0;                                                              \
+			change;                                                                    \
+			assert_int_equal(decode_memory(&m, memory_size(m.kind)), err);             \
+		}                                                                                  \
+	} while (0)
+
+static void pieces_of_memory(void **state)
+{
+	struct ct_memory m = {.tag = CT_MEMORY};
+
+	(void)state;
+	EXPECT_MEMORY(0, m.layout = CT_MAX_LAYOUTS - 1);
+	EXPECT_MEMORY(-EINVAL, m.layout = CT_MAX_LAYOUTS);
+	for (int i = 0; i < CT_MEMORY_CHUNKS; i++) {
+		struct ct_chunk *c = &m.chunks[i];
+
+		EXPECT_MEMORY(0, c->len = room);
+		EXPECT_MEMORY(-EINVAL, c->len = room + 1);
+		EXPECT_MEMORY(0, (c->at = 1, c->len = room - 1));
+		EXPECT_MEMORY(-EINVAL, (c->at = 1, c->len = room));
+		EXPECT_MEMORY(0, c->at = room);
+		EXPECT_MEMORY(-EINVAL, (c->at = room, c->len = 1));
+		EXPECT_MEMORY(-EINVAL, c->at = room + 1);
+		EXPECT_MEMORY(-EINVAL, (c->at = UINT32_MAX, c->len = 2));
+		EXPECT_MEMORY(-EINVAL, (c->at = 2, c->len = UINT32_MAX));
+		EXPECT_MEMORY(0, (c->addr = UINT64_MAX - 8, c->len = 8));
+		EXPECT_MEMORY(-EINVAL, (c->addr = UINT64_MAX - 8, c->len = 9));
+		/* any address */
+		EXPECT_MEMORY(0, c->addr = UINT64_MAX);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +236,8 @@ int main(void)
 		cmocka_unit_test(indices_of_a_copy),
 		cmocka_unit_test(indices_of_the_others),
 		cmocka_unit_test(names_end_in_their_field),
+		cmocka_unit_test(memory_of_the_right_size),
+		cmocka_unit_test(pieces_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

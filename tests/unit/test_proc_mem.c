@@ -206,6 +206,69 @@ static int is_exclusive(pid_t pid, const char *p)
 	return (int)(entry >> 56 & 1);
 }
 
+/* Two pieces of what is nowhere any more: one after the other, but read apart. */
+static const struct mem_chunk chunks[] = {
+	{.addr = 0x10000, .len = 8, .data = "01234567"},
+	{.addr = 0x10008, .len = 8, .data = "89ab\0def"},
+	{.addr = 0x10006, .len = 4, .data = "6789"},
+	{.addr = 0x20000, .len = 0, .data = NULL},
+	{.addr = UINT64_MAX - 4, .len = 4, .data = "high"},
+};
+
+static void chunks_come_first(void **state)
+{
+	struct mem_source src = {.n_chunks = sizeof(chunks) / sizeof(chunks[0]), .chunks = chunks};
+	const void *at = NULL;
+	char buf[32];
+
+	(void)state;
+	assert_int_equal(mem__read(&src, 0x10000, buf, 8), 0);
+	assert_memory_equal(buf, "01234567", 8);
+	assert_int_equal(mem__read(&src, 0x1000f, buf, 1), 0);
+	assert_int_equal(buf[0], 'f');
+	assert_int_equal(mem__read(&src, 0x10007, buf, 3), 0); /* in the third */
+	assert_memory_equal(buf, "789", 3);
+	assert_int_equal(mem__read(&src, 0x10000, buf, 0), 0);
+	assert_int_equal(mem__read(&src, UINT64_MAX - 4, buf, 4), 0);
+	assert_memory_equal(buf, "high", 4);
+	/* Nobody else is there to ask. */
+	assert_int_equal(mem__read(&src, 0x10004, buf, 8), -ESRCH);
+	assert_int_equal(mem__read(&src, 0x1000f, buf, 2), -ESRCH);
+	assert_int_equal(mem__read(&src, 0xffff, buf, 2), -ESRCH);
+	assert_int_equal(mem__read(&src, 0x10010, buf, 1), -ESRCH);
+	assert_int_equal(mem__in_chunk(&src, 0x10006, 100, &at), 4);
+	assert_ptr_equal(at, chunks[2].data);
+	assert_int_equal(mem__in_chunk(&src, 0x10006, 3, &at), 3);
+	assert_int_equal(mem__in_chunk(&src, 0x10010, 1, &at), 0);
+	assert_int_equal(mem__in_chunk(&src, 0x20000, 1, &at), 0);
+	/* A string goes from one into the next. */
+	assert_int_equal(mem__read_str(&src, 0x10000, buf, sizeof(buf)), 12);
+	assert_string_equal(buf, "0123456789ab");
+	assert_int_equal(mem__read_str(&src, 0x1000d, buf, sizeof(buf)), -ESRCH);
+	assert_int_equal(mem__read_str(&src, 0x1000d, buf, 4), 3);
+}
+
+static void others_are_asked_for_the_rest(void **state)
+{
+	char memory[] = "from the process", buf[8];
+	struct mem_chunk chunk = {.addr = (uintptr_t)memory, .len = 4, .data = "FROM"};
+	struct mem_source src = mem__of(getpid()), settled;
+
+	(void)state;
+	src.n_chunks = 1;
+	src.chunks = &chunk;
+	assert_int_equal(mem__read(&src, (uintptr_t)memory, buf, 4), 0);
+	assert_memory_equal(buf, "FROM", 4);
+	assert_int_equal(mem__read(&src, (uintptr_t)memory, buf, 5), 0);
+	assert_memory_equal(buf, "from ", 5);
+	settled = mem__settled(&src);
+	assert_int_equal(mem__read(&settled, (uintptr_t)memory, buf, 4), 0);
+	assert_int_equal(mem__read(&settled, (uintptr_t)memory, buf, 5), -ESRCH);
+	src.n_chunks = 0;
+	settled = mem__settled(&src);
+	assert_int_equal(mem__read(&settled, (uintptr_t)memory, buf, 5), 0);
+}
+
 static void touch(char *p)
 {
 	*(volatile char *)p = 1;
@@ -241,6 +304,8 @@ int main(void)
 		cmocka_unit_test(strings_are_bounded),
 		cmocka_unit_test(a_string_may_end_where_memory_ends),
 		cmocka_unit_test(reading_breaks_no_sharing),
+		cmocka_unit_test(chunks_come_first),
+		cmocka_unit_test(others_are_asked_for_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

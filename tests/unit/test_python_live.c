@@ -11,21 +11,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <linux/types.h>
-#include <cowtrace/abi.h>
-#include <cowtrace/pylayout.h>
-
 #include "base/utf8.h"
 #include "elf/elf.h"
 #include "proc/maps.h"
-#include "proc/mem.h"
-#include "python/code.h"
 #include "python/object.h"
-#include "python/offsets.h"
-#include "python/raw.h"
-#include "python/runtime.h"
-#include "python/tables.h"
-#include "python_process.h"
+#include "python_live.h"
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -37,47 +27,7 @@ static int root_fd(pid_t pid)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-#define MAX_THREADS 8
-#define MAX_LIST    64
-#define HEX_MAX	    (2 * NAME_MAX_BYTES + 1)
-#define OWNER_SHIM  3
-
-struct expected_stack {
-	uint64_t ident;
-	unsigned int n;
-	struct {
-		uint64_t code;
-		uint32_t line;
-	} frames[CT_MAX_FRAMES];
-};
-
-struct live {
-	struct python_process process;
-	struct mem_source mem;
-	struct py_runtime rt;
-	const struct py_offsets *off;
-	struct ct_pylayout lay;
-	struct py_code *code; /* the one whose lines are being compared */
-	unsigned int n_stacks;
-	struct expected_stack stacks[MAX_THREADS];
-	unsigned int codes, units, types, strs, frames, trampolines;
-};
-
-static uint64_t word(struct live *l, uint64_t addr)
-{
-	uint64_t value = 0;
-
-	assert_int_equal(mem__read_u64(&l->mem, addr, &value), 0);
-	return value;
-}
-
-static uint32_t half(struct live *l, uint64_t addr)
-{
-	uint32_t value = 0;
-
-	assert_int_equal(mem__read_u32(&l->mem, addr, &value), 0);
-	return value;
-}
+#define HEX_MAX (2 * NAME_MAX_BYTES + 1)
 
 static void assert_hex(const char *text, const char *expected)
 {
@@ -116,11 +66,13 @@ static void on_self(struct live *l, const char *rest)
 	assert_int_equal(pid, l->process.pid);
 	find_runtime(l);
 	assert_int_equal(l->rt.debug_build, debug);
-	err = py_offsets__choose(&l->mem, &l->rt, &l->off, why, sizeof(why));
-	if (hex >> 16 >= py_table__oldest() && !l->rt.free_threaded) {
+	err = py_offsets__choose(&l->mem, &l->rt, &l->own, why, sizeof(why));
+	if (hex >> 16 <= py_table__newest()) {
 		assert_int_equal(l->rt.hexversion, hex);
+		/* So all that it tells of itself is what the table has. */
 		assert_string_equal(why, "");
 		assert_int_equal(err, 0);
+		l->off = &l->own;
 		py_offsets__layout(l->off, &l->rt, &l->lay);
 		return;
 	}
@@ -180,14 +132,6 @@ static void on_nonstr(struct live *l, const char *rest)
 			 -EINVAL);
 }
 
-static uint32_t digest_of(struct live *l, uint64_t code)
-{
-	uint64_t names[4];
-
-	assert_int_equal(mem__read(&l->mem, code + l->lay.code_names, names, sizeof(names)), 0);
-	return py_code__check(names);
-}
-
 static void on_code(struct live *l, const char *rest)
 {
 	char file[HEX_MAX], function[HEX_MAX];
@@ -214,16 +158,18 @@ static void on_lines(struct live *l, const char *rest)
 
 	assert_int_equal(sscanf(rest, "%u %u %u", &begin, &end, &line), 3);
 	for (unsigned int unit = begin; unit < end; unit++)
-		if (py_code__line(l->code, l->off, l->off->code_adaptive + 2 * unit) != line)
+		if (py_code__line(l->code, l->off, l->lay.code_adaptive + 2 * unit) != line)
 			fail_msg("%s: unit %u is not on line %u", l->code->function, unit, line);
 	l->units += end - begin;
 }
 
 static void on_end(struct live *l, const char *rest)
 {
-	unsigned int units = strtoul(rest, NULL, 10), start = l->off->code_adaptive;
+	unsigned int units = strtoul(rest, NULL, 10), start = l->lay.code_adaptive;
+	uint64_t bytes = l->lay.code_bytes ? word(l, l->code->address + l->lay.code_bytes) : 0;
 
-	assert_int_equal(l->code->bytecode, l->code->address + start);
+	assert_int_equal(l->code->bytecode,
+			 bytes ? bytes + l->lay.bytes_data : l->code->address + start);
 	assert_int_equal(l->code->bytecode_end, l->code->bytecode + 2 * units);
 	assert_int_equal(py_code__line(l->code, l->off, start - 2), l->code->first_line);
 	assert_int_equal(py_code__line(l->code, l->off, start + 2 * units), 0);
@@ -250,124 +196,17 @@ static void on_frame(struct live *l, const char *rest)
 	stack->frames[stack->n++].line = line;
 }
 
-/* --- stacks, as the BPF programs walk them -----------------------------------------------------
- */
-
-/* False: a frame that Python does not show. */
-static bool compare_frame(struct live *l, const struct expected_stack *stack, unsigned int i,
-			  uint64_t code, uint64_t instr)
-{
-	uint32_t check = digest_of(l, code), line;
-	struct py_code *read;
-
-	bool shown;
-
-	assert_true(instr - code < l->lay.code_size_max);
-	assert_int_equal(py_code__read(&l->mem, l->off, code, &check, &read), 0);
-	line = py_code__line(read, l->off, instr - code);
-	shown = !read->trampoline;
-	if (shown &&
-	    (i >= stack->n || code != stack->frames[i].code || line != stack->frames[i].line))
-		fail_msg("thread %#lx frame %u of %u: %s (%s:%u) at %#lx", stack->ident, i,
-			 stack->n, read->function, read->file, line, code);
-	py_code__free(read);
-	l->frames += shown;
-	l->trampolines += !shown;
-	return shown;
-}
-
-static void compare_stack(struct live *l, const struct expected_stack *stack, uint64_t frame)
-{
-	uint8_t raw[CT_FRAME_READ];
-	unsigned int n = 0, steps = 0;
-
-	while (frame) {
-		assert_true(steps++ < 2 * CT_MAX_FRAMES);
-		assert_int_equal(mem__read(&l->mem, frame, raw, sizeof(raw)), 0);
-		frame = raw__u64(raw, l->lay.fr_previous);
-		if (raw[l->lay.fr_owner] >= OWNER_SHIM)
-			continue;
-		n += compare_frame(l, stack, n, raw__u64(raw, l->lay.fr_code),
-				   raw__u64(raw, l->lay.fr_instr));
-	}
-	assert_int_equal(n, stack->n);
-}
-
-/* pthread_getspecific() of the auto TSS key, with thread_id for the thread pointer. */
-static void check_key(struct live *l, uint64_t tstate, uint64_t thread_pointer)
-{
-	uint32_t key = half(l, l->lay.runtime + l->lay.rt_tss_key);
-
-	assert_true(l->lay.flags & CT_PY_TSS_GLIBC);
-	assert_int_equal(half(l, l->lay.runtime + l->lay.rt_tss_key - 4), 1);
-	assert_true(key < 32);
-	assert_int_equal(word(l, thread_pointer + l->lay.pthread_specific + 16 * key + 8), tstate);
-}
-
-static uint64_t leaf_frame(struct live *l, uint64_t tstate)
-{
-	uint64_t frame = word(l, tstate + l->lay.ts_frame);
-
-	return l->lay.flags & CT_PY_CFRAME ? word(l, frame + l->lay.cframe_current) : frame;
-}
-
-static bool check_thread(struct live *l, uint64_t tstate)
-{
-	uint64_t ident = word(l, tstate + l->lay.ts_thread_id);
-	uint64_t frame = leaf_frame(l, tstate);
-	uint64_t chunk = word(l, tstate + l->lay.ts_datastack);
-	uint64_t top = word(l, tstate + l->lay.ts_datastack + 8);
-	uint64_t limit = word(l, tstate + l->lay.ts_datastack + 16);
-
-	for (unsigned int i = 0; i < l->n_stacks; i++) {
-		if (l->stacks[i].ident != ident)
-			continue;
-		assert_int_equal(word(l, tstate + l->lay.ts_interp), l->rt.main_interpreter);
-		assert_true(chunk && chunk < top && top <= limit);
-		assert_true(frame > chunk && frame < top);
-		check_key(l, tstate, ident);
-		compare_stack(l, &l->stacks[i], frame);
-		return true;
-	}
-	return false;
-}
-
-/* What is known without asking the process must be what the process says. */
-static uint64_t main_offset(struct live *l)
-{
-	const struct py_table *table = py_table__find(l->off->version);
-
-	if (table->debug_size)
-		return word(l, l->rt.runtime + table->debug_runtime_size) -
-		       word(l, l->rt.runtime + table->debug_interp_size);
-	for (unsigned int i = 0; i < PY_MAIN_PLACES; i++)
-		if (table->mains[i].runtime_size == l->rt.size)
-			return table->mains[i].main_interpreter;
-	print_message("note: unfamiliar size of _PyRuntime: %lu\n", l->rt.size);
-	return l->rt.main_interpreter - l->rt.runtime;
-}
-
-static void check_threads(struct live *l)
-{
-	uint64_t interp = word(l, l->lay.runtime + l->lay.rt_interpreters_main);
-	uint64_t tstate = word(l, interp + l->lay.interp_threads_head);
-	unsigned int found = 0, steps = 0;
-
-	assert_int_equal(interp, l->rt.main_interpreter);
-	assert_int_equal(interp, l->rt.runtime + main_offset(l));
-	for (; tstate; tstate = word(l, tstate + l->lay.ts_next)) {
-		assert_true(steps++ < MAX_LIST);
-		found += check_thread(l, tstate);
-	}
-	assert_int_equal(found, l->n_stacks);
-}
-
 static void on_stop(struct live *l, const char *what)
 {
 	if (l->off && !strcmp(what, "stacks"))
 		check_threads(l);
+	else if (l->off && !strcmp(what, "busy"))
+		check_busy(l);
 	else if (l->off)
-		assert_int_equal(half(l, l->lay.gc_collecting), !strcmp(what, "collecting"));
+		assert_int_equal(
+			half(l, l->lay.gc_collecting
+					?: main_interpreter(l) + l->lay.interp_gc_collecting),
+			!strcmp(what, "collecting"));
 	assert_true(python_process__go(&l->process));
 }
 
@@ -402,6 +241,7 @@ static void run(const char *python)
 {
 	struct live *l = calloc(1, sizeof(*l));
 	char line[8192];
+	bool specialises;
 
 	assert_non_null(l);
 	assert_true(python_process__start(&l->process, python, __FILE__, "python_live.py"));
@@ -415,8 +255,10 @@ static void run(const char *python)
 		      l->n_stacks);
 	if (l->off) {
 		assert_true(l->types && l->strs && l->units && l->frames);
-		/* One for the inlined __init__ of each of the three threads. */
-		assert_int_equal(l->trampolines, l->off->version < 0x030d ? 0 : 3);
+		/* One for the inlined __init__ of each of the three threads; 3.13t inlines none. */
+		specialises = l->off->version > 0x030d ||
+			      (l->off->version == 0x030d && !l->rt.free_threaded);
+		assert_int_equal(l->trampolines, specialises ? 3 : 0);
 		assert_int_equal(l->n_stacks, 4);
 	}
 	free(l);

@@ -15,6 +15,7 @@
 #include "proc/mem.h"
 #include "python/object.h"
 #include "python_fake.h"
+#include "code_world.h"
 
 struct fake_type fake_metatype;
 
@@ -193,7 +194,7 @@ static void test_not_a_str(void **state)
 	assert_int_equal(read_str(&s, text, sizeof(text)), -EINVAL)
 	NOT_STR(s.type = &other);
 	NOT_STR(s.type = NULL);
-	NOT_STR(s.state = FAKE_STATE(1, 0, 1)); /* not compact */
+	NOT_STR(s.state = FAKE_STATE(1, 0, 1)); /* not compact, and no characters */
 	NOT_STR(s.state = FAKE_STATE(0, 1, 0)); /* not ready: wchar_t of 3.11 and before */
 	NOT_STR(s.state = FAKE_STATE(3, 1, 0));
 	NOT_STR(s.state = FAKE_STATE(2, 1, 1));
@@ -224,13 +225,137 @@ static void test_str_unmapped(void **state)
 	munmap(mem, page);
 }
 
+/* --- the structures of every version ------------------------------------------ */
+
+static struct world w;
+
+static void for_each_version(void (*test)(void))
+{
+	const struct py_offsets *versions[WORLD_VERSIONS];
+	size_t n = world__versions(versions);
+
+	assert_true(n >= 11); /* 3.8 to 3.15, 3.13t to 3.15t */
+	for (size_t i = 0; i < n; i++) {
+		world__build(&w, versions[i]);
+		test();
+	}
+}
+
+static void expect_str(const struct mem_source *mem, const char *text)
+{
+	char got[64];
+
+	assert_int_equal(py_str__read(mem, w.off, (uintptr_t)w.name, got, sizeof(got)),
+			 strlen(text));
+	assert_string_equal(got, text);
+}
+
+static void check_strings(void)
+{
+	struct mem_source mem = mem__of(getpid());
+	const struct py_offsets *off = w.off;
+	static const uint16_t two[] = {0x4e16, 0x754c};
+	char text[8];
+
+	expect_str(&mem, "f");
+	put_u64(w.name, off->str_length, 2);
+	put_u32(w.name, off->str_state, world__state(&w, 2, true, false) | 1); /* interned */
+	memcpy(w.name + off->str_compact_data, two, sizeof(two));
+	expect_str(&mem, "\xe4\xb8\x96\xe7\x95\x8c");
+	/* A subclass of str: the characters are elsewhere. */
+	put_u32(w.name, off->str_state, world__state(&w, 1, false, true));
+	put_pointer(w.name, off->str_compact_data, "xy");
+	expect_str(&mem, "xy");
+	/* 3.11 and before: still wchar_t, kind 0. */
+	put_u32(w.name, off->str_state, world__state(&w, 0, false, false));
+	assert_int_equal(py_str__read(&mem, off, (uintptr_t)w.name, text, sizeof(text)), -EINVAL);
+}
+
+static void test_strings(void **state)
+{
+	(void)state;
+	for_each_version(check_strings);
+}
+
+/* Only as far as it was read before. */
+static void check_part_of_a_string(void)
+{
+	struct mem_chunk chunk = world__chunk(w.file, w.off->str_ascii_data + 3);
+	struct mem_source mem = {.n_chunks = 1, .chunks = &chunk};
+	char text[16];
+	bool cut;
+
+#define PART() py_str__read_part(&mem, w.off, (uintptr_t)w.file, text, sizeof(text), &cut)
+	assert_int_equal(PART(), 6);
+	assert_string_equal(text, "app\xe2\x80\xa6");
+	assert_true(cut);
+	chunk.len += 3;
+	assert_int_equal(PART(), 6);
+	assert_string_equal(text, "app.py");
+	assert_false(cut);
+	chunk.len = w.off->str_ascii_data;
+	assert_int_equal(PART(), -ESRCH);
+	chunk.len = w.off->str_state;
+	assert_int_equal(PART(), -ESRCH);
+	/* Half a character is none. */
+	chunk.len = w.off->str_compact_data + 5;
+	put_u32(w.file, w.off->str_state, world__state(&w, 2, true, false));
+	memcpy(w.file + w.off->str_compact_data, "a\0b\0c\0", 6);
+	assert_int_equal(PART(), 5);
+	assert_string_equal(text, "ab\xe2\x80\xa6");
+}
+
+static void test_part_of_a_string(void **state)
+{
+	(void)state;
+	for_each_version(check_part_of_a_string);
+}
+
+static void check_types(void)
+{
+	struct mem_source mem = mem__of(getpid());
+	const struct py_offsets *off = w.off;
+	struct py_type *type;
+	uint32_t check;
+
+#define READ_TYPE() py_type__read(&mem, off, (uintptr_t)w.str_type, &type)
+	assert_int_equal(READ_TYPE(), 0);
+	assert_string_equal(type->name, "str");
+	check = type->check;
+	assert_int_equal(check, ct_type_digest(world__word(w.str_type + off->type_name),
+					       off->object_head, WORLD_READY | WORLD_STR));
+	py_type__free(type);
+	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR | 1 << 19);
+	assert_int_equal(READ_TYPE(), 0); /* its version tag is assigned */
+	assert_int_equal(type->check, check);
+	py_type__free(type);
+	put_pointer(w.str_type, off->type_name, "other");
+	assert_int_equal(READ_TYPE(), 0);
+	assert_int_not_equal(type->check, check);
+	py_type__free(type);
+	put_u64(w.str_type, off->type_basicsize, off->object_head - 1);
+	assert_int_equal(READ_TYPE(), -EINVAL);
+}
+
+static void test_types(void **state)
+{
+	(void)state;
+	for_each_version(check_types);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_type),	     cmocka_unit_test(test_not_a_type),
-		cmocka_unit_test(test_type_names),   cmocka_unit_test(test_str),
-		cmocka_unit_test(test_str_cut),	     cmocka_unit_test(test_not_a_str),
+		cmocka_unit_test(test_type),
+		cmocka_unit_test(test_not_a_type),
+		cmocka_unit_test(test_type_names),
+		cmocka_unit_test(test_str),
+		cmocka_unit_test(test_str_cut),
+		cmocka_unit_test(test_not_a_str),
 		cmocka_unit_test(test_str_unmapped),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_part_of_a_string),
+		cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -20,7 +20,8 @@
 #include "elf/elf.h"
 #include "proc/maps.h"
 #include "python/runtime.h"
-#include "python/tables.h"
+#include "python/debug_offsets.h"
+#include "patched_copy.h"
 
 static int root_fd(pid_t pid)
 {
@@ -50,56 +51,16 @@ union runtime _PyRuntime = {.debug = {.version = 1}};
 extern unsigned long Py_Version;
 unsigned long Py_Version = 1;
 
-struct file {
-	char dir[32], path[96];
-};
-
-static void copy_self(const char *path)
+/* version: 0 for none. */
+static struct patched_copy make(const char *base, unsigned long version,
+				const struct debug_head *debug)
 {
-	char command[256];
+	struct patched_copy copy = patched_copy__make(base);
 
-	snprintf(command, sizeof(command), "cp /proc/%d/exe '%s'", getpid(), path);
-	assert_int_equal(system(command), 0);
-}
-
-static void patch(const char *path, const char *symbol, const void *value, size_t len)
-{
-	const struct elf_segment *segments;
-	struct elf_symbol sym;
-	struct elf_file *elf;
-	size_t n;
-	int fd = open(path, O_WRONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(elf__open(path, &elf), 0);
-	assert_int_equal(elf__symbol(elf, symbol, &sym), 0);
-	n = elf__segments(elf, &segments);
-	for (size_t i = 0; i < n; i++)
-		if (sym.vaddr - segments[i].vaddr < segments[i].filesz)
-			assert_int_equal(pwrite(fd, value, len,
-						segments[i].offset + sym.vaddr - segments[i].vaddr),
-					 len);
-	elf__free(elf);
-	close(fd);
-}
-
-static struct file make(const char *base, unsigned long version, const struct debug_head *debug)
-{
-	struct file f = {.dir = "/tmp/test_runtime.XXXXXX"};
-
-	assert_non_null(mkdtemp(f.dir));
-	snprintf(f.path, sizeof(f.path), "%s/%s", f.dir, base);
-	copy_self(f.path);
-	patch(f.path, "Py_Version", &version, sizeof(version));
+	patched_copy__patch(&copy, "Py_Version", &version, sizeof(version));
 	if (debug)
-		patch(f.path, "_PyRuntime", debug, sizeof(*debug));
-	return f;
-}
-
-static void drop(struct file *f)
-{
-	unlink(f->path);
-	rmdir(f->dir);
+		patched_copy__patch(&copy, "_PyRuntime", debug, sizeof(*debug));
+	return copy;
 }
 
 static int find(const char *text, struct py_runtime *rt)
@@ -116,7 +77,7 @@ static int find(const char *text, struct py_runtime *rt)
 	return err;
 }
 
-static int find_in(const struct file *f, struct py_runtime *rt)
+static int find_in(const struct patched_copy *f, struct py_runtime *rt)
 {
 	char text[512];
 
@@ -127,6 +88,8 @@ static int find_in(const struct file *f, struct py_runtime *rt)
 		 BASE, BASE + 0x1000, f->path);
 	return find(text, rt);
 }
+
+PATCHABLE_FUNCTION(Py_GetVersion);
 
 struct version_case {
 	const char *base;
@@ -162,7 +125,7 @@ static void test_versions(void **state)
 		struct debug_head debug = {.cookie = PY_DEBUG_COOKIE,
 					   .version = c->debug_version,
 					   .free_threaded = c->free_threaded};
-		struct file f = make(c->base, c->symbol, c->debug_version ? &debug : NULL);
+		struct patched_copy f = make(c->base, c->symbol, c->debug_version ? &debug : NULL);
 		struct py_runtime rt = {.size = 77};
 		int err = find_in(&f, &rt);
 
@@ -175,13 +138,13 @@ static void test_versions(void **state)
 			assert_true(err == -EINVAL || err == -ENOENT);
 			assert_int_equal(rt.size, 77);
 		}
-		drop(&f);
+		patched_copy__drop(&f);
 	}
 }
 
 static void test_facts(void **state)
 {
-	struct file f = make("libpython3.11.so.1.0", 0x030b02f0, NULL);
+	struct patched_copy f = make("libpython3.11.so.1.0", 0x030b02f0, NULL);
 	struct py_runtime rt;
 	struct elf_symbol sym;
 	struct elf_file *elf;
@@ -202,7 +165,7 @@ static void test_facts(void **state)
 	/* Not readable in this process: from the size of the runtime. */
 	assert_int_equal(rt.main_interpreter, rt.runtime + 58936);
 	elf__free(elf);
-	drop(&f);
+	patched_copy__drop(&f);
 }
 
 /* 3.13: from the sizes that _Py_DebugOffsets tell, if they fit. */
@@ -212,31 +175,54 @@ static void test_main_interpreter(void **state)
 				   .version = 0x030d05f0,
 				   .runtime_size = RUNTIME_SIZE,
 				   .interp_size = 100000};
-	struct file f = make("libpython3.13.so.1.0", 0x030d05f0, &debug);
+	struct patched_copy f = make("libpython3.13.so.1.0", 0x030d05f0, &debug);
 	struct py_runtime rt;
 
 	(void)state;
 	assert_int_equal(find_in(&f, &rt), 0);
 	assert_int_equal(rt.main_interpreter, rt.runtime + RUNTIME_SIZE - 100000);
 	debug.runtime_size++;
-	patch(f.path, "_PyRuntime", &debug, sizeof(debug));
+	patched_copy__patch(&f, "_PyRuntime", &debug, sizeof(debug));
 	assert_int_equal(find_in(&f, &rt), 0);
 	assert_int_equal(rt.main_interpreter, 0);
 	debug.runtime_size = RUNTIME_SIZE;
 	debug.interp_size = -1;
-	patch(f.path, "_PyRuntime", &debug, sizeof(debug));
+	patched_copy__patch(&f, "_PyRuntime", &debug, sizeof(debug));
 	assert_int_equal(find_in(&f, &rt), 0);
 	assert_int_equal(rt.main_interpreter, 0);
-	drop(&f);
+	patched_copy__drop(&f);
+}
+
+/* Whatever its name: a program that Python 3.8 to 3.10 is linked into. */
+static void test_renamed(void **state)
+{
+	/* lea rdx, [rip + 25]; ret; the text is 32 bytes further on. */
+	static const char code[64] = "\x48\x8d\x15\x19\0\0\0\xc3                        3.9.2";
+	struct patched_copy app = make("myapp", 0, NULL), old = make("libpython3.8.so", 0, NULL);
+	struct py_runtime rt;
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "1000000-1001000 r-xp 00000000 08:01 0 %s\n", app.path);
+	assert_int_equal(find(text, &rt), -EINVAL);
+	patched_copy__patch(&app, "Py_GetVersion", code, sizeof(code));
+	assert_int_equal(find(text, &rt), 0);
+	assert_string_equal(rt.version, "3.9.2");
+	assert_int_equal(rt.hexversion, 0x030902f0);
+	patched_copy__patch(&old, "Py_GetVersion", code, sizeof(code));
+	assert_int_equal(find_in(&old, &rt), 0);
+	assert_string_equal(rt.version, "3.9.2");
+	patched_copy__drop(&app);
+	patched_copy__drop(&old);
 }
 
 /* The executable wins over libraries; an embedding library is found last; others are not opened. */
 static void test_order(void **state)
 {
-	struct file exe = make("app", 0x030b01f0, NULL),
-		    lib = make("libpython3.12.so", 0x030c01f0, NULL);
-	struct file other = make("libembed.so", 0x030b03f0, NULL),
-		    never = make("libc.so.6", 0x030b04f0, NULL);
+	struct patched_copy exe = make("app", 0x030b01f0, NULL),
+			    lib = make("libpython3.12.so", 0x030c01f0, NULL);
+	struct patched_copy other = make("libembed.so", 0x030b03f0, NULL),
+			    never = make("libc.so.6", 0x030b04f0, NULL);
 	struct py_runtime rt;
 	char text[1024];
 
@@ -262,10 +248,10 @@ static void test_order(void **state)
 	MAPS("/bin/true", "/no/such/file", never.path);
 	assert_int_equal(find(text, &rt), -ENOENT);
 	assert_int_equal(find("", &rt), -ENOENT);
-	drop(&exe);
-	drop(&lib);
-	drop(&other);
-	drop(&never);
+	patched_copy__drop(&exe);
+	patched_copy__drop(&lib);
+	patched_copy__drop(&other);
+	patched_copy__drop(&never);
 }
 
 int main(void)
@@ -274,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_main_interpreter),
+		cmocka_unit_test(test_renamed),
 		cmocka_unit_test(test_order),
 	};
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "enrich/block.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include <cowtrace/abi.h>
 
 #include "enrich/image.h"
@@ -9,9 +12,18 @@
 #include "proc/chunk.h"
 #include "python/mimalloc.h"
 #include "python/offsets.h"
+#include "python/raw.h"
 
-/* struct pool_header, 3.8 to 3.15 */
-#define POOL_HEADER 48
+/* struct pool_header, 3.8 to 3.15: ref.count, freeblock, szidx, nextoffset, maxnextoffset. */
+#define POOL_HEADER	48
+#define POOL_COUNT	0
+#define POOL_FREE	8
+#define POOL_SIZE_INDEX 36
+#define POOL_NEXT	40
+#define POOL_MAX_NEXT	44
+#define POOL_SIZES	32
+/* After that many failed searches in a row in one mapping, only every 64th goes far. */
+#define MISSES 32
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
 
@@ -31,25 +43,46 @@ static bool is_handed_out(const struct view *v, uint64_t start, uint64_t first_f
 	return first_free && word == first_free;
 }
 
-void block__of_pool(struct view *v)
+static void set_pool(struct view *v, unsigned int size_index, uint64_t first_free)
 {
-	const struct ct_copy *copy = v->copy;
 	struct fault_facts *f = v->facts;
 	struct block_fact *b = &f->block;
-	uint32_t pool_size = v->off->pymalloc_pool_size;
-	uint64_t pool;
+	uint64_t pool = f->addr & ~((uint64_t)v->off->pymalloc_pool_size - 1);
 
-	if (!(copy->flags & CT_F_POOL) || pool_size == PY_NO_OFFSET)
-		return;
-	pool = f->addr & ~((uint64_t)pool_size - 1);
 	b->allocator = BLOCK_PYMALLOC;
-	b->header = copy->flags & CT_F_POOL_HEADER;
-	b->size = 16 * (copy->pool_szidx + 1u);
+	b->header = f->addr - pool < POOL_HEADER;
+	b->size = 16 * (size_index + 1u);
 	b->start = pool;
 	if (b->header)
 		return;
 	b->start = pool + POOL_HEADER + (f->addr - pool - POOL_HEADER) / b->size * b->size;
-	b->is_free = is_handed_out(v, b->start, copy->pool_free);
+	b->is_free = is_handed_out(v, b->start, first_free);
+}
+
+void block__of_pool(struct view *v)
+{
+	const struct ct_copy *copy = v->copy;
+
+	if (copy->flags & CT_F_POOL && v->off->pymalloc_pool_size != PY_NO_OFFSET)
+		set_pool(v, copy->pool_szidx, copy->pool_free);
+}
+
+/* The kernel side takes what looks like a reference count for one, and leaves the pool out. The
+ * test is the same as its own. */
+static void of_pymalloc(struct view *v)
+{
+	uint32_t size = v->off->pymalloc_pool_size, block, index, count;
+	uint64_t pool = v->facts->addr & ~((uint64_t)size - 1);
+	uint8_t h[POOL_HEADER];
+
+	if (size == PY_NO_OFFSET || mem__read(&v->mem, pool, h, sizeof(h)))
+		return;
+	index = raw__u32(h, POOL_SIZE_INDEX);
+	count = raw__u32(h, POOL_COUNT);
+	block = 16 * (index + 1);
+	if (index < POOL_SIZES && raw__u32(h, POOL_MAX_NEXT) == size - block &&
+	    raw__u32(h, POOL_NEXT) <= size && count && count <= (size - POOL_HEADER) / block)
+		set_pool(v, index, raw__u64(h, POOL_FREE));
 }
 
 static void of_mimalloc(struct view *v)
@@ -86,18 +119,96 @@ static bool is_interpreter(const struct view *v, uint64_t start)
 	return false;
 }
 
+static bool cache__find(const struct view *v, struct chunk *out)
+{
+	const struct block_cache *cache = v->blocks;
+	uint64_t addr = v->facts->addr, word;
+
+	for (size_t i = 0; i < sizeof(cache->slots) / sizeof(cache->slots[0]); i++) {
+		const struct block_slot *s = &cache->slots[i];
+
+		if (s->pid != v->facts->pid || addr - s->chunk.start >= s->chunk.size ||
+		    mem__read_u64(&v->mem, s->chunk.start - 8, &word) || word != s->head)
+			continue;
+		*out = s->chunk;
+		return true;
+	}
+	return false;
+}
+
+static void cache__add(const struct view *v, const struct chunk *chunk)
+{
+	struct block_cache *cache = v->blocks;
+	struct block_slot *s = &cache->slots[cache->next++ % 32];
+	uint64_t word;
+
+	if (mem__read_u64(&v->mem, chunk->start - 8, &word) == 0)
+		*s = (struct block_slot){.pid = v->facts->pid, .head = word, .chunk = *chunk};
+}
+
+static struct block_miss *cache__miss(const struct view *v)
+{
+	uint64_t region = v->facts->region.start;
+	struct block_miss *m = &v->blocks->misses[(region >> 12 ^ v->facts->pid) % 32];
+
+	if (m->pid != v->facts->pid || m->region != region)
+		*m = (struct block_miss){.pid = v->facts->pid, .region = region};
+	return m;
+}
+
+static bool find_chunk(struct view *v, struct chunk *out)
+{
+	const struct fault_facts *f = v->facts;
+	struct block_miss *miss = cache__miss(v);
+	bool far;
+
+	if (cache__find(v, out))
+		return true;
+	far = miss->times < MISSES || miss->times % 64 == 0;
+	if (chunk__find(&v->mem, f->addr, f->region.start, f->region.end, far, out)) {
+		miss->times++;
+		return false;
+	}
+	if (f->addr - out->start < 4096)
+		return true; /* found soon enough the next time */
+	miss->times = 0;
+	cache__add(v, out);
+	return true;
+}
+
 static void of_malloc(struct view *v)
 {
 	struct fault_facts *f = v->facts;
 	struct block_fact *b = &f->block;
 	struct chunk chunk;
 
-	if (chunk__find(&v->mem, f->addr, f->region.start, f->region.end, &chunk))
+	if (!find_chunk(v, &chunk))
 		return;
 	b->allocator = BLOCK_MALLOC;
 	b->start = chunk.start;
 	b->size = chunk.size;
 	f->interpreter = is_interpreter(v, chunk.start);
+}
+
+/*
+ * The debug hooks' own header, if the window shows it: two words before the block, its size in
+ * big-endian and a byte 'o', 'm' or 'r' with seven 0xfd (Objects/obmalloc.c, 3.8 to 3.15). What
+ * lies around it may have been given back to malloc by the time that the process is asked.
+ */
+static void of_debug_hooks(struct view *v)
+{
+	struct fault_facts *f = v->facts;
+	uint64_t at = f->addr & ~7ull, word, size;
+
+	for (uint64_t pad = at - 8; view__in_window(v, pad - 8); pad -= 8) {
+		if (!view__word(v, pad, &word) || word >> 8 != DEBUG_PAD >> 8 ||
+		    !view__word(v, pad - 8, &size))
+			continue;
+		f->block.allocator = BLOCK_MALLOC;
+		f->block.start = pad + 8;
+		f->block.size = be64toh(size);
+		return;
+	}
 }
 
 void block__of_process(struct view *v)
@@ -108,6 +219,10 @@ void block__of_process(struct view *v)
 		return;
 	if (f->free_threaded && f->region.kind == REGION_ANON)
 		of_mimalloc(v);
+	else
+		of_pymalloc(v);
 	if (!f->block.allocator)
 		of_malloc(v);
+	if (!f->block.allocator)
+		of_debug_hooks(v);
 }

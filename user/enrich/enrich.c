@@ -11,6 +11,7 @@
 #include "base/intern.h"
 #include "base/log.h"
 #include "elf/elf.h"
+#include "enrich/block.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/object.h"
@@ -34,6 +35,7 @@ struct enrich {
 	struct insn_decoder *insns;
 	struct names *names;
 	struct stacks *stacks;
+	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
 };
 
@@ -116,24 +118,6 @@ static int image_root(const struct image *image)
 }
 
 /*
- * A process that has loaded something since its maps were last read, and may have loaded a Python:
- * look again, and look there, not at others that share its image.
- */
-static void process__wake(struct process *p, const struct regions *fresh)
-{
-	struct image *image = p->image, *own;
-
-	if (!image || image->searched || p->exited || !p->regions ||
-	    regions__modules(p->regions) == regions__modules(fresh))
-		return;
-	own = image__sibling(image, 0);
-	if (!own)
-		return;
-	image__unref(image);
-	p->image = own;
-}
-
-/*
  * The maps of a process, read now if they are older than `since` (ns). One batch of copies
  * refreshes them at most once, as all of it was made before the first refresh. May give the process
  * an image of its own.
@@ -153,7 +137,8 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 		regions__unref(fresh);
 		return p->regions;
 	}
-	process__wake(p, fresh);
+	if (p->image && p->regions && !p->exited)
+		p->image = image__loaded(p->image, p->regions, fresh);
 	regions__unref(p->regions);
 	p->regions = fresh;
 	return fresh;
@@ -216,7 +201,8 @@ static void process__look(struct enrich *e, struct process *p, uint64_t since)
 		return;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
-	p->image->slot = slot__take(e);
+	if (!p->image->slot)
+		p->image->slot = slot__take(e);
 	if (p->image->slot)
 		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
 	image__announce(e, p, since);
@@ -330,10 +316,11 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 	*problem = p->python_problem;
 	if (!image)
 		return p->python;
-	if (!image->python.hexversion)
-		return NULL;
 	if (image->problem[0])
 		*problem = intern__str(e->pool, image->problem);
+	/* With offsets, it is explained, and the problem is but a note. */
+	if (!image->python.hexversion || (image->problem[0] && !image->offsets))
+		return NULL;
 	return intern__str(e->pool, image->python.version);
 }
 
@@ -501,5 +488,5 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	f->python_version = image->offsets->version;
 	f->free_threaded = image->python.free_threaded;
 	f->debug_build = image->python.debug_build;
-	object__find(e->names, p, image, copy, f);
+	object__find(e->names, &e->blocks, p, image, copy, f);
 }

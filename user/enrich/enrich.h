@@ -51,7 +51,8 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
  * true while there are young processes to look at again soon. */
 bool enrich__tick(struct enrich *e, uint64_t now);
 
-/* "3.11.2" or NULL; and why a Python is not explained, or NULL. Interned. */
+/* "3.11.2" or NULL, interned; and why a Python is not explained or, if it is, what must be said of
+ * that; NULL: nothing. */
 const char *enrich__python(struct enrich *e, const struct process *p, const char **problem);
 
 #endif

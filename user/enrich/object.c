@@ -21,7 +21,6 @@
 /* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
  * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
 #define DEBUG_HEAD 16
-#define DEBUG_PAD  0xfdfdfdfdfdfdfd00ull
 
 static const struct type_fact keys_type = {.name = PY_FIELD_KEYS};
 
@@ -36,8 +35,11 @@ static const struct {
 };
 
 /* An object with a GC head is no candidate for being one without, and the other way round. */
-static bool place__fits(enum object_place place, const struct type_fact *type)
+static bool place__fits(const struct view *v, enum object_place place, const struct type_fact *type)
 {
+	/* The static objects of a program or library have no GC heads. */
+	if (place != OBJECT_AT_REFCOUNT && v->facts->region.kind == REGION_DATA)
+		return false;
 	switch (place) {
 	case OBJECT_AT_GC_PREV:
 	case OBJECT_AT_GC_NEXT:
@@ -72,7 +74,7 @@ static void fill_types(struct view *v)
 		if (object % OBJECT_ALIGN || word >= CT_WINDOW_WORDS)
 			continue;
 		type = type_in_window(v, word);
-		if (type && place__fits(places[i].place, type))
+		if (type && place__fits(v, places[i].place, type))
 			f->type_at[places[i].place] = type;
 		if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0)
 			return; /* the common case: no need to look further */
@@ -101,8 +103,11 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 
 	if (v->facts->free_threaded)
 		return false;
-	if (view__in_window(v, object))
-		return view__word(v, object, &word) && !is_count(v, word);
+	if (view__in_window(v, object) && view__word(v, object, &word) && !is_count(v, word))
+		return true;
+	/* The page of its head may have been written to before this one. */
+	if (object >> 12 == v->facts->addr >> 12 && view__in_window(v, object))
+		return false;
 	if (!view__word_before(v, object, &word))
 		return false;
 	if (!is_count(v, word))
@@ -115,14 +120,18 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 
 static void set_object(struct view *v, const struct type_fact *type, uint64_t address)
 {
-	const struct py_field_type shape = {
+	struct py_field_type shape = {
 		.name = type->name,
 		.is_type = type->is_type,
 		.has_gc = type->has_gc,
 		.preheader = type->preheader,
 	};
 	struct object_fact *o = &v->facts->object;
+	uint64_t state;
 
+	if (strcmp(type->name, "str") == 0 && view__word(v, address + v->off->str_state, &state))
+		shape.ascii = state >> (v->off->str_kind_shift + 3) &
+			      state >> (v->off->str_kind_shift + 4) & 1;
 	o->type = type;
 	o->address = address;
 	o->field = py_field__at(v->off, &shape, (int64_t)(v->facts->addr - address));
@@ -319,37 +328,75 @@ static void view__init(struct view *v, struct names *names, const struct process
 
 /* --- all of it --- */
 
+static bool is_one_step(const struct fault_facts *f)
+{
+	uint64_t old = f->old_value >> (8 * (f->addr & 7)) & 0xffffffff;
+
+	return f->insn.width == 4 && f->has_new &&
+	       (f->new_value == old + 1 || f->new_value == old - 1);
+}
+
+/* Free-threaded: the window shows an object, and the write is one that this place of it gets. */
+static bool is_explained_head(const struct view *v)
+{
+	const struct fault_facts *f = v->facts;
+
+	if (!f->object.type)
+		return false;
+	switch (f->object.field.kind) {
+	case PY_FIELD_REFCOUNT:
+		return is_one_step(f);
+	case PY_FIELD_GC:
+		return f->insn.width == 1;
+	case PY_FIELD_SHARED:
+		return f->insn.lock;
+	default:
+		return false;
+	}
+}
+
 /* The window shows an object of which addr is the count, and a count is there; or its GC head. */
 static bool is_explained(const struct view *v)
 {
 	const struct fault_facts *f = v->facts;
 
+	if (f->free_threaded)
+		return is_explained_head(v);
+	if (f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING)
+		return false;
 	if (f->type_at[OBJECT_AT_REFCOUNT] && f->addr % 8 == 0 && is_count(v, f->old_value))
 		return true;
-	return f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT];
+	return f->insn.width == 8 &&
+	       (f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT]);
 }
 
 static void find_in_memory(struct view *v)
 {
 	struct fault_facts *f = v->facts;
+	struct object_fact by_window = f->object;
 
 	block__of_process(v);
 	if (f->block.header || f->block.is_free || f->interpreter)
 		return;
-	if (f->block.allocator && !f->object.type)
+	if (f->block.allocator && !f->code.found) {
+		f->object = (struct object_fact){};
 		fill_content(v);
+		if (f->block.content == CONTENT_UNKNOWN)
+			f->object = by_window;
+	}
 	if (!f->block.allocator && !f->object.type)
 		object_by_displacement(v);
 	fill_references(v);
 }
 
-void object__find(struct names *names, const struct process *p, const struct image *image,
-		  const struct ct_copy *copy, struct fault_facts *f)
+void object__find(struct names *names, struct block_cache *blocks, const struct process *p,
+		  const struct image *image, const struct ct_copy *copy, struct fault_facts *f)
 {
 	bool memory = f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP;
 	struct view v;
 
 	view__init(&v, names, p, image, copy, f);
+	v.blocks = blocks;
 	if (f->has_opcode)
 		f->opcode_kind = py_opcode__kind(f->python_version, f->opcode, f->oparg);
 	if (f->has_window && f->free_threaded)

@@ -3,6 +3,7 @@
 #ifndef COWTRACE_ENRICH_OBJECT_H
 #define COWTRACE_ENRICH_OBJECT_H
 
+struct block_cache;
 struct ct_copy;
 struct fault_facts;
 struct image;
@@ -14,7 +15,7 @@ struct process;
  * or malloc's own data; object, new_refers ... from the process. The rest of facts has been filled
  * in before. Asks the process only where the window does not tell.
  */
-void object__find(struct names *names, const struct process *p, const struct image *image,
-		  const struct ct_copy *copy, struct fault_facts *facts);
+void object__find(struct names *names, struct block_cache *blocks, const struct process *p,
+		  const struct image *image, const struct ct_copy *copy, struct fault_facts *facts);
 
 #endif

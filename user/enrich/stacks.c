@@ -111,7 +111,7 @@ static bool stack__resolve(struct stack_entry *entry, struct names *names,
 		if (code->code && code->code->trampoline)
 			continue;
 		frame__resolve(entry, &fact->frames[fact->n++], code, image, &frames[i]);
-		complete &= code->code && !code->code->cut;
+		complete &= code->code && (fact->frames[fact->n - 1].line || !code->code->cut);
 	}
 	return complete;
 }
@@ -121,10 +121,11 @@ static bool stack__resolve(struct stack_entry *entry, struct names *names,
 static void node__retry(struct node *n, struct names *names, const struct process *process,
 			const struct image *image)
 {
-	if (!n->frames || !image || image->id != n->image || n->tries >= MAX_TRIES)
+	if (!n->frames || !image || image->id != n->image)
 		return;
 	n->tries++;
-	if (!stack__resolve(&n->entry, names, process, image, n->frames, n->n_frames))
+	if (!stack__resolve(&n->entry, names, process, image, n->frames, n->n_frames) &&
+	    n->tries < MAX_TRIES)
 		return;
 	free(n->frames);
 	n->frames = NULL;

@@ -9,6 +9,7 @@
 
 #include "proc/mem.h"
 
+struct block_cache;
 struct ct_copy;
 struct fault_facts;
 struct image;
@@ -23,6 +24,7 @@ struct view {
 	const struct py_offsets *off;
 	const struct ct_copy *copy;
 	struct fault_facts *facts; /* what is filled in */
+	struct block_cache *blocks;
 	struct mem_source mem;
 	struct mem_source
 		before; /* the ancestors only: what they hold is mostly from before the fork */

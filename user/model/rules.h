@@ -33,6 +33,12 @@ static inline bool writes_word(const struct insn *i)
 	       i->kind == INSN_XADD;
 }
 
+/* Whole vectors and strings of bytes. */
+static inline bool is_bulk(const struct insn *i)
+{
+	return i->kind == INSN_VECTOR || i->kind == INSN_STRING;
+}
+
 static inline bool writes_memory(const struct insn *i)
 {
 	return i->kind != INSN_UNKNOWN && i->kind != INSN_READ;
@@ -60,11 +66,13 @@ bool rule__gc_header(const struct fault_facts *f, struct verdict *v);
 bool rule__object_field(const struct fault_facts *f, struct verdict *v);
 /* ... and what belongs to objects without being in them: items of lists, entries of dicts */
 bool rule__references(const struct fault_facts *f, struct verdict *v);
+bool rule__mutator(const struct fault_facts *f, struct verdict *v);
 
 /* rules_memory.c: allocators and raw memory */
 bool rule__pool_header(const struct fault_facts *f, struct verdict *v);
 bool rule__free_block(const struct fault_facts *f, struct verdict *v);
 bool rule__arena(const struct fault_facts *f, struct verdict *v);
+bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v);
 bool rule__malloc(const struct fault_facts *f, struct verdict *v);
 bool rule__buffer(const struct fault_facts *f, struct verdict *v);
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v);

@@ -5,11 +5,6 @@
 
 #include "model/rules.h"
 
-static bool is_bulk(const struct insn *i)
-{
-	return i->kind == INSN_VECTOR || i->kind == INSN_STRING;
-}
-
 /* A block that is in use, with no object and no keys table in it. */
 static bool is_raw_block(const struct fault_facts *f)
 {
@@ -28,8 +23,13 @@ bool rule__pool_header(const struct fault_facts *f, struct verdict *v)
 		[BLOCK_MALLOC] = "malloc",
 	};
 
-	return f->block.header && decide(v, CAUSE_ALLOCATOR, proven_if(writes_word(&f->insn)),
-					 details[f->block.allocator]);
+	/* nextpool and prevpool are written at once */
+	bool pair = f->insn.kind == INSN_VECTOR && f->insn.width == 16 &&
+		    f->addr - f->block.start == 16;
+
+	return f->block.header &&
+	       decide(v, CAUSE_ALLOCATOR, proven_if(writes_word(&f->insn) || pair),
+		      details[f->block.allocator]);
 }
 
 /* A block that is handed out or given back, whatever is written to it first. */
@@ -55,6 +55,15 @@ bool rule__arena(const struct fault_facts *f, struct verdict *v)
 	return is_raw_block(f) && f->block.allocator == BLOCK_MALLOC && f->has_window &&
 	       writes_word(&f->insn) && (is_arena(w[-1], w[0]) || is_arena(w[-2], w[-1])) &&
 	       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "pymalloc pool");
+}
+
+/* Debug builds, PYTHONMALLOC=debug: a block is filled when it is handed out and when it is given
+ * back. _PyMem_DebugRawAlloc ..., 3.8 to 3.15. */
+bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v)
+{
+	return is_memory(f) && f->symbol_is_function && writes_memory(&f->insn) &&
+	       strncmp(f->symbol, "_PyMem_Debug", 12) == 0 &&
+	       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "debug hooks");
 }
 
 /* --- malloc --- */
@@ -89,30 +98,47 @@ static bool is_malloc_symbol(const char *symbol)
 	return false;
 }
 
+/* A size, with flags in a header or without at the end of a free block. */
+static bool is_size(uint64_t word)
+{
+	return word >= 32 && word >> 40 == 0 && !(word & 8);
+}
+
+static bool is_link(uint64_t word, unsigned int align)
+{
+	return word == 0 || (word >> 47 == 0 && word >> 20 && word % align == 0);
+}
+
 /*
- * What malloc writes to its memory: sizes with flags in the upper word of a header, links in the
- * first words of free blocks, which are aligned to 16 bytes (glibc 2.26 and later hide some of
- * them, so that anything may be there).
+ * What glibc's malloc writes to its memory: sizes in headers, sizes at the ends of free blocks,
+ * links in their first words. Links of the lists for small blocks are mangled with their own place
+ * (glibc 2.32 and later); the second word of a block in such a list may be any number (2.34).
  */
 static bool is_malloc_value(const struct fault_facts *f)
 {
-	uint64_t value = f->new_value;
-	bool size = f->addr % 16 == 8 && value >= 32 && value >> 40 == 0 && !(value & 8);
-	bool link = value == 0 || (value >> 47 == 0 && value >> 20 && value % 16 == 0);
+	uint64_t value = f->new_value, old = f->old_value;
+	bool header = f->addr % 16 == 8 && is_size(value);
+	bool end = f->addr % 16 == 0 && value % 16 == 0 && is_size(value) && old % 16 == 0 &&
+		   (is_size(old) || !old);
+	bool link = is_link(value, 8) || is_link(value ^ f->addr >> 12, 16);
+	bool second = f->block.allocator == BLOCK_MALLOC && f->addr == f->block.start + 8;
 
-	return f->has_new && f->insn.width == 8 && f->addr % 8 == 0 && (size || link);
+	return f->has_new && (header || end || link || second);
 }
 
 /* Chunk headers and free lists of the C library's allocator, in the memory that it manages. Without
- * symbols: a plain store of libc into its heap, which is not a copy or a fill of a buffer. */
+ * symbols: a plain store of a word by libc into its heap, which is no copy of some bytes. */
 bool rule__malloc(const struct fault_facts *f, struct verdict *v)
 {
 	if (!is_memory(f) || !is_libc(f->module) || !writes_word(&f->insn))
 		return false;
 	if (f->symbol_is_function && !is_malloc_symbol(f->symbol))
 		return false;
-	return decide(v, CAUSE_ALLOCATOR, proven_if(f->symbol_is_function || is_malloc_value(f)),
-		      "malloc");
+	if (!f->symbol_is_function && (f->insn.width != 8 || f->addr % 8))
+		return false;
+	if (f->has_new && !f->symbol_is_function && !is_malloc_value(f))
+		return false;
+	return decide(v, CAUSE_ALLOCATOR, proven_if(f->symbol_is_function || f->has_new), "malloc");
 }
 
 /* --- raw memory --- */
@@ -136,10 +162,13 @@ static bool is_interpreter(const char *module)
 	       strncmp(module, "libpython", 9) == 0;
 }
 
-/* An extension module knows objects; a library without Python in it has none. */
-static bool is_extension(const char *module)
+/* An extension module knows objects, other libraries do not. What libc writes may be its
+ * allocator's, where its functions have no names. */
+static bool is_foreign(const struct fault_facts *f)
 {
-	return strstr(module, ".cpython-") || strstr(module, ".abi3.so");
+	if (strstr(f->module, ".cpython-") || strstr(f->module, ".abi3.so"))
+		return false;
+	return f->symbol_is_function || !is_libc(f->module);
 }
 
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.
@@ -147,8 +176,7 @@ static bool is_extension(const char *module)
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v)
 {
 	return !is_interpreter(f->module) && writes_memory(&f->insn) && is_memory(f) &&
-	       decide(v, CAUSE_BUFFER, proven_if(!is_extension(f->module) || is_raw_block(f)),
-		      f->module);
+	       decide(v, CAUSE_BUFFER, proven_if(is_foreign(f) || is_raw_block(f)), f->module);
 }
 
 /* A program without Python has no objects: what it writes is its own memory. */

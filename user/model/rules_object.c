@@ -26,36 +26,49 @@ static bool is_live_count(const struct fault_facts *f, uint64_t count)
 	return count && count < limit;
 }
 
-static bool up_or_down(struct verdict *v, uint64_t old, uint64_t new, uint64_t by)
+/* Compilers make one addition of several counts of the same object. */
+#define MAX_STEPS 16
+
+static bool up_or_down(struct verdict *v, uint64_t old, uint64_t new, uint64_t unit)
 {
-	if (new == old + by)
+	uint64_t up = new - old, down = old - new;
+
+	if (up && up % unit == 0 && up <= MAX_STEPS * unit)
 		return decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "inc");
-	return new == old - by &&decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "dec");
+	return down && down % unit == 0 && down <= MAX_STEPS * unit &&
+	       decide(v, CAUSE_REFCOUNT, CERTAINTY_PROVEN, "dec");
 }
 
-/* A dead object's words are still there when its block is handed out again, or given back: there
- * was no count, or there is none from now on. */
-static bool reuse(struct verdict *v, uint64_t old, uint64_t new)
+/* A count of 1 where there was none, but 0 or a link to the next free block. */
+static bool is_made(const struct fault_facts *f)
 {
-	bool made = new == 1, freed = old == 0 && (new == 0 || new >> 32);
+	return f->new_value == 1 && (overwritten(f) == 0 || overwritten(f) >> 20);
+}
 
-	return decide(v, CAUSE_ALLOCATOR, proven_if(made || freed), "reuse of a block");
+/* A link, or nothing, where the count had come down to 0. */
+static bool is_freed(const struct fault_facts *f)
+{
+	return overwritten(f) == 0 && (f->new_value == 0 || f->new_value >> 20);
 }
 
 /*
  * The count is the first word of an object. 64-bit up to 3.11; since 3.12 a 32-bit store to
  * increment and a 64-bit store to decrement; since 3.14 32 bits for both. Values decide the
- * direction; without them the address alone makes it likely.
+ * direction; without them the address alone makes it likely. A dead object's words are still there
+ * when its block is handed out again, or given back.
  */
 static bool count(const struct fault_facts *f, struct verdict *v)
 {
 	uint64_t old = count_of(f, overwritten(f)), new = count_of(f, f->new_value);
+	bool store = f->has_new && f->insn.kind == INSN_STORE;
 
 	if (f->has_new && writes_word(&f->insn) && f->insn.width >= 4 && is_live_count(f, old) &&
 	    up_or_down(v, old, new, 1))
 		return true;
-	if (f->has_new && f->insn.kind == INSN_STORE && !is_live_count(f, old))
-		return reuse(v, old, new);
+	if (store && (is_made(f) || is_freed(f)))
+		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
+	if (store && !is_live_count(f, old))
+		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_LIKELY, "reuse of a block");
 	return writes_word(&f->insn) && decide(v, CAUSE_REFCOUNT, CERTAINTY_LIKELY, "");
 }
 
@@ -125,7 +138,7 @@ bool rule__gc_header(const struct fault_facts *f, struct verdict *v)
 	const struct type_fact *next = f->type_at[OBJECT_AT_GC_NEXT];
 	const struct type_fact *type = f->type_at[OBJECT_AT_GC_PREV] ?: next;
 
-	if (!type || f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING ||
+	if (!type || is_bulk(&f->insn) || f->insn.width < 8 ||
 	    (f->object.type && f->object.field.kind != PY_FIELD_GC))
 		return false;
 	v->type = type->name;
@@ -156,19 +169,21 @@ static bool owner(const struct fault_facts *f, struct verdict *v)
 
 	if (f->gc_collecting)
 		return decide(v, CAUSE_GC_HEADER, proven_if(fits), "collect");
-	if (f->has_new && f->has_old && !f->old_value && f->new_value == f->thread_pointer)
+	if (f->has_new && f->new_value == f->thread_pointer)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(fits), "reuse of a block");
 	return decide(v, CAUSE_REFCOUNT, proven_if(fits && f->has_new && !f->new_value), "");
 }
 
 /* --- fields that CPython fills in for itself --- */
 
-/* The instruction writes just this field. */
+/* The instruction writes just this field, or bits in its first bytes. */
 static bool writes_field(const struct fault_facts *f)
 {
 	const struct object_fact *o = &f->object;
 
-	return writes_memory(&f->insn) && f->insn.width == o->field.width &&
+	bool bits = f->insn.kind == INSN_LOGIC && f->insn.width <= o->field.width;
+
+	return writes_memory(&f->insn) && (bits || f->insn.width == o->field.width) &&
 	       f->addr == o->address + o->field.offset;
 }
 
@@ -182,19 +197,53 @@ static bool lazy(const struct fault_facts *f, struct verdict *v)
 			      ? changes || f->insn.kind == INSN_LOGIC
 			      : f->has_old && empty && (!f->has_new || changes);
 
-	/* A type that has been changed loses its version: so does all that depends on it. */
-	if (f->has_new && f->new_value == 0 && !empty && strcmp(field->name, "version tag") == 0)
-		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), "type changed");
+	/* What has been changed loses its version; it gets a new one when that is next wanted. */
+	if (f->has_new && f->new_value == 0 && field->empty == 0 && field->width == 4)
+		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), field->name);
 	return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f) && values), field->name);
 }
 
 /* --- data of the program --- */
 
-/* The bytecode being executed can change objects that were there before. */
+/* Functions of the interpreter that change the object they are called for: by the starts of names
+ * that are exported by each version. */
+static bool is_mutator(const struct fault_facts *f)
+{
+	static const char *const starts[] = {
+		"PyDict_Set",
+		"PyDict_Del",
+		"PyDict_Pop",
+		"PyDict_Merge",
+		"_PyDict_Set",
+		"_PyDict_Del",
+		"_PyDict_Pop",
+		"PyList_Append",
+		"PyList_Set",
+		"PyList_Insert",
+		"PyList_Sort",
+		"PyList_Reverse",
+		"PySet_Add",
+		"PySet_Discard",
+		"PySet_Pop",
+		"PyCell_Set",
+		"PyObject_Set",
+		"PyObject_DelItem",
+		"_PyObject_GenericSet",
+		"PyByteArray_Resize",
+	};
+
+	for (size_t i = 0; f->symbol_is_function && i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The bytecode being executed can change objects that were there before, or the function is one
+ * that does. */
 static bool program_changes(const struct fault_facts *f)
 {
 	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_CALLS ||
-	       f->opcode_kind == PY_OPCODE_ITERATES;
+	       f->opcode_kind == PY_OPCODE_ITERATES || is_mutator(f);
 }
 
 static bool is_reference(const struct fault_facts *f)
@@ -208,17 +257,28 @@ static bool is_raw(const struct type_fact *type)
 	       !strcmp(type->name, "bytearray");
 }
 
+/* Nobody changes one of these: it is being made. */
+static bool is_immutable(const struct type_fact *type)
+{
+	return !strcmp(type->name, "int") || !strcmp(type->name, "float") ||
+	       !strcmp(type->name, "complex") || !strcmp(type->name, "tuple") ||
+	       !strcmp(type->name, "slice");
+}
+
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
-	bool bulk = f->insn.kind == INSN_VECTOR || f->insn.kind == INSN_STRING;
 	const char *detail = field->kind == PY_FIELD_MANAGED && field->offset > -32 + 8
 				     ? "managed dict"
 			     : field->name ? field->name
 					   : "field";
 
-	if (is_raw(f->object.type) && !field->name)
-		return decide(v, CAUSE_BUFFER, proven_if(bulk || f->insn.width <= 4), "");
+	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
+		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),
+			      "reuse of a block");
+	if (is_raw(f->object.type) && (!field->name || is_bulk(&f->insn)))
+		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || f->insn.width <= 4),
+			      "");
 	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)), detail);
 }
 
@@ -262,7 +322,7 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 {
 	switch (f->object.field.kind) {
 	case PY_FIELD_REFCOUNT:
-		return f->free_threaded ? local_count(f, v) : count(f, v);
+		return f->object.field.width == 4 ? local_count(f, v) : count(f, v);
 	case PY_FIELD_SHARED:
 		return shared_count(f, v);
 	case PY_FIELD_OWNER:
@@ -274,12 +334,19 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 	case PY_FIELD_TYPE:
 		return type_word(f, v);
 	case PY_FIELD_LAZY:
-		return lazy(f, v);
+		return is_bulk(&f->insn) ? data(f, v) : lazy(f, v);
 	case PY_FIELD_CODE:
 		return code_field(f, v);
 	default:
 		return f->block.content == CONTENT_KEYS ? keys(f, v) : data(f, v);
 	}
+}
+
+/* Its fields are written one by one, never with bytes that are copied. */
+static bool is_head(uint8_t kind)
+{
+	return kind != PY_FIELD_LAZY && kind != PY_FIELD_CODE && kind != PY_FIELD_DATA &&
+	       kind != PY_FIELD_MANAGED;
 }
 
 bool rule__object_field(const struct fault_facts *f, struct verdict *v)
@@ -293,6 +360,8 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 	    (!own && !is_memory(f)))
 		return false;
 	v->type = f->object.type->name;
+	if (is_bulk(&f->insn) && is_head(kind) && !f->object.dead)
+		return false;
 	if (f->object.dead)
 		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
 	return field(f, v);
@@ -308,4 +377,11 @@ bool rule__references(const struct fault_facts *f, struct verdict *v)
 
 	return is_memory(f) && is_reference(f) &&
 	       decide(v, CAUSE_MUTATION, proven_if(block || program_changes(f)), "items");
+}
+
+/* Nothing is known of the place, but the function is one that changes objects. */
+bool rule__mutator(const struct fault_facts *f, struct verdict *v)
+{
+	return is_memory(f) && is_mutator(f) && writes_word(&f->insn) &&
+	       decide(v, CAUSE_MUTATION, CERTAINTY_LIKELY, "");
 }

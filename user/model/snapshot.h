@@ -41,7 +41,7 @@ struct snapshot_process {
 	uint32_t pid, ppid;
 	const char *command;
 	const char *python;	    /* "3.11.2", NULL: no Python, or see python_problem */
-	const char *python_problem; /* "CPython 3.8 is older than ...", NULL: none */
+	const char *python_problem; /* "CPython 3.7 is older than ..."; with python: a note */
 	bool forked;	  /* by a process of the traced tree; else it is the command itself */
 	double forked_at; /* seconds since the start; negative: before; 0 for the command */
 	bool exited;

@@ -16,8 +16,10 @@
 #define PAGE	   4096
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
-#define FAR	   (128 * 1024)
-#define PAGES_BACK 256
+#define STEP	   (128 * 1024)
+#define STEPS	   24
+#define PAGES_BACK 2048
+#define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 3
 
@@ -45,12 +47,12 @@ static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t high
 	return true;
 }
 
-/* Headers in [from, addr], read at once; the nearest whose block reaches to addr. */
-static int search(const struct mem_source *mem, uint64_t addr, uint64_t from, uint64_t high,
-		  struct chunk *out)
+/* Headers in [from, to], read at once; the nearest whose block reaches to addr. */
+static int search(const struct mem_source *mem, uint64_t addr, uint64_t from, uint64_t to,
+		  uint64_t high, struct chunk *out)
 {
 	uint64_t first = (from + HEADER - 1) & ~(uint64_t)(HEADER - 1);
-	uint64_t last = addr & ~(uint64_t)(HEADER - 1);
+	uint64_t last = to & ~(uint64_t)(HEADER - 1);
 	_free_ uint64_t *words = NULL;
 	int err;
 
@@ -75,25 +77,52 @@ static int search(const struct mem_source *mem, uint64_t addr, uint64_t from, ui
 	return -ENOENT;
 }
 
-/* Blocks from 128 KiB on have a mapping of their own, but the kernel joins neighbouring ones. */
+/* The header of a mapping: nothing in its first word; the size is that of the mapping, since glibc
+ * 2.43 without the header itself. */
+static uint64_t mapped_size(const uint64_t words[2])
+{
+	uint64_t size = words[1] & ~(uint64_t)FLAGS;
+
+	if (words[0] || (words[1] & FLAGS) != IS_MMAPPED || !size)
+		return 0;
+	if (size % PAGE == 0)
+		return size;
+	return (size + HEADER) % PAGE == 0 ? size + HEADER : 0;
+}
+
+static bool is_mapped(const struct mem_source *mem, uint64_t page, uint64_t high, uint64_t *size)
+{
+	uint64_t words[2];
+
+	if (mem__read(mem, page, words, sizeof(words)))
+		return false;
+	*size = mapped_size(words);
+	return *size && *size <= high - page;
+}
+
+/*
+ * Blocks from 128 KiB on have a mapping of their own, but the kernel joins neighbouring ones. From
+ * the start of what it has joined, one after the other; then back from addr.
+ */
 static int search_mapped(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
 			 struct chunk *out)
 {
-	uint64_t page = addr & ~(uint64_t)(PAGE - 1), words[2];
+	uint64_t page = low, size;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < PAGES_BACK && page >= low; i++, page -= PAGE) {
-		if (mem__read(mem, page, words, sizeof(words)))
-			return -ENOENT;
-		if (words[0] == 0 && (words[1] & FLAGS) == IS_MMAPPED &&
-		    (words[1] & ~(uint64_t)FLAGS) % PAGE == 0 &&
-		    words[1] - IS_MMAPPED <= high - page && page + words[1] - IS_MMAPPED > addr) {
-			*out = (struct chunk){.start = page + HEADER,
-					      .size = words[1] - IS_MMAPPED - HEADER,
-					      .mapped = true};
-			return addr >= out->start ? 0 : -ENOENT;
-		}
+	for (i = 0; i < JOINED && page <= addr && is_mapped(mem, page, high, &size); i++) {
+		if (page + size > addr)
+			goto found;
+		page += size;
 	}
+	page = addr & ~(uint64_t)(PAGE - 1);
+	for (i = 0; i < PAGES_BACK && page >= low; i++, page -= PAGE)
+		if (is_mapped(mem, page, high, &size) && page + size > addr)
+			goto found;
 	return -ENOENT;
+found:
+	*out = (struct chunk){.start = page + HEADER, .size = size - HEADER, .mapped = true};
+	return addr >= out->start ? 0 : -ENOENT;
 }
 
 static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
@@ -101,17 +130,24 @@ static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
 	return addr > low + by ? addr - by : low;
 }
 
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high,
+int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
 		struct chunk *out)
 {
+	uint64_t from, to = addr;
 	int err;
 
 	if (addr < low || addr >= high)
 		return -ENOENT;
-	err = search(mem, addr, back(addr, NEAR, low), high, out);
+	from = back(addr, NEAR, low);
+	err = search(mem, addr, from, addr, high, out);
+	if (!far)
+		return err;
 	if (err == -ENOENT)
 		err = search_mapped(mem, addr, low, high, out);
-	if (err == -ENOENT)
-		err = search(mem, addr, back(addr, FAR, low), high, out);
+	for (unsigned int i = 0; i < STEPS && err == -ENOENT && from > low; i++) {
+		to = from + HEADER;
+		from = back(from, STEP, low);
+		err = search(mem, addr, from, to, high, out);
+	}
 	return err;
 }

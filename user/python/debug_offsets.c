@@ -104,16 +104,70 @@ static int check_sizes(const uint8_t *block, unsigned int column, const struct p
 	return 0;
 }
 
+/* Where the structure lies in the interpreter; 0 for most. */
+static uint64_t base_of(const uint8_t *block, unsigned int column, const struct py_debug_field *f)
+{
+	return f->in[column] ? raw__u64(block, f->in[column]) : 0;
+}
+
+static uint64_t told_of(const uint8_t *block, unsigned int column, const struct py_debug_field *f)
+{
+	return raw__u64(block, f->at[column]) + base_of(block, column, f);
+}
+
 /* Within its structure (and that one within the interpreter), and aligned as such a member is. */
-static bool is_sane(const uint8_t *block, unsigned int column, const struct py_debug_field *f,
-		    uint64_t told, uint64_t in)
+static bool is_sane(const uint8_t *block, unsigned int column, const struct py_debug_field *f)
 {
 	uint64_t size = raw__u64(block, groups[f->group].at[column]);
+	uint64_t at = raw__u64(block, f->at[column]), base = base_of(block, column, f);
+	uint64_t interp = raw__u64(block, groups[GROUP_interp].at[column]);
 	unsigned int align = f->width && f->width < 8 ? f->width : 8;
 
-	if (told > size || size - told < f->width || (told + in) % align)
+	if (at > size || size - at < f->width || (at + base) % align)
 		return false;
-	return !f->in[column] || in <= raw__u64(block, groups[GROUP_interp].at[column]) - size;
+	return !base || (size <= interp && base <= interp - size);
+}
+
+static bool is_told(const struct py_debug_field *f, unsigned int column,
+		    const struct py_offsets *off)
+{
+	return f->at[column] && *(const uint32_t *)((const char *)off + f->field) != PY_NO_OFFSET;
+}
+
+/* Does another member of the same structure lie there, too? */
+static bool is_taken(const uint8_t *block, unsigned int column, const struct py_offsets *off,
+		     const struct py_debug_field *f)
+{
+	uint64_t begin = raw__u64(block, f->at[column]), end = begin + f->width;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		uint64_t at = raw__u64(block, fields[i].at[column]);
+
+		if (&fields[i] != f && fields[i].group == f->group &&
+		    is_told(&fields[i], column, off) && begin < at + fields[i].width && at < end)
+			return true;
+	}
+	return false;
+}
+
+/* Each of them by itself first, so that the one to blame is named. */
+static int check_fields(const uint8_t *block, unsigned int column, const struct py_runtime *rt,
+			const struct py_offsets *off, char *why, size_t why_size)
+{
+	const struct py_debug_field *bad = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields) && !bad; i++)
+		if (is_told(&fields[i], column, off) && !is_sane(block, column, &fields[i]))
+			bad = &fields[i];
+	for (size_t i = 0; i < ARRAY_LEN(fields) && !bad; i++)
+		if (is_told(&fields[i], column, off) && is_taken(block, column, off, &fields[i]))
+			bad = &fields[i];
+	if (!bad)
+		return 0;
+	snprintf(why, why_size,
+		 "CPython %s says that %s is at %llu, which can not be: " PY_NATIVE_ONLY,
+		 rt->version, bad->name, (unsigned long long)told_of(block, column, bad));
+	return -EPROTO;
 }
 
 int py_debug__apply(const uint8_t *block, unsigned int column, const struct py_runtime *rt,
@@ -122,28 +176,20 @@ int py_debug__apply(const uint8_t *block, unsigned int column, const struct py_r
 	int err = check_sizes(block, column, rt, why, why_size);
 
 	*differences = 0;
+	if (!err)
+		err = check_fields(block, column, rt, off, why, why_size);
 	for (size_t i = 0; i < ARRAY_LEN(fields) && !err; i++) {
 		const struct py_debug_field *f = &fields[i];
 		uint32_t *known = (uint32_t *)((char *)off + f->field);
-		uint64_t told = raw__u64(block, f->at[column]);
-		uint64_t in = f->in[column] ? raw__u64(block, f->in[column]) : 0;
+		uint64_t told = told_of(block, column, f);
 
-		if (!f->at[column] || *known == PY_NO_OFFSET)
+		if (!is_told(f, column, off) || told == *known)
 			continue;
-		if (!is_sane(block, column, f, told, in)) {
+		if (!(*differences)++)
 			snprintf(why, why_size,
-				 "CPython %s says that %s is at %llu, which can not "
-				 "be: " PY_NATIVE_ONLY,
-				 rt->version, f->name, (unsigned long long)(told + in));
-			err = -EPROTO;
-		} else if (told + in != *known) {
-			if (!(*differences)++)
-				snprintf(why, why_size,
-					 "CPython %s says that %s is at %llu, cowtrace knew %u",
-					 rt->version, f->name, (unsigned long long)(told + in),
-					 *known);
-			*known = told + in;
-		}
+				 "CPython %s says that %s is at %llu, cowtrace knew %u",
+				 rt->version, f->name, (unsigned long long)told, *known);
+		*known = told;
 	}
 	/* The bytecode ends the head of a code object: versions/. */
 	if (off->code_adaptive != PY_NO_OFFSET)

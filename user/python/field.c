@@ -103,10 +103,17 @@ static const struct row rows[] = {
 	NAMED(CODE, code_extra, 8, DATA, "extra"),
 };
 
+static bool is_keys(const struct py_field_type *type)
+{
+	return strcmp(type->name, PY_FIELD_KEYS) == 0;
+}
+
 static bool row__fits(const struct row *row, const struct py_field_type *type)
 {
+	if (type->ascii && row->family == FAMILY_STR && strcmp(row->name, "utf8") == 0)
+		return false;
 	if (row->family == FAMILY_ANY)
-		return strcmp(type->name, PY_FIELD_KEYS) != 0;
+		return !is_keys(type);
 	if (row->family == FAMILY_TYPE)
 		return type->is_type;
 	return !type->is_type && strcmp(type->name, family_names[row->family]) == 0;
@@ -139,15 +146,15 @@ static struct py_field before(const struct py_offsets *off, const struct py_fiel
 	return field;
 }
 
-/* 4 bytes where the other half of the word means something else (3.14, free-threaded). */
-static struct py_field refcount(const struct py_offsets *off)
+/* 4 bytes where the other half of the word means something else. A keys table has its own count. */
+static struct py_field refcount(const struct py_offsets *off, const struct py_field_type *type)
 {
-	bool half = off->object_gc_bits != PY_NO_OFFSET;
+	bool half = off->object_gc_bits != PY_NO_OFFSET && !is_keys(type);
 
 	return (struct py_field){
 		.kind = PY_FIELD_REFCOUNT,
 		.width = half ? 4 : 8,
-		.offset = off->object_refcount,
+		.offset = half ? off->object_refcount : 0,
 		.empty = PY_FIELD_NEVER_EMPTY,
 		.name = half ? "ob_ref_local" : "ob_refcnt",
 	};
@@ -161,7 +168,7 @@ static bool covers(const struct py_field *field, int64_t offset)
 struct py_field py_field__at(const struct py_offsets *off, const struct py_field_type *type,
 			     int64_t offset)
 {
-	struct py_field field = refcount(off);
+	struct py_field field = refcount(off, type);
 	bool code = strcmp(type->name, family_names[FAMILY_CODE]) == 0;
 
 	if (offset < 0)

@@ -43,6 +43,7 @@ struct py_field_type {
 	const char *name;
 	bool is_type; /* the object is a type itself */
 	bool has_gc, preheader;
+	bool ascii; /* a str of ASCII characters only: they take the place of the cached UTF-8 */
 };
 
 /* The name that stands for the keys table of a dict, which is no object. */

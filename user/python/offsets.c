@@ -143,7 +143,8 @@ static int prove(const struct choice *c, const char *introduction)
 	int err = py_proof__check(c->mem, &c->off, c->rt->runtime, &what);
 
 	if (err == -EAGAIN)
-		snprintf(c->why, c->why_size, "CPython %s has not begun to run", c->rt->version);
+		snprintf(c->why, c->why_size, "CPython %s has not begun to run Python code",
+			 c->rt->version);
 	else if (err) {
 		snprintf(c->why, c->why_size,
 			 "CPython %s %s, and its memory has %s where cowtrace "

@@ -21,6 +21,7 @@ struct proof {
 	const struct mem_source *mem;
 	const struct py_offsets *off;
 	const char *what;
+	unsigned int shims, codes; /* frames seen without code, and with */
 };
 
 static int refute(struct proof *p, const char *what)
@@ -65,8 +66,11 @@ static int check_frame(struct proof *p, uint64_t frame)
 	if (p->off->frame_owner != PY_NO_OFFSET &&
 	    mem__read(p->mem, frame + p->off->frame_owner, &owner, 1))
 		return refute(p, "a frame that can not be read");
-	if (owner >= OWNER_SHIM)
+	if (owner >= OWNER_SHIM) {
+		p->shims++;
 		return 0;
+	}
+	p->codes++;
 	if (mem__read_u64(p->mem, frame + p->off->frame_code, &code))
 		return refute(p, "a frame that can not be read");
 	return check_code(p, p->off->version >= 0x030e ? code & ~3ull : code); /* 3.14: tagged */
@@ -132,7 +136,8 @@ static int check_once(struct proof *p, uint64_t runtime)
 		if (!err && !read_pointer(p, tstate + off->tstate_next, &tstate))
 			err = refute(p, "a list of threads that is broken");
 	}
-	return err;
+	/* A wrong pointer to frames may lead to the shim that 3.15 keeps in each thread state. */
+	return !err && p->shims && !p->codes ? -EAGAIN : err;
 }
 
 int py_proof__check(const struct mem_source *mem, const struct py_offsets *off, uint64_t runtime,

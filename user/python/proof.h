@@ -13,7 +13,8 @@ struct py_offsets;
 
 /*
  * From the runtime to its interpreters, to their threads and back, and along the frames of a thread
- * to code objects with names. 0; -EAGAIN: the interpreter has not begun yet; -EINVAL: no, and *what
+ * to code objects with names. 0; -EAGAIN: the interpreter has not begun yet, or
+ * runs no Python code right now that would prove it; -EINVAL: no, and *what
  * says where it ended.
  */
 int py_proof__check(const struct mem_source *mem, const struct py_offsets *off, uint64_t runtime,

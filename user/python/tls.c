@@ -180,6 +180,9 @@ static int step(struct machine *m, const cs_insn *insn)
 	case X86_INS_PUSH:
 	case X86_INS_SUB: /* of rsp */
 		return 0;
+	case X86_INS_POP: /* 3.15.2 restores its frame pointer early */
+		m->regs[insn->detail->x86.operands[0].reg] = unknown;
+		return 0;
 	case X86_INS_MOV:
 		do_mov(m, insn);
 		return 0;

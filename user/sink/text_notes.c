@@ -58,13 +58,15 @@ static bool is_first_problem(const struct snapshot *snap, size_t at, unsigned in
 
 static void python_problem(const struct text *t, const struct snapshot_process *p, unsigned int n)
 {
+	/* If the version is known, its lines are. */
+	const char *title = p->python ? "PYTHON   " : "NO PYTHON LINES   ";
+
 	text__style(t, TEXT_WARN);
 	if (n > 1)
-		text__paragraph(t, "NO PYTHON LINES   ", "of %u processes: %s", n,
-				p->python_problem);
+		text__paragraph(t, title, "of %u processes: %s", n, p->python_problem);
 	else
-		text__paragraph(t, "NO PYTHON LINES   ", "of %s [%" PRIu32 "]: %s", p->command,
-				p->pid, p->python_problem);
+		text__paragraph(t, title, "of %s [%" PRIu32 "]: %s", p->command, p->pid,
+				p->python_problem);
 	text__style(t, TEXT_PLAIN);
 }
 

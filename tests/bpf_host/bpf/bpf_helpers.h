@@ -20,6 +20,7 @@
 #define __type(name, val) __typeof__(val) *name
 
 static long bpf_probe_read_user(void *dst, uint32_t size, const void *src);
+static long bpf_probe_read_user_str(void *dst, uint32_t size, const void *src);
 static long bpf_probe_read_kernel(void *dst, uint32_t size, const void *src);
 static void *bpf_map_lookup_elem(void *map, const void *key);
 static long bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags);

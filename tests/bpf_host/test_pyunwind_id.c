@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The id of a stack, and the checks of its code objects that are part of it. */
+#include "python_stack.h"
+
+static uint64_t id_of(uint32_t version, unsigned int n, unsigned int size)
+{
+	python__begin(version, true);
+	frames__push(n, size);
+	return take();
+}
+
+static void the_same_stack_has_the_same_id(void **state)
+{
+	(void)state;
+	EACH_PYTHON
+	{
+		uint64_t id = id_of(*v, 20, 120);
+
+		assert_int_not_equal(id, 0);
+		assert_int_equal(take(), id);
+		assert_int_equal(records_of(CT_STACK), 1); /* sent once */
+		assert_int_equal(id_of(*v, 20, 320), id);  /* other frames in memory, same code */
+		assert_int_not_equal(id_of(*v, 19, 120), id);
+		assert_int_not_equal(id_of(*v, 21, 120), id);
+		python__begin(*v, true);
+		frames__push(20, 120);
+		lay.cookie++;
+		layout__store();
+		assert_int_not_equal(take(), id);
+	}
+}
+
+static void one_instruction_makes_another_stack(void **state)
+{
+	(void)state;
+	EACH_PYTHON
+	{
+		uint64_t id = id_of(*v, 20, 120), seen[20];
+
+		for (unsigned int i = 0; i < 20; i++) {
+			frame__at(pushed_at(i, 120), code_at(i), 2 * i + 2);
+			seen[i] = take();
+			assert_int_not_equal(seen[i], id);
+			assert_int_equal(records_of(CT_STACK), 2 + i);
+			for (unsigned int k = 0; k < i; k++)
+				assert_int_not_equal(seen[i], seen[k]);
+			frame__at(pushed_at(i, 120), code_at(i), 2 * i);
+			assert_int_equal(take(), id);
+			assert_int_equal(records_of(CT_STACK), 2 + i);
+		}
+	}
+}
+
+/* A stack that is cut is not the stack that ends there. */
+static void how_it_ends_is_part_of_the_id(void **state)
+{
+	uint64_t id = id_of(0x030d, 1, 120);
+
+	(void)state;
+	python__begin(0x030d, true);
+	frames__push(1, 120);
+	user__set64(pushed_at(0, 120) + lay.fr_previous, NOWHERE);
+	assert_int_not_equal(take(), id);
+	assert_int_equal(thread.event.unwind, CT_UNWIND_FRAME_UNREADABLE);
+}
+
+/* --- a code object was freed, and another took its place --- */
+
+/* Changes 8 bytes; expects that the check of the code object of frame i of 5 shows it, only that.
+ */
+static void expect_seen(unsigned int i, uint64_t at)
+{
+	uint64_t id = take(), value = user__get64(at);
+	uint32_t check = code__check(i);
+
+	user__set64(at, value ^ 0x10);
+	assert_int_not_equal(take(), id);
+	for (unsigned int k = 0; k < 5; k++)
+		assert_int_equal(last_stack()->frames[k].check, code__check(4 - k));
+	assert_int_not_equal(last_stack()->frames[4 - i].check, check);
+	user__set64(at, value);
+	assert_int_equal(take(), id);
+}
+
+static void every_word_is_looked_at_in_every_frame(void **state)
+{
+	(void)state;
+	EACH_PYTHON
+	{
+		for (unsigned int i = 0; i < 5; i++) {
+			id_of(*v, 5, 120);
+			for (unsigned int w = 0; w < CT_CODE_WORDS; w++)
+				if (lay.code_words[w] && lay.code_words[w] != lay.code_name &&
+				    lay.code_words[w] != lay.code_table)
+					expect_seen(i, code_at(i) + lay.code_words[w]);
+		}
+	}
+}
+
+/* Up to 3.11, where a code object has no number: same pointers, other contents. */
+static void strings_and_tables_are_looked_at(void **state)
+{
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030b; version++) {
+		for (unsigned int i = 0; i < 5; i++) {
+			id_of(version, 5, 120);
+			expect_seen(i, name_at(i) + lay.str_hash);
+			expect_seen(i, table_at(i) + lay.bytes_data);
+			expect_seen(i, table_at(i) + lay.bytes_size);
+		}
+	}
+}
+
+/* From 3.12 on the name of a numbered code object is looked at once, that of others each time. */
+static void names_of_numbered_code_are_remembered(void **state)
+{
+	(void)state;
+	for (uint32_t version = 0x030c; version <= 0x030f; version++) {
+		uint64_t id = id_of(version, 5, 120);
+		size_t n = shim.n_reads;
+
+		assert_int_equal(reads_between(NAMES, NAMES + (1 << 20)), 5 + 5 * 2);
+		shim.n_reads = 0;
+		assert_int_equal(take(), id);
+		assert_true(shim.n_reads < n);
+		assert_int_equal(reads_between(NAMES, NAMES + (1 << 20)), 0);
+		assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 5 + 1);
+		thread.execs++; /* another program */
+		assert_int_equal(take(), id);
+		assert_int_equal(reads_between(NAMES, NAMES + (1 << 20)), 5);
+		user__set64(TSTATE + lay.ts_interp, INTERP + 8); /* another interpreter */
+		assert_int_equal(take(), id);
+		assert_int_equal(reads_between(NAMES, NAMES + (1 << 20)), 10);
+
+		id_of(version, 5, 120);
+		user__set32(code_at(2) + lay.code_words[4] + 4, 0); /* the numbers have run out */
+		take();
+		expect_seen(2, name_at(2) + lay.str_hash);
+	}
+}
+
+/* An interpreter that counts the code objects that it makes is asked for the count only. */
+static void nothing_is_read_again_until_code_is_made(void **state)
+{
+	const uint64_t count = INTERP + 0x1000;
+	uint64_t id;
+
+	(void)state;
+	python__begin(0x030d, true);
+	frames__push(5, 120);
+	lay.interp_code_count = 0x1000;
+	layout__store();
+	user__set32(count, 70);
+	id = take();
+	shim.n_reads = 0;
+	assert_int_equal(take(), id);
+	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 1); /* the instruction */
+	user__set64(code_at(2) + lay.code_words[0], 0x7f4444444440);
+	user__set32(count, 71);
+	assert_int_not_equal(take(), id);
+	assert_int_equal(last_stack()->frames[2].check, code__check(2));
+	user__set32(count, 0); /* has run over */
+	id = take();
+	shim.n_reads = 0;
+	assert_int_equal(take(), id);
+	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 6);
+}
+
+static void a_recursive_function_is_looked_at_once(void **state)
+{
+	(void)state;
+	EACH_PYTHON
+	{
+		python__begin(*v, true);
+		frames__push(100, 120);
+		for (unsigned int i = 0; i < 100; i++)
+			frame__make(pushed_at(i, 120), code_at(i & 1), 2,
+				    i ? pushed_at(i - 1, 120) : 0, 0);
+		thread.counted = true;
+		take();
+		shim.n_reads = 0;
+		take();
+		assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 2);
+		for (unsigned int i = 0; i < 100; i++)
+			assert_int_equal(last_stack()->frames[i].check, code__check(~i & 1));
+	}
+}
+
+/* The bytes behind a short table are those of another object. */
+static void what_is_behind_the_table_does_not_matter(void **state)
+{
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030b; version++) {
+		uint64_t id = id_of(version, 40, 120);
+
+		for (unsigned int i = 0; i < 40; i++)
+			*user__at(table_at(i) + lay.bytes_data + 5 + i % 40) ^= 0xff;
+		assert_int_equal(take(), id);
+	}
+}
+
+/* At the end of what is mapped. */
+static void a_short_table_at_the_end_of_memory(void **state)
+{
+	const uint64_t table = 0x7f5700001000 - 40;
+
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030b; version++) {
+		uint32_t check;
+
+		python__begin(version, true);
+		frames__push(1, 120);
+		bytes__make(table, "abcde", 5);
+		user__set64(code_at(0) + lay.code_table, table);
+		take();
+		check = last_stack()->frames[0].check;
+		assert_int_not_equal(check, 0);
+		user__set64(table + lay.bytes_size, 6);
+		take();
+		assert_int_not_equal(last_stack()->frames[0].check, check);
+	}
+}
+
+static void code_that_can_not_be_read_has_no_digest(void **state)
+{
+	(void)state;
+	EACH_PYTHON
+	{
+		python__begin(*v, true);
+		frames__push(2, 120);
+		user__set64(pushed_at(0, 120) + lay.fr_code, NOWHERE);
+		take();
+		assert_int_equal(last_stack()->nframes, 2);
+		assert_int_equal(last_stack()->frames[0].check, code__check(1));
+		assert_int_equal(last_stack()->frames[1].check, 0);
+		assert_int_equal(last_stack()->unwind, CT_UNWIND_COMPLETE);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_same_stack_has_the_same_id),
+		TEST(one_instruction_makes_another_stack),
+		TEST(how_it_ends_is_part_of_the_id),
+		TEST(every_word_is_looked_at_in_every_frame),
+		TEST(strings_and_tables_are_looked_at),
+		TEST(names_of_numbered_code_are_remembered),
+		TEST(nothing_is_read_again_until_code_is_made),
+		TEST(a_recursive_function_is_looked_at_once),
+		TEST(what_is_behind_the_table_does_not_matter),
+		TEST(a_short_table_at_the_end_of_memory),
+		TEST(code_that_can_not_be_read_has_no_digest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
