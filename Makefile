@@ -121,9 +121,11 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check
+.PHONY: test demo bench workloads check matrix
 test demo bench workloads:
 	scripts/$@
+matrix: all targets
+	scripts/matrix
 check: all
 	scripts/check
 

@@ -7,9 +7,9 @@
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
 #include "maps.bpf.h"
+#include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
-#include "read.bpf.h"
 #include "memory.bpf.h"
 #include "pytype.bpf.h"
 #include "evidence.bpf.h"

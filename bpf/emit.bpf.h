@@ -60,7 +60,9 @@ static __always_inline bool emit__fixup(u32 pid, u32 tid, u64 seq, u32 kind)
 
 static __always_inline bool emit__stack(struct ct_stack *stack)
 {
-	if (!bpf_ringbuf_output(&meta, stack, sizeof(*stack), 0))
+	u64 size = offsetof(struct ct_stack, frames) + stack->nframes * sizeof(stack->frames[0]);
+
+	if (!bpf_ringbuf_output(&meta, stack, bound(size, sizeof(*stack)), 0))
 		return true;
 	count__add(&counters, CT_COUNT_META_LOST, 1);
 	return false;

@@ -28,8 +28,9 @@ struct pystack {
 	u32 slab_offset; /* of the frame in it */
 	u64 interp;	 /* PyInterpreterState of the thread */
 	u64 walks;	 /* so far */
-	u64 era;	 /* see code__era */
 	u64 instr;	 /* fr_instr of the innermost frame */
+	u32 era;	 /* see code__era */
+	u32 pad;
 };
 
 /* A type that has been looked at and stays what it is: see type__memo. */
@@ -44,9 +45,9 @@ struct type_memo {
 #define CODE_MEMOS 64
 struct code_memo {
 	u64 code;
-	u64 era;
 	u64 words;
-	u64 check;
+	u32 era;
+	u32 check;
 };
 
 struct thread {
@@ -69,9 +70,8 @@ struct thread {
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
 	struct code_memo codes[CODE_MEMOS];
-	u8 scratch[SCRATCH_SIZE];
 	u8 slab[SLAB_SIZE];
-	u64 kernel_stack[KERNEL_STACK_DEPTH];
+	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };
 
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */

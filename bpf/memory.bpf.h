@@ -8,7 +8,7 @@
 #ifndef COWTRACE_BPF_MEMORY_H
 #define COWTRACE_BPF_MEMORY_H
 
-/* Places in data[]. Most file names and line tables fit; the daemon asks the process for others. */
+/* Places in data[]. Most file names fit; the daemon asks the process for others. */
 #define CODE_FILE_AT  CT_CODE_READ_MAX
 #define CODE_NAME_AT  (CODE_FILE_AT + 496)
 #define CODE_TABLE_AT (CODE_NAME_AT + 240)
@@ -20,8 +20,11 @@
 _Static_assert(CODE_TABLE_AT < CT_MEMORY_CODE_BYTES, "places of a code object's pieces");
 _Static_assert(TYPE_META_AT + 8 <= CT_MEMORY_TYPE_BYTES, "places of a type's pieces");
 
+#define CODE_TABLE_ROOM	     (CT_MEMORY_CODE_BYTES - CODE_TABLE_AT)
+#define CODE_LONG_TABLE_ROOM (CT_MEMORY_LONG_CODE_BYTES - CODE_TABLE_AT)
+
 /* Longer strings and tables do not fit anyway; keeps the products below small. */
-#define LENGTH_MAX 4096
+#define LENGTH_MAX CT_MEMORY_LONG_CODE_BYTES
 
 static __always_inline void memory__begin(struct ct_memory *rec, const struct thread *t, u64 addr,
 					  u32 check, u32 kind)
@@ -72,8 +75,10 @@ static __always_inline u64 bytes__size(const struct ct_pylayout *lay, u64 bytes)
 	return bytes ? lay->bytes_data + bound(user__u64(bytes + lay->bytes_size), LENGTH_MAX) : 0;
 }
 
+/* room must be a constant. A long table may have a page that is not there: then its start will do.
+ */
 static __always_inline void memory__code(struct ct_memory *rec, struct thread *t,
-					 const struct ct_pylayout *lay, u64 code)
+					 const struct ct_pylayout *lay, u64 code, const u32 room)
 {
 	u64 file, name, table;
 
@@ -89,16 +94,44 @@ static __always_inline void memory__code(struct ct_memory *rec, struct thread *t
 		     CODE_NAME_AT - CODE_FILE_AT);
 	memory__read(rec, 2, name, CODE_NAME_AT, str__size(t, lay, name),
 		     CODE_TABLE_AT - CODE_NAME_AT);
-	memory__read(rec, 3, table, CODE_TABLE_AT, bytes__size(lay, table),
-		     CT_MEMORY_CODE_BYTES - CODE_TABLE_AT);
+	if (!memory__read(rec, 3, table, CODE_TABLE_AT, bytes__size(lay, table), room))
+		memory__read(rec, 3, table, CODE_TABLE_AT, bytes__size(lay, table),
+			     CODE_TABLE_ROOM);
+}
+
+static __always_inline bool code__send(struct thread *t, const struct ct_pylayout *lay, u64 code,
+				       u32 check)
+{
+	struct ct_memory *rec = meta__reserve(sizeof(*rec) + CT_MEMORY_CODE_BYTES);
+
+	if (!rec)
+		return false;
+	memory__begin(rec, t, code, check, CT_MEMORY_CODE);
+	memory__code(rec, t, lay, code, CODE_TABLE_ROOM);
+	bpf_ringbuf_submit(rec, 0);
+	return true;
+}
+
+/* The body of a module, most often: it runs once, and is gone. */
+static __always_inline bool code__send_long(struct thread *t, const struct ct_pylayout *lay,
+					    u64 code, u32 check)
+{
+	struct ct_memory *rec = meta__reserve(sizeof(*rec) + CT_MEMORY_LONG_CODE_BYTES);
+
+	if (!rec)
+		return false;
+	memory__begin(rec, t, code, check, CT_MEMORY_LONG_CODE);
+	memory__code(rec, t, lay, code, CODE_LONG_TABLE_ROOM);
+	bpf_ringbuf_submit(rec, 0);
+	return true;
 }
 
 /* Sends the code object of frame n of the stack, unless it has been sent. */
 __noinline int code__publish(struct thread *t, const struct ct_pylayout *lay, u32 n)
 {
-	struct ct_memory *rec;
 	u32 check, one = 1;
 	u64 key, code;
+	bool sent;
 
 	if (!t || !lay || n >= CT_MAX_FRAMES)
 		return 0;
@@ -107,13 +140,12 @@ __noinline int code__publish(struct thread *t, const struct ct_pylayout *lay, u3
 	key = hash__mix(hash__mix(lay->cookie, code), check);
 	if (bpf_map_lookup_elem(&codes_seen, &key))
 		return 0;
-	rec = meta__reserve(sizeof(*rec) + CT_MEMORY_CODE_BYTES);
-	if (!rec)
-		return 0;
-	memory__begin(rec, t, code, check, CT_MEMORY_CODE);
-	memory__code(rec, t, lay, code);
-	bpf_ringbuf_submit(rec, 0);
-	bpf_map_update_elem(&codes_seen, &key, &one, BPF_ANY);
+	if (bytes__size(lay, user__u64(code + lay->code_table)) > CODE_TABLE_ROOM)
+		sent = code__send_long(t, lay, code, check);
+	else
+		sent = code__send(t, lay, code, check);
+	if (sent)
+		bpf_map_update_elem(&codes_seen, &key, &one, BPF_ANY);
 	return 0;
 }
 

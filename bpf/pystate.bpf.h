@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The Python thread state of the current thread: the one that is attached to it, or else the one
- * that is bound to it. A state counts only if it names this thread.
+ * that is bound to it. A state counts only if it names this thread, or is seen to run in it.
  */
 #ifndef COWTRACE_BPF_PYSTATE_H
 #define COWTRACE_BPF_PYSTATE_H
+
+/* So far from the innermost run of the interpreter's loop, at most, C code is believed to be. */
+#define C_STACK_MAX (1UL << 20)
+
+/*
+ * Up to 3.12 whoever runs a sub-interpreter may do so with the state of the thread that made it. In
+ * 3.11 and 3.12 a state that is in use points to the C stack of the thread that uses it: above its
+ * stack pointer and, but for the main thread, below what its thread pointer points to.
+ */
+static __always_inline bool tstate__runs_here(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 at = scratch__u64(t->scratch, lay->ts_frame);
+	u64 sp = t->event.sp, thread = t->event.thread_pointer;
+
+	return lay->flags & CT_PY_CFRAME && at > sp && at - sp < C_STACK_MAX &&
+	       (thread < sp || at < thread);
+}
 
 /* Reads a thread state into the scratch buffer; true if it is that of this thread. */
 static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
@@ -18,7 +35,8 @@ static __always_inline bool tstate__load(struct thread *t, const struct ct_pylay
 		t->py.unwind = CT_UNWIND_TSTATE_UNREADABLE;
 		return false;
 	}
-	return scratch__u64(t->scratch, lay->ts_thread_id) == t->event.thread_pointer;
+	return scratch__u64(t->scratch, lay->ts_thread_id) == t->event.thread_pointer ||
+	       tstate__runs_here(t, lay);
 }
 
 /* Where this thread has a thread-local variable; 0: not there (yet). */

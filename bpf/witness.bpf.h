@@ -27,14 +27,14 @@ static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 /* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */
 static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 {
-	long size = bpf_get_stack(ctx, t->kernel_stack, sizeof(t->kernel_stack), 0);
+	const u64 *stack = (const u64 *)t->scratch;
+	long size = bpf_get_stack(ctx, t->scratch, 8 * KERNEL_STACK_DEPTH, 0);
 
 	if (!cfg_fault_entry_start)
 		return true;
 	for (int i = 0; i < KERNEL_STACK_DEPTH - 1 && (i + 2) * 8 <= size; i++)
-		if (t->kernel_stack[i] >= cfg_fault_entry_start &&
-		    t->kernel_stack[i] < cfg_fault_entry_end)
-			return t->kernel_stack[i + 1] == ip;
+		if (stack[i] >= cfg_fault_entry_start && stack[i] < cfg_fault_entry_end)
+			return stack[i + 1] == ip;
 	return false;
 }
 

@@ -15,8 +15,11 @@
 
 #define CT_COMM_LEN 16
 #define CT_INSN_LEN 16
-/* Deepest Python stack that is walked; deeper ones end with CT_UNWIND_TOO_DEEP. */
-#define CT_MAX_FRAMES 127
+/*
+ * Deepest Python stack that is walked; deeper ones end with CT_UNWIND_TOO_DEEP. The kernel side
+ * keeps one for each thread, and the whole of what it keeps is to fit 8 KiB.
+ */
+#define CT_MAX_FRAMES 209
 /* The 72 bytes from (addr & ~7) - CT_WINDOW_BEFORE: enough for the type pointer of the object whose
  * reference count (+8), `_gc_prev` (+16), `_gc_next` (+24) or managed dict (+32, +40) is at addr.
  */
@@ -112,10 +115,10 @@ struct ct_frame {
 	__u32 offset;
 	__u32 check; /* ct_code_digest() of the code object */
 };
-#define CT_OFFSET_UNKNOWN     (~0u)   /* not inside the code object */
+#define CT_OFFSET_UNKNOWN     (~0u)	/* not inside the code object */
 #define CT_OFFSET_NOT_STARTED (~0u - 1) /* up to 3.10: f_lasti is -1 */
 
-/* A Python stack, leaf first, sent when it is first seen. Truncated to nframes frames. */
+/* A Python stack, leaf first, sent when it is first seen, without the frames beyond nframes. */
 struct ct_stack {
 	__u32 tag; /* CT_STACK */
 	__u32 pid; /* the process that showed it first: the place to read names from */
@@ -134,8 +137,9 @@ struct ct_stack {
  * that shows it, in the same ring.
  */
 enum ct_memory_kind {
-	CT_MEMORY_CODE, /* the code object, its file name, its name, its line table */
-	CT_MEMORY_TYPE, /* the type, its name, tp_flags of its own type */
+	CT_MEMORY_CODE,	     /* the code object, its file name, its name, its line table */
+	CT_MEMORY_TYPE,	     /* the type, its name, tp_flags of its own type */
+	CT_MEMORY_LONG_CODE, /* as CT_MEMORY_CODE, with room for a long line table */
 	CT_MEMORY_KINDS,
 };
 
@@ -146,8 +150,9 @@ struct ct_chunk {
 
 #define CT_MEMORY_CHUNKS 4
 /* Room in data[]: constants, because the kernel reserves constant sizes only. */
-#define CT_MEMORY_CODE_BYTES 2048
-#define CT_MEMORY_TYPE_BYTES 384
+#define CT_MEMORY_CODE_BYTES	  2048
+#define CT_MEMORY_LONG_CODE_BYTES 32768
+#define CT_MEMORY_TYPE_BYTES	  384
 
 struct ct_memory {
 	__u32 tag; /* CT_MEMORY */

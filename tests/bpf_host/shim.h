@@ -38,9 +38,9 @@ struct pt_regs {
 #include "config.bpf.h"
 #undef const
 #include "maps.bpf.h"
+#include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
-#include "read.bpf.h"
 #include "memory.bpf.h"
 #include "pytype.bpf.h"
 #include "evidence.bpf.h"

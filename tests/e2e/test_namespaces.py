@@ -3,41 +3,13 @@
 namespaces of their own. Lines, types and names of functions are as exact as elsewhere."""
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from cow import Live, Report, Run, assert_closed, at_line, in_symbol, run_cowtrace, show_sites, target
-
-COUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
-SCRIPT = target("refcount23.py")
-
-
-def assert_lines(report: Report) -> None:
-    """Those of refcount23.py."""
-    for kind, count in COUNTS.items():
-        assert at_line(report, SCRIPT, kind, cause="refcount", type=kind) == count, show_sites(report)
-    assert at_line(report, SCRIPT, "dec", cause="refcount", type="bytes") == 29, show_sites(report)
-    assert_closed(report)
-
-
-def assert_exact(run: Run) -> None:
-    """These lines, and the truth that the script prints."""
-    assert run.truth, run.stderr
-    truth = run.truth[0]
-    assert truth["changed"] == truth["expected"] == {**COUNTS, "dec": 29}, "the workload itself is wrong"
-    assert_lines(run.report)
-
-
-def in_namespaces(script: str, *args: object, unshare: tuple[str, ...] = (),
-                  env: dict[str, str] | None = None) -> Run:
-    """script, in a mount namespace of its own (and others): nothing that it mounts gets out."""
-    # Where / is no mount point (in a chroot), what it mounts is its own already.
-    quiet = "mount --make-rprivate / 2>/dev/null || true\n"
-    return run_cowtrace([], ["unshare", "--mount", "--propagation", "unchanged", *unshare,
-                             "sh", "-ec", quiet + script, "sh", *map(str, args)], env=env)
+from cow import Live, assert_closed, in_symbol, run_cowtrace, show_sites, target
+from exact import COUNTS, SCRIPT, assert_exact, assert_lines, in_namespaces, put
 
 
 @pytest.fixture()
@@ -150,15 +122,6 @@ def test_namespaces(python: str, which: str) -> None:
         assert first["inside"] not in pids, "a number from inside the namespace"
 
 
-def put(tree: Path, *names: str) -> Path:
-    """A directory below /tmp of a tree, which other tests use at the same time, with copies of targets."""
-    place = tree / "tmp" / f"test-{os.getpid()}"
-    place.mkdir(exist_ok=True)
-    for name in names:
-        shutil.copy(target(name), place)
-    return Path("/", *place.relative_to(tree).parts)
-
-
 ROOTS = {
     # The paths in /proc/PID/maps are then those outside, not those that the process knows.
     "chroot": 'mount -t proc proc "$1/proc"; exec chroot "$@"',
@@ -182,7 +145,7 @@ def test_python_in_another_root(tree313: Path, tmp_path: Path, how: str) -> None
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     if how.startswith("pivot_root") and not any(line.split()[4] == "/" for line in mounts):
         pytest.skip("pivot_root is not possible inside a chroot")
-    place = put(tree313, "refcount23.py", "truth.py")
+    place = put(tree313, SCRIPT, target("truth.py"))
     more = () if how in ("chroot", "pivot_root") else (tmp_path,)
     run = in_namespaces(ROOTS[how], tree313, *more, "/usr/bin/python3.13", place / "refcount23.py")
     assert_exact(run)

@@ -31,7 +31,8 @@ def test_a_recycled_address_never_keeps_the_old_name(label: str) -> None:
     assert first & second, "the workers use different memory"
     wrong = compare(run)
     assert not wrong, many(wrong)
-    made = {s.frames[i][2] for s in stacks(run) if s.type.startswith("T_") for i in (0, 1)}
+    made = {s.frames[i][2] for s in stacks(run) if s.cause == "refcount" and s.type.startswith("T_")
+            for i in (0, 1)}
     assert len({name for name in made if name.startswith("fn_")}) == 2 * 211
 
 
@@ -78,7 +79,7 @@ def test_workers_of_5_ms_are_all_there(label: str) -> None:
     (said,) = run.truth
     assert run.report["capture"]["lost"] == 0
     read = [s for s in stacks(run) if s.frames[0][2] == "read" and s.type == "Data"]
-    served = [s for s in stacks(run) if s.frames[0][2] == "serve" and s.type == "Text"]
+    served = [s for s in stacks(run) if s.frames[0][2] == "serve" and s.type == "Row"]
     assert len({s.pid for s in read}) == len({s.pid for s in served}) == said["workers"]
     assert sum(s.weight for s in read) // 4096 == 19 * said["workers"]
     assert sum(s.weight for s in served) // 4096 == 4 * said["workers"]

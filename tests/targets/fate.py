@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-OTHER = "/bin/true"
+OTHER = "/bin/sh"
 
 
 def meet(what, path):

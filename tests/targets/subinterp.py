@@ -14,6 +14,8 @@ import truth
 import witnessed
 from witnessed import OBJ, hit, seen
 
+# Up to 3.12 an interpreter ends with its last identifier, and frees its memory. None of them does here.
+ALIVE = []
 BLOCK = 60_000  # below the size from which malloc makes a mapping: see truth.own_mappings()
 
 SOURCE = """
@@ -31,7 +33,7 @@ def told(frame):
 KEPT = []
 
 def leaf_TAG(n):
-    return leaf_TAG(n - 1) if n else (told(sys._getframe()), KEPT.append(b"x" * SIZE))
+    return leaf_TAG(n - 1) if n else (told(sys._getframe()), KEPT.extend(map(b"x".__mul__, [SIZE] * 9)))
 
 class Caller:
     def __init__(self, n):
@@ -75,43 +77,56 @@ def interpreters():
         return xx(_xxsubinterpreters)
 
 
+# Up to 3.12 an interpreter keeps the thread state that it was made with, whoever runs it. Who that is can be told
+# from 3.11 on, where the state points to the C stack in use.
+CAN_MOVE = sys.version_info >= (3, 11)
+
+
+def together(functions):
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def run_all():
     makers, run = interpreters()
     leaves = []
 
-    def prepared(tag, text, depth):
+    def made(make):
+        ALIVE.append(make())
+        return ALIVE[-1]
+
+    def run_leaf(number, tag, depth, text=SOURCE):
         leaves.append("leaf_" + tag)
-        return run, (make(), source(text, tag, depth))
-    for number, make in enumerate(makers):
-        function, args = prepared("main%d" % number, SOURCE, 3)
-        hit("before_%d" % number)
-        function(*args)
-        (seen("after_%d" % number), OBJ["after_%d" % number])
-        threaded = number or not (3, 9) <= sys.version_info < (3, 12)
-        function, args = prepared("threaded%d" % number, THREADED if threaded else SOURCE, 5)
-        function(*args)
-        todo = [prepared("thread%d_%d" % (number, i), SOURCE, 7 + i) for i in range(3)]
-        threads = [threading.Thread(target=function, args=args) for function, args in todo]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run(number, source(text, tag, depth))
+    for i, make in enumerate(makers):
+        number = made(make)
+        hit("before_%d" % i)
+        run_leaf(number, "main%d" % i, 3)
+        (seen("after_%d" % i), OBJ["after_%d" % i])
+        threaded = i or not (3, 9) <= sys.version_info < (3, 12)
+        run_leaf(made(make), "threaded%d" % i, 5, THREADED if threaded else SOURCE)
+        together(lambda n=n: run_leaf(made(make), "thread%d_%d" % (i, n), 7 + n) for n in range(3))
+        if CAN_MOVE:
+            numbers = [made(make) for _ in range(3)]
+            for n in range(3):
+                together([lambda: run_leaf(numbers[n], "moved%d_%d" % (i, n), 7 + n)])
     return leaves
 
 
 def free_blocks(count):
-    """Free memory in the middle of malloc's heap."""
-    blocks = [b"y" * BLOCK for _ in range(count)]
-    pin = b"y" * 3000
-    del blocks
-    return pin
+    """Free memory in malloc's heap: every second block stays, so that nothing goes back to the kernel."""
+    blocks = [b"y" * BLOCK for _ in range(2 * count)]
+    return blocks[1::2]
 
 
 def main():
     gc.disable()
     truth.own_mappings()
     witnessed.prepare(["before_0", "before_1", "after_0", "after_1"])
-    pin = free_blocks(100)
+    kept = free_blocks(400)
 
     def work():
         leaves = run_all()
@@ -119,7 +134,7 @@ def main():
         return {"leaves": leaves}
 
     truth.child(work)
-    del pin
+    del kept
 
 
 main()

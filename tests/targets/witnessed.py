@@ -18,11 +18,13 @@ SIZE = 70_000
 
 
 def prepare(names):
-    """Before the fork: one object for each name, of type T_<name>."""
+    """Before the fork: one object for each name, of type T_<name>. Gives cowtrace, on a busy machine, the time
+    to find the Python of a program that has just begun: copies made before that have no stack."""
     for name in names:
         kind = type("T_" + name, (bytes,), {"__slots__": ()})
         OBJ[name] = truth.make(1, lambda _i, kind=kind: kind(SIZE))[0]
     truth.alone(OBJ.values())
+    truth.linger()
 
 
 def frames_of(frame):

@@ -380,6 +380,33 @@ static inline void case_unsupported(struct world *w)
 		"delay accounting is off; `sysctl kernel.task_delayacct=1` turns it on";
 }
 
+/* Explained, but there is something to say of it. */
+static inline void case_noted(struct world *w)
+{
+	const char *note = "CPython 3.16.0a1 is newer than 3.15, the newest that this cowtrace "
+			   "knows: its own offsets passed every check";
+
+	for (uint32_t pid = 10; pid < 12; pid++) {
+		world__process(w, (struct process_facts){.pid = pid,
+							 .ppid = 10,
+							 .command = "python",
+							 .python = "3.16.0a1",
+							 .python_problem = note,
+							 .forked = pid > 10,
+							 .started = START + pid,
+							 .shared_at_fork = 40 * MIB,
+							 .shared_now = 39 * MIB,
+							 .new_bytes = 0});
+	}
+	world__copy(w, 1,
+		    (struct deed){.pid = 11,
+				  .cause = CAUSE_REFCOUNT,
+				  .certainty = CERTAINTY_PROVEN,
+				  .type = "dict",
+				  .symbol = "_PyEval_EvalFrameDefault",
+				  .unwind = CT_UNWIND_COMPLETE});
+}
+
 static inline void case_no_python(struct world *w)
 {
 	world__process(w, (struct process_facts){.pid = 20,
@@ -427,6 +454,7 @@ static const struct golden_case {
 	{"hostile", case_hostile},
 	{"losses", case_losses},
 	{"unsupported", case_unsupported},
+	{"noted", case_noted},
 	{"no_python", case_no_python},
 };
 

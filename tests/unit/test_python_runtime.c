@@ -203,7 +203,7 @@ static void test_renamed(void **state)
 	char text[256];
 
 	(void)state;
-	snprintf(text, sizeof(text), "1000000-1001000 r-xp 00000000 08:01 1 %s\n", app.path);
+	snprintf(text, sizeof(text), "1000000-1001000 r-xp 00000000 08:01 0 %s\n", app.path);
 	assert_int_equal(find(text, &rt), -EINVAL);
 	patched_copy__patch(&app, "Py_GetVersion", code, sizeof(code));
 	assert_int_equal(find(text, &rt), 0);

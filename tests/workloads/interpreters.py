@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
+import cow  # noqa: E402,F401
 import pythons  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

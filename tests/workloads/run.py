@@ -7,26 +7,30 @@ is named, and the status is 1. Each result is kept in build/workloads, and the t
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
+import gunicorn_load
 import interpreters
 import measure
 import tables
 from measure import GC, WORKLOADS, Cell
 
-KEPT = measure.ROOT / "build" / "workloads"
-RESULTS = measure.ROOT / "tests" / "workloads" / "RESULTS.md"
-README = measure.ROOT / "README.md"
+KEPT = interpreters.ROOT / "build" / "workloads"
+RESULTS = interpreters.ROOT / "tests" / "workloads" / "RESULTS.md"
+README = interpreters.ROOT / "README.md"
 
 
 def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, bool]]:
     """With each gc; and beside an array with the default one only. pandas has arrays by itself."""
     found = []
     for workload in WORKLOADS:
-        if workload.name in names:
+        if workload.name in names and not workload.script:
+            found += [(workload, "default", False)] if "default" in gcs else []
+        elif workload.name in names:
             found += [(workload, gc, False) for gc in gcs]
             if "default" in gcs and workload.name != "pandas":
                 found.append((workload, "default", True))
@@ -53,7 +57,8 @@ def kept() -> tables.Cells:
                                                         GC.index(item[0][2]), item[0][3])))
 
 
-def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]], keep_reports: bool) -> None:
+def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]], keep_reports: bool,
+                    ways: bool) -> None:
     try:
         interpreter = interpreters.open_interpreter(version)
     except interpreters.Missing as why:
@@ -64,11 +69,14 @@ def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]]
         return
     try:
         for workload, gc, numpy in todo:
-            if gc == "default" and not measure.missing(interpreter, workload, numpy):
+            if workload.script and gc == "default" and not measure.missing(interpreter, workload, numpy):
                 measure.warm_up(interpreter, workload, numpy)
-            cell = measure.run(interpreter, workload, gc, numpy, KEPT if keep_reports else None)
+            cell = (measure.run(interpreter, workload, gc, numpy, KEPT if keep_reports else None)
+                    if workload.script else gunicorn_load.run(interpreter, workload.name))
             cell.save(KEPT)
             show(cell)
+        if ways:
+            (KEPT / f"reading-{version}.json").write_text(json.dumps(measure.reading(interpreter)))
     finally:
         interpreters.close_interpreter(interpreter)
 
@@ -79,7 +87,7 @@ def repeat(version: str, times: int) -> float:
     worst = 0.0
     try:
         for workload in WORKLOADS:
-            if measure.missing(interpreter, workload, False):
+            if not workload.script or measure.missing(interpreter, workload, False):
                 continue
             measure.warm_up(interpreter, workload, False)
             sizes = [measure.run(interpreter, workload).per_worker() for _ in range(times)]
@@ -105,7 +113,9 @@ def same_answers(cells: tables.Cells) -> list[str]:
 
 def write_tables(cells: tables.Cells) -> None:
     varies = KEPT / "varies"
-    RESULTS.write_text(tables.results(cells, f"Linux {os.uname().release}",
+    ways = {version: json.loads(path.read_text()) for version in interpreters.VERSIONS
+            if (path := KEPT / f"reading-{version}.json").exists()}
+    RESULTS.write_text(tables.results(cells, ways, f"Linux {os.uname().release}",
                                       varies.read_text() if varies.exists() else "an amount not measured"))
     text = README.read_text()
     begin, end = "<!-- workloads:begin -->\n", "<!-- workloads:end -->\n"
@@ -134,7 +144,7 @@ def main() -> int:
     if not options.render:
         todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC))
         for version in options.version or interpreters.VERSIONS:
-            measure_version(version, todo, options.reports)
+            measure_version(version, todo, options.reports, not options.workload)
     cells = kept()
     write_tables(cells)
     failures = [f"{c.key}: {why}" for c in cells.values() if not c.missing for why in c.failures()]

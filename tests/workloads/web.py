@@ -9,8 +9,8 @@ from flask import Flask, jsonify, render_template_string, request
 
 import generate
 import service
+from web_urls import PRODUCTS, url
 
-PRODUCTS = 40000
 PAGE = """<h1>{{ category }}</h1>
 {% for product in products %}<p>{{ product.name }} {{ product.price }} {{ product.stock.values()|sum }}</p>
 {% endfor %}"""
@@ -52,15 +52,6 @@ def category(name):
 def load():
     source = generate.Source(23)
     return [Product(source, number) for number in range(PRODUCTS)]
-
-
-def url(number):
-    """What the n-th request asks for."""
-    if number % 10 == 0:
-        return "/search", "word=%s&least=%d" % (generate.WORDS[number % len(generate.WORDS)], number % 7 * 100)
-    if number % 10 == 5:
-        return "/category/" + generate.CATEGORIES[number % 10], "first=%d" % (number * 811 % PRODUCTS)
-    return "/product/%d" % (number * 7919 % PRODUCTS), ""
 
 
 def environ(path, query):

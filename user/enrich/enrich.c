@@ -118,24 +118,6 @@ static int image_root(const struct image *image)
 }
 
 /*
- * A process that has loaded something since its maps were last read, and may have loaded a Python:
- * look again, and look there, not at others that share its image.
- */
-static void process__wake(struct process *p, const struct regions *fresh)
-{
-	struct image *image = p->image, *own;
-
-	if (!image || image->searched || p->exited || !p->regions ||
-	    regions__modules(p->regions) == regions__modules(fresh))
-		return;
-	own = image__sibling(image, 0);
-	if (!own)
-		return;
-	image__unref(image);
-	p->image = own;
-}
-
-/*
  * The maps of a process, read now if they are older than `since` (ns). One batch of copies
  * refreshes them at most once, as all of it was made before the first refresh. May give the process
  * an image of its own.
@@ -155,7 +137,8 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 		regions__unref(fresh);
 		return p->regions;
 	}
-	process__wake(p, fresh);
+	if (p->image && p->regions && !p->exited)
+		p->image = image__loaded(p->image, p->regions, fresh);
 	regions__unref(p->regions);
 	p->regions = fresh;
 	return fresh;
@@ -218,7 +201,8 @@ static void process__look(struct enrich *e, struct process *p, uint64_t since)
 		return;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
-	p->image->slot = slot__take(e);
+	if (!p->image->slot)
+		p->image->slot = slot__take(e);
 	if (p->image->slot)
 		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
 	image__announce(e, p, since);
@@ -332,13 +316,12 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 	*problem = p->python_problem;
 	if (!image)
 		return p->python;
-	if (!image->python.hexversion)
-		return NULL;
 	if (image->problem[0])
 		*problem = intern__str(e->pool, image->problem);
 	/* With offsets, it is explained, and the problem is but a note. */
-	return image->offsets || !image->problem[0] ? intern__str(e->pool, image->python.version)
-						    : NULL;
+	if (!image->python.hexversion || (image->problem[0] && !image->offsets))
+		return NULL;
+	return intern__str(e->pool, image->python.version);
 }
 
 static uint64_t width_mask(unsigned int width)

@@ -11,6 +11,7 @@
 #include "proc/memory.h"
 #include "proc/root.h"
 #include "proc/tree.h"
+#include "python/activity.h"
 #include "python/offsets.h"
 
 /* First look after 2 ms, then at growing intervals for about 10 s. A Python that is loaded later (a
@@ -20,9 +21,15 @@
 #define MAX_INTERVAL_NS	  1000000000ull
 #define MAX_LOOKS	  20
 
-struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now)
+static uint64_t new_id(void)
 {
 	static uint64_t last_id;
+
+	return ++last_id * 0x9e3779b97f4a7c15ull;
+}
+
+struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now)
+{
 	struct image *image = calloc(1, sizeof(*image));
 
 	if (!image) {
@@ -31,7 +38,7 @@ struct image *image__new(struct root *root, uint64_t start_stack, uint64_t now)
 	}
 	image->root = root;
 	image->refs = 1;
-	image->id = ++last_id * 0x9e3779b97f4a7c15ull;
+	image->id = new_id();
 	image->start_stack = start_stack;
 	image->next_look = now;
 	return image;
@@ -58,6 +65,34 @@ struct image *image__sibling(const struct image *image, uint64_t now)
 	return image__new(root__ref(image->root), image->start_stack, now);
 }
 
+static void image__doubt(struct image *image)
+{
+	if (!image->offsets || image->refs > 1)
+		return;
+	image->searched = false;
+	image->looks = 0;
+	image->next_look = 0;
+}
+
+struct image *image__loaded(struct image *image, const struct regions *before,
+			    const struct regions *now)
+{
+	struct image *own;
+
+	if (regions__modules(before) == regions__modules(now))
+		return image;
+	if (image->searched || image->offsets) {
+		if (regions__libpythons(before) != regions__libpythons(now))
+			image__doubt(image);
+		return image;
+	}
+	own = image__sibling(image, 0);
+	if (!own)
+		return image;
+	image__unref(image);
+	return own;
+}
+
 void image__hurry(struct image *image)
 {
 	if (image->next_look != UINT64_MAX)
@@ -81,6 +116,8 @@ static void image__wait(struct image *image, uint64_t now)
 		image->looks++;
 	else
 		image->next_look = UINT64_MAX;
+	if (image->offsets && image->looks == MAX_LOOKS) /* the doubts are over */
+		image->searched = true;
 }
 
 /* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
@@ -111,6 +148,29 @@ static void image__forget(struct image *image)
 	image->problem[0] = '\0';
 }
 
+/* Two Pythons, of which the other one runs and ours does not. */
+static bool image__change(struct image *image, struct elf_cache *elves,
+			  const struct mem_source *mem, const struct regions *regions)
+{
+	struct py_runtime other;
+	struct py_offsets offsets;
+	char why[sizeof(image->problem)];
+
+	if (py_runtime__find_other(elves, root__fd(image->root), mem->pids[0],
+				   regions__maps(regions), image->python.runtime, &other) ||
+	    py_offsets__choose(mem, &other, &offsets, why, sizeof(why)) ||
+	    py_activity__runs(mem, &image->own_offsets, image->python.runtime) ||
+	    !py_activity__runs(mem, &offsets, other.runtime))
+		return false;
+	snprintf(image->problem, sizeof(image->problem),
+		 "a CPython %s is in the same process: what it does is not explained",
+		 image->python.version);
+	image->python = other;
+	image->own_offsets = offsets;
+	image->id = new_id();
+	return true;
+}
+
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
 		 const struct regions *regions, uint64_t now, struct ct_pylayout *layout)
 {
@@ -122,7 +182,9 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 	process__sources(process, &mem);
 	if (!mem.n)
 		return false;
-	err = image__identify(image, elves, &mem, regions);
+	err = image->offsets ? -EAGAIN : image__identify(image, elves, &mem, regions);
+	if (image->offsets && image__change(image, elves, &mem, regions))
+		err = 0;
 	if (!image__runs_in(image, mem.pids[0])) { /* what was found belongs to its next program */
 		image__forget(image);
 		err = -EAGAIN;

@@ -48,6 +48,16 @@ bool image__unref(struct image *image);
  */
 struct image *image__sibling(const struct image *image, uint64_t now);
 
+/*
+ * The maps of a process have been read again: has it loaded something? Returns the image that it
+ * has from now on, and drops the reference to the one before if that is another. Without a Python:
+ * one of its own, to look for it again, and there. With one, and another libpython now: looks again
+ * for a while which of the two runs, if the image is not shared, as all that share it have one
+ * Python.
+ */
+struct image *image__loaded(struct image *image, const struct regions *before,
+			    const struct regions *now);
+
 /* The next look is due now, unless all looks were in vain. */
 void image__hurry(struct image *image);
 
@@ -57,7 +67,7 @@ bool image__runs_in(const struct image *image, pid_t pid);
 /*
  * Looks for a Python in a living process of this image, unless it is known or too early to look
  * again (the loader may still be mapping libpython). Returns true when a supported Python has been
- * found just now: *layout is filled and wants a slot.
+ * found just now, or another than before: *layout is filled and wants a slot, or the one it had.
  */
 bool image__look(struct image *image, struct elf_cache *elves, const struct process *process,
 		 const struct regions *regions, uint64_t now, struct ct_pylayout *layout);

@@ -386,10 +386,10 @@ void names__memory(struct names *names, const struct process *process, const str
 					       .len = record->chunks[i].len,
 					       .data = record->data + record->chunks[i].at};
 	mem.n_chunks = CT_MEMORY_CHUNKS;
-	if (record->kind == CT_MEMORY_CODE)
-		code__remember(names, process, image, &mem, record);
-	else
+	if (record->kind == CT_MEMORY_TYPE)
 		type__remember(names, process, image, &mem, record);
+	else
+		code__remember(names, process, image, &mem, record);
 }
 
 /* By the file and the place in it: two workers may have loaded different ones at one address. */

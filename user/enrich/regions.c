@@ -14,7 +14,7 @@
 struct regions {
 	int refs;
 	struct maps *maps;
-	uint64_t modules;
+	uint64_t modules, libpythons; /* digests */
 	size_t n;
 	struct region_fact *at; /* sorted by start, disjoint */
 };
@@ -149,15 +149,16 @@ static void regions__sight(struct regions *r, struct elf_cache *elves, pid_t pid
 	}
 }
 
-/* FNV-1a, by words. */
-static uint64_t modules_digest(const struct maps *maps)
+/* FNV-1a, by words: of the files that are mapped executable and whose base names begin so. */
+static uint64_t modules_digest(const struct maps *maps, const char *prefix)
 {
 	uint64_t digest = 14695981039346656037ull;
 
 	for (size_t i = 0; i < maps__count(maps); i++) {
 		const struct map_entry *e = maps__at(maps, i);
 
-		if (e->inode && e->perm & MAP_PERM_EXEC)
+		if (e->inode && e->perm & MAP_PERM_EXEC &&
+		    !strncmp(base_name(e->name), prefix, strlen(prefix)))
 			digest = ((digest ^ e->start) * 1099511628211ull ^ e->inode) *
 				 1099511628211ull;
 	}
@@ -184,7 +185,8 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int 
 	}
 	regions__sight(r, elves, pid, root, before);
 	regions__fill(r, elves, names, root);
-	r->modules = modules_digest(r->maps);
+	r->modules = modules_digest(r->maps, "");
+	r->libpythons = modules_digest(r->maps, "libpython");
 	*out = r;
 	return 0;
 }
@@ -230,6 +232,11 @@ bool regions__share_module(const struct regions *a, const struct regions *b, uin
 uint64_t regions__modules(const struct regions *regions)
 {
 	return regions->modules;
+}
+
+uint64_t regions__libpythons(const struct regions *regions)
+{
+	return regions->libpythons;
 }
 
 const struct maps *regions__maps(const struct regions *regions)

@@ -29,8 +29,9 @@ const struct maps *regions__maps(const struct regions *regions);
 bool regions__has_code(const struct regions *regions, uint64_t addr);
 /* Have both the same file at the same place around addr? */
 bool regions__share_module(const struct regions *a, const struct regions *b, uint64_t addr);
-/* A digest of the programs and libraries, and of their places. */
+/* A digest of the programs and libraries, and of their places; one of the libpythons only. */
 uint64_t regions__modules(const struct regions *regions);
+uint64_t regions__libpythons(const struct regions *regions);
 /* The region that holds addr: 0, or -ENOENT (nothing was mapped there when the maps were read). */
 int regions__find(const struct regions *regions, uint64_t addr, struct region_fact *out);
 

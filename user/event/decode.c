@@ -12,10 +12,12 @@ static bool copy__valid(const struct ct_copy *c)
 	       c->type_word < CT_WINDOW_WORDS;
 }
 
-static bool stack__valid(const struct ct_stack *s)
+static bool stack__valid(const struct ct_stack *s, size_t size)
 {
-	return s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX &&
-	       s->nframes <= CT_MAX_FRAMES;
+	const size_t head = offsetof(struct ct_stack, frames);
+
+	return size >= head && s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX &&
+	       s->nframes <= CT_MAX_FRAMES && size == head + s->nframes * sizeof(s->frames[0]);
 }
 
 static bool comm__valid(const char comm[CT_COMM_LEN])
@@ -31,6 +33,8 @@ static size_t memory__room(uint32_t kind)
 	switch (kind) {
 	case CT_MEMORY_CODE:
 		return CT_MEMORY_CODE_BYTES;
+	case CT_MEMORY_LONG_CODE:
+		return CT_MEMORY_LONG_CODE_BYTES;
 	case CT_MEMORY_TYPE:
 		return CT_MEMORY_TYPE_BYTES;
 	default:
@@ -67,7 +71,7 @@ static bool event__valid(const union event *e, size_t size)
 	case CT_FIXUP:
 		return size == sizeof(e->fixup) && e->fixup.kind <= CT_FIXUP_ORIGIN_FILE;
 	case CT_STACK:
-		return size == sizeof(e->stack) && stack__valid(&e->stack);
+		return stack__valid(&e->stack, size);
 	case CT_FORK:
 		return size == sizeof(e->fork) && comm__valid(e->fork.comm);
 	case CT_EXEC:

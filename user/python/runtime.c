@@ -37,6 +37,7 @@ struct search {
 	int root;
 	const struct maps *maps;
 	const char *executable; /* its path, or "" */
+	uint64_t known;		/* address of the runtime that is not wanted */
 	struct py_runtime *rt;
 };
 
@@ -282,6 +283,8 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	if (err)
 		return err;
 	rt.runtime = vaddr + rt.bias;
+	if (rt.runtime == s->known)
+		return -ENOENT;
 	err = find_version(elf, vaddr, base_name(map->name), &rt, &main_offset);
 	if (err)
 		return err;
@@ -319,18 +322,19 @@ static int try_rank(const struct search *s, enum rank rank)
 	return first;
 }
 
-int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
-		     struct py_runtime *out)
+int py_runtime__find_other(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
+			   uint64_t known, struct py_runtime *out)
 {
 	struct search s = {.elves = elves,
 			   .pid = pid,
 			   .root = root,
 			   .maps = maps,
 			   .executable = find_executable(maps),
+			   .known = known,
 			   .rt = out};
 	int err, first = -ENOENT;
 
-	for (enum rank rank = 0; rank < RANKS; rank++) {
+	for (enum rank rank = 0; rank < (known ? RANK_OTHER : RANKS); rank++) {
 		err = try_rank(&s, rank);
 		if (!err)
 			return 0;
@@ -339,4 +343,10 @@ int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct 
 			first = err;
 	}
 	return first;
+}
+
+int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
+		     struct py_runtime *out)
+{
+	return py_runtime__find_other(elves, root, pid, maps, 0, out);
 }

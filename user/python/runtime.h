@@ -39,5 +39,9 @@ struct py_runtime {
  */
 int py_runtime__find(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
 		     struct py_runtime *out);
+/* The same, for a second one in the same process: any but that at address known, in the executable
+ * or in a libpython. */
+int py_runtime__find_other(struct elf_cache *elves, int root, pid_t pid, const struct maps *maps,
+			   uint64_t known, struct py_runtime *out);
 
 #endif

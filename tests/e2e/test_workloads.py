@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Realistic workloads on the system's CPython: what scripts/workloads asks of all of them, on every version."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workloads"))
+
+import interpreters  # noqa: E402
+import measure  # noqa: E402
+
+SOME = ("dataclasses", "flask", "sqlite3")
+
+
+@pytest.fixture(scope="module")
+def cells() -> Iterator[dict[str, measure.Cell]]:
+    """One run of each, and a run of the first with gc.freeze()."""
+    interpreter = interpreters.system_interpreter()
+    try:
+        found = {}
+        for workload in measure.WORKLOADS:
+            if workload.name in SOME:
+                found[workload.name] = measure.run(interpreter, workload)
+            if workload.name == "flask":
+                found["flask frozen"] = measure.run(interpreter, workload, gc="freeze")
+        yield found
+    finally:
+        interpreters.close_interpreter(interpreter)
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_nothing_is_left_unexplained(cells: dict[str, measure.Cell], name: str) -> None:
+    cell = cells[name]
+    assert cell.missing is None, "scripts/setup test installs what the workloads need"
+    assert cell.failures() == [], sorted(cell.details.items(), key=lambda item: -item[1])[:12]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_reading_is_what_copies(cells: dict[str, measure.Cell], name: str) -> None:
+    """All three only read what they share: most of it is copied all the same, for reference counts."""
+    cell = cells[name]
+    assert cell.workers == 4
+    assert cell.total > cell.shared * 0.3
+    assert cell.copied["refcount"] > cell.total * 0.6
+
+
+def test_freeze_keeps_the_collector_out(cells: dict[str, measure.Cell]) -> None:
+    """A frozen heap is not walked; the answers stay what they are."""
+    default, frozen = cells["flask"], cells["flask frozen"]
+    assert frozen.answer == default.answer
+    assert frozen.failures() == []
+    if default.collections[2]:
+        assert frozen.copied.get("gc-header", 0) < default.copied["gc-header"] / 10
+    assert frozen.total <= default.total * 1.02
