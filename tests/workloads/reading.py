@@ -107,7 +107,7 @@ def main():
         # The child leaves from there: to return would drop its local variables, and write as well.
         read(items, fixed, names, plain, slots, fork, os._exit)
         os.write(1, (json.dumps({"pid": FORKED[-1], "way": way}) + "\n").encode())
-    time.sleep(0.3)  # types are read from a living process: the children are gone
+    time.sleep(0.5)  # types are read from a living process: the children are gone
     os._exit(len(misfits) > 1000)
 
 

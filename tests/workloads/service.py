@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import sys
+import time
 import zlib
 
 WORKERS = 4
@@ -109,6 +110,8 @@ def main(make, requests):
     say(master=os.getpid(), python="%d.%d.%d" % sys.version_info[:3], modules=modules())
     prepare_gc(options.gc)
     failed = fork_workers(options, app, array)
+    # As masters do, it stays for a while: what its workers wrote to can be read there.
+    time.sleep(0.5)
     if hasattr(app, "close"):
         app.close()
     # The master's data is not taken apart: that would be a finalisation of its own.
