@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""More cases of stacks.py: generators and tasks, code that exists in no file, tables of lines, threads, calls from foreign code."""
+"""More cases of stacks.py: generators and tasks, code that exists in no file, tables of lines, threads, calls from
+foreign code."""
 import asyncio
 import threading
 import types
