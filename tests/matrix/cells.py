@@ -71,7 +71,7 @@ CELLS = [
         ),
     ),
     Cell(
-        "lazy-cache code", "codes", "lazy-cache", None, "code", function="first",
+        "lazy-cache code", "codes", "lazy-cache", None, "code", "call",
         absent=((since(3, 11), "only up to 3.10 a code object has a cache of look-ups and a spare frame"),),
     ),
     Cell("lazy-cache str hash", "lazy", "lazy-cache", None, "str", "str hash"),
