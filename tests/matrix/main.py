@@ -60,9 +60,10 @@ def at_cell(cell: Cell, row: Row) -> bool:
 
 
 def fits(cell: Cell, row: Row) -> bool:
+    details = (cell.detail,) if isinstance(cell.detail, str) else cell.detail or ()
     return (
         (row["cause"], row["certainty"], row["origin"]) == (cell.cause, cell.certainty, "fork")
-        and cell.detail in (None, row["detail"])
+        and (cell.detail is None or row["detail"] in details)
         and cell.type in (None, row["type"])
     )
 
