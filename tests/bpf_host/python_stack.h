@@ -127,6 +127,7 @@ static inline void code__make(unsigned int n)
 	user__set64(code_at(n) + lay.code_name, name_at(n));
 	user__set64(code_at(n) + lay.code_file, file_at(n));
 	user__set64(code_at(n) + lay.code_table, table_at(n));
+	user__at(code_at(n) + lay.code_adaptive + 2 * n + 1); /* what it executes is present */
 	if (!lay.code_bytes)
 		return;
 	user__set64(code_at(n) + lay.code_bytes, bytecode_at(n));
