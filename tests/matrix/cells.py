@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from interpreters import Interpreter
+from cpythons import Interpreter
 
 When = Callable[[Interpreter], bool]
 
