@@ -82,8 +82,8 @@ static __always_inline bool type__check(struct thread *t, const struct ct_pylayo
 					u32 *check)
 {
 	struct type_memo *memo = type__memo(t, type);
+	u64 text[CT_TYPE_NAME_WORDS] = {}, flags, name;
 	enum type_state state;
-	u64 flags;
 
 	if (memo->type == type && memo->execs == t->execs) {
 		*check = memo->check;
@@ -92,8 +92,9 @@ static __always_inline bool type__check(struct thread *t, const struct ct_pylayo
 	if (!type__read(t, lay, type))
 		return false;
 	flags = scratch__u64(t->scratch, lay->type_flags);
-	*check = ct_type_digest(scratch__u64(t->scratch, lay->type_name),
-				scratch__u64(t->scratch, lay->type_basicsize), flags);
+	name = scratch__u64(t->scratch, lay->type_name);
+	bpf_probe_read_user_str(text, sizeof(text), (void *)name);
+	*check = ct_type_digest(name, scratch__u64(t->scratch, lay->type_basicsize), flags, text);
 	state = type__publish(t, lay, type, *check);
 	if (state == TYPE_SENT && !(flags & TYPE_HEAP))
 		*memo = (struct type_memo){.type = type, .check = *check, .execs = t->execs};

@@ -122,10 +122,24 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 	return true;
 }
 
-/* The hash of a str object; 0 if it can not be read. */
-static __always_inline u64 str__hash(const struct ct_pylayout *lay, u64 str)
+/* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
+__noinline int str__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
 {
-	return str ? user__u64(str + lay->str_hash) : 0;
+	u64 tail[CT_STR_WORDS] = {}, hash, size, data;
+	u32 state;
+
+	if (!t || !lay || !str ||
+	    bpf_probe_read_user(t->scratch, bound(lay->str_ascii_data, SCRATCH_SIZE), (void *)str))
+		return 0;
+	hash = scratch__u64(t->scratch, lay->str_hash);
+	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
+	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
+	data = str + (state & 16 ? lay->str_ascii_data : lay->str_compact_data);
+	if (size > sizeof(tail))
+		data += size - sizeof(tail);
+	if (hash == ~0UL)
+		bpf_probe_read_user(tail, sizeof(tail), (void *)data);
+	return ct_str_digest(hash, size, tail);
 }
 
 /* Size and first bytes of the line table, with one read if they lie as they always have. */
@@ -197,7 +211,7 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
  */
 static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
 {
-	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, name, key;
+	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at, key;
 	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
 
 	if (memo->code == code && memo->era == t->py.era)
@@ -207,10 +221,13 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 	code__words(t, lay, words);
 	key = code__words_key(t, lay, words);
 	if (!key || memo->code != code || memo->words != key) {
+		file = scratch__u64(t->scratch, lay->code_file);
 		name = scratch__u64(t->scratch, lay->code_name);
+		at = scratch__u64(t->scratch, lay->code_table);
 		if (lay->version < VERSION_WITH_CODE_VERSION)
-			table__read(t, lay, scratch__u64(t->scratch, lay->code_table), table);
-		memo->check = ct_code_digest(words, str__hash(lay, name), table);
+			table__read(t, lay, at, table);
+		name = (u32)str__digest(t, lay, name) | (u64)str__digest(t, lay, file) << 32;
+		memo->check = ct_code_digest(words, name, table);
 		memo->words = key;
 		memo->code = code;
 	}

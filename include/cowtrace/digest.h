@@ -30,20 +30,43 @@ static inline __attribute__((always_inline)) __u64 ct_digest__cut(__u64 word, __
 	return size > at ? word & ((1ULL << 8 * (size - at)) - 1) : 0;
 }
 
+/* Bytes of a string, in words, that stand in for its hash. */
+#define CT_STR_WORDS 4
+
+/*
+ * A str object: its hash; ~0 means that none has been computed (up to 3.12 file names and qualified
+ * names are not interned), then its size in bytes and its last bytes. tail: these, or all of a
+ * shorter string and what is behind it.
+ */
+static inline __attribute__((always_inline)) __u32 ct_str_digest(__u64 hash, __u64 size,
+								 const __u64 tail[CT_STR_WORDS])
+{
+	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, hash);
+
+	if (hash != ~0ULL)
+		return (__u32)state;
+	state = ct_digest__mix(state, size);
+	state = ct_digest__mix(state, ct_digest__cut(tail[0], size, 0));
+	state = ct_digest__mix(state, ct_digest__cut(tail[1], size, 8));
+	state = ct_digest__mix(state, ct_digest__cut(tail[2], size, 16));
+	return (__u32)ct_digest__mix(state, ct_digest__cut(tail[3], size, 24));
+}
+
 /*
  * A freed code object's address, and those of its names, are soon used again, with the same
  * pointers in the same places: pointers alone would not tell one from the other. So the digest
  * takes in
  * - the words of the code object that ct_pylayout.code_words names (pointers, first line; from
- *   3.12 on co_version, which is unique for each code object of an interpreter);
- * - name_hash, the hash of its name (names are interned, so it has been computed);
+ *   3.12 on co_version, which is unique for each code object of an interpreter: but its siblings,
+ *   forked from the same parent, give the same numbers);
+ * - strings: ct_str_digest() of its name, and in the upper half that of its file name;
  * - up to 3.11, where there is no version: the size of the line table and its first bytes.
- * words and table: missing ones are 0.
+ * words, strings and table: missing ones are 0.
  */
 static inline __attribute__((always_inline)) __u32
-ct_code_digest(const __u64 words[6], __u64 name_hash, const __u64 table[1 + CT_TABLE_WORDS])
+ct_code_digest(const __u64 words[6], __u64 strings, const __u64 table[1 + CT_TABLE_WORDS])
 {
-	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, name_hash);
+	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, strings);
 
 	state = ct_digest__mix(state, words[0]);
 	state = ct_digest__mix(state, words[1]);
@@ -58,14 +81,20 @@ ct_code_digest(const __u64 words[6], __u64 name_hash, const __u64 table[1 + CT_T
 	return (__u32)ct_digest__mix(state, ct_digest__cut(table[4], table[0], 24));
 }
 
-/* name: tp_name, a pointer. */
-static inline __attribute__((always_inline)) __u32 ct_type_digest(__u64 name, __u64 basicsize,
-								  __u64 flags)
+/* Bytes of a type's name, in words, the last of them NUL: the name of the next type at this address
+ * may be where the name of this one was. */
+#define CT_TYPE_NAME_WORDS 2
+
+/* name: tp_name, a pointer; text: what is there, as bpf_probe_read_user_str() has it, or 0. */
+static inline __attribute__((always_inline)) __u32
+ct_type_digest(__u64 name, __u64 basicsize, __u64 flags, const __u64 text[CT_TYPE_NAME_WORDS])
 {
 	/* Py_TPFLAGS_VALID_VERSION_TAG (bit 19) comes and goes. */
 	__u64 state = ct_digest__mix(0x9e3779b97f4a7c15ULL, flags & ~(1ULL << 19));
 
 	state = ct_digest__mix(state, basicsize);
+	state = ct_digest__mix(state, text[0]);
+	state = ct_digest__mix(state, text[1]);
 	return (__u32)ct_digest__mix(state, name);
 }
 

@@ -127,6 +127,7 @@ static inline void code__make(unsigned int n)
 	user__set64(code_at(n) + lay.code_name, name_at(n));
 	user__set64(code_at(n) + lay.code_file, file_at(n));
 	user__set64(code_at(n) + lay.code_table, table_at(n));
+	user__at(code_at(n) + lay.code_adaptive + 2 * n + 1); /* what it executes is present */
 	if (!lay.code_bytes)
 		return;
 	user__set64(code_at(n) + lay.code_bytes, bytecode_at(n));
@@ -134,10 +135,28 @@ static inline void code__make(unsigned int n)
 		*user__at(bytecode_at(n) + lay.bytes_data + i) = 9;
 }
 
+/* Of whatever is where a str object should be. */
+static inline uint32_t str__check(uint64_t at)
+{
+	uint64_t tail[CT_STR_WORDS] = {}, size, data;
+	uint8_t head[128];
+	uint32_t state;
+
+	if (!user__copy(head, at, lay.str_ascii_data))
+		return 0;
+	memcpy(&state, head + lay.str_state, sizeof(state));
+	state >>= lay.str_kind_shift;
+	size = user__get64(at + lay.str_length) * (state & 7);
+	data = at + (state & 16 ? lay.str_ascii_data : lay.str_compact_data);
+	if (!user__copy((uint8_t *)tail, size > 32 ? data + size - 32 : data, sizeof(tail)))
+		memset(tail, 0, sizeof(tail));
+	return ct_str_digest(user__get64(at + lay.str_hash), size, (__u64 *)tail);
+}
+
 /* The digest, of what code__make() has written. */
 static inline uint32_t code__check(unsigned int n)
 {
-	uint64_t words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {};
+	uint64_t words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, strings;
 
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
 		if (lay.code_words[i])
@@ -147,8 +166,9 @@ static inline uint32_t code__check(unsigned int n)
 		user__copy((uint8_t *)&table[1], table_at(n) + lay.bytes_data,
 			   table[0] < 32 ? table[0] : 32);
 	}
-	return ct_code_digest((__u64 *)words, user__get64(name_at(n) + lay.str_hash),
-			      (__u64 *)table);
+	strings = str__check(user__get64(code_at(n) + lay.code_name));
+	strings |= (uint64_t)str__check(user__get64(code_at(n) + lay.code_file)) << 32;
+	return ct_code_digest((__u64 *)words, strings, (__u64 *)table);
 }
 
 /* --- frames --- */
@@ -302,7 +322,8 @@ static inline const struct ct_stack *last_stack(void)
 	r = &shim.records[shim.n_records - 1];
 	assert_ptr_equal(r->ring, &meta);
 	assert_true(r->submitted);
-	assert_int_equal(r->size, sizeof(r->stack));
+	assert_int_equal(r->size, offsetof(struct ct_stack, frames) +
+					  r->stack.nframes * sizeof(struct ct_frame));
 	assert_int_equal(r->tag, CT_STACK);
 	assert_int_equal(r->stack.id, thread.event.stack);
 	assert_int_equal(r->stack.unwind, thread.event.unwind);

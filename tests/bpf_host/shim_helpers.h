@@ -39,19 +39,19 @@ struct shim_record {
 		struct ct_exec exec;
 		struct ct_exit exit;
 		struct ct_memory memory;
-		uint8_t bytes[sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES];
+		uint8_t bytes[sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES];
 	};
 };
 
 static struct shim {
+	struct shim_record records[SHIM_RECORDS];
 	/* user memory: pages that are present */
 	struct shim_page pages[SHIM_PAGES];
 	size_t n_pages;
 	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
 	size_t n_reads;
 	struct shim_element *elements;
-	struct shim_record records[SHIM_RECORDS];
-	size_t n_records;
+	size_t n_records; /* in order */
 	/* what the test decides */
 	bool copies_full, meta_full, no_storage;
 	uint64_t waiting; /* bytes in the ring */
@@ -69,6 +69,13 @@ static struct shim {
 	} areas[SHIM_CPUS];
 } shim;
 
+/* They are large: only what was used of them. */
+static inline void shim__forget_records(void)
+{
+	for (size_t i = 0; i < shim.n_records; i++)
+		memset(&shim.records[i], 0, sizeof(shim.records[i]));
+}
+
 static inline void shim__reset(void)
 {
 	struct shim_element *next;
@@ -79,7 +86,9 @@ static inline void shim__reset(void)
 		next = e->next;
 		free(e);
 	}
-	memset(&shim, 0, sizeof(shim));
+	shim__forget_records();
+	memset((char *)&shim + offsetof(struct shim, pages), 0,
+	       sizeof(shim) - offsetof(struct shim, pages));
 	shim.lacks = "old->rss_stat.count renamed->compound_info"; /* Linux 6.12 */
 	cfg_fexit = false;
 	cfg_cpus = SHIM_CPUS;

@@ -313,7 +313,7 @@ static void types_of_any_write(void **state)
 	user__set64(BASE + 72, TYPE);
 	evidence__take(&thread, &task, BASE + 64, &regs, true);
 	assert_int_equal(thread.event.type_word, 4);
-	check = ct_type_digest(0, 32, TYPE_READY | TYPE_SUBCLASS);
+	check = ct_type_digest(0, 32, TYPE_READY | TYPE_SUBCLASS, (__u64[CT_TYPE_NAME_WORDS]){});
 	assert_int_equal(thread.event.type_check, check);
 	assert_false(thread.counted);
 	evidence__take(&thread, &task, BASE + 256, &regs, false);

@@ -2,6 +2,11 @@
 /* What is sent of a code object when it is first seen. */
 #include "python_stack.h"
 
+static uint32_t room_of(const struct ct_memory *rec)
+{
+	return rec->kind == CT_MEMORY_LONG_CODE ? CT_MEMORY_LONG_CODE_BYTES : CT_MEMORY_CODE_BYTES;
+}
+
 /* Which code object each CT_MEMORY record is of, in order. */
 static const struct ct_memory *memory_at(size_t i)
 {
@@ -12,7 +17,7 @@ static const struct ct_memory *memory_at(size_t i)
 			continue;
 		assert_ptr_equal(r->ring, &meta);
 		assert_true(r->submitted);
-		assert_int_equal(r->size, sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES);
+		assert_int_equal(r->size, sizeof(struct ct_memory) + room_of(&r->memory));
 		return &r->memory;
 	}
 	fail_msg("no such record");
@@ -24,11 +29,11 @@ static void expect_chunk(const struct ct_memory *rec, unsigned int chunk, uint64
 			 uint32_t len)
 {
 	const struct ct_chunk *c = &rec->chunks[chunk];
-	uint8_t there[CT_MEMORY_CODE_BYTES];
+	uint8_t there[CT_MEMORY_LONG_CODE_BYTES];
 
 	assert_int_equal(c->addr, addr);
 	assert_int_equal(c->len, len);
-	assert_true(c->at + c->len <= CT_MEMORY_CODE_BYTES);
+	assert_true(c->at + c->len <= room_of(rec));
 	for (unsigned int k = 0; k < chunk; k++)
 		assert_true(!len || rec->chunks[k].at + rec->chunks[k].len <= c->at);
 	assert_true(user__copy(there, addr, len));
@@ -136,21 +141,42 @@ static void strings_are_cut_to_their_room(void **state)
 
 static void tables_are_cut_to_their_room(void **state)
 {
-	static const uint64_t sizes[] = {0, 1, 1000, 2000, 1ull << 32, 1ull << 63, ~0ull};
-	const uint32_t room = CT_MEMORY_CODE_BYTES - CODE_TABLE_AT;
+	static const uint64_t sizes[] = {
+		0, 1, 1000, CODE_TABLE_ROOM - 32, 2000, 30000, 1ull << 32, 1ull << 63, ~0ull};
+	const uint32_t room = CODE_LONG_TABLE_ROOM;
 
 	(void)state;
 	for (size_t i = 0; i < N(sizes); i++) {
 		python__begin(0x030d, true);
 		frames__push(1, 120);
-		for (uint64_t at = 0; at < 4096; at += 8)
+		for (uint64_t at = 0; at < 32768; at += 8)
 			user__set64(TABLES + 4096 + at, at);
 		user__set64(code_at(0) + lay.code_table, TABLES + 4096);
 		user__set64(TABLES + 4096 + lay.bytes_size, sizes[i]);
 		take();
+		assert_int_equal(memory_at(0)->kind, sizes[i] > CODE_TABLE_ROOM - 32
+							     ? CT_MEMORY_LONG_CODE
+							     : CT_MEMORY_CODE);
 		expect_chunk(memory_at(0), 3, TABLES + 4096,
 			     sizes[i] < room - 32 ? 32 + sizes[i] : room);
 	}
+}
+
+/* Of a long table with a page that is not there the start is sent. */
+static void a_long_table_with_a_hole(void **state)
+{
+	const uint64_t table = 0x7f5700000000;
+
+	(void)state;
+	python__begin(0x030d, true);
+	frames__push(1, 120);
+	for (uint64_t at = 0; at < 4096; at += 8)
+		user__set64(table + at, at);
+	user__set64(code_at(0) + lay.code_table, table);
+	user__set64(table + lay.bytes_size, 5000);
+	take();
+	assert_int_equal(memory_at(0)->kind, CT_MEMORY_LONG_CODE);
+	expect_chunk(memory_at(0), 3, table, CODE_TABLE_ROOM);
 }
 
 /* The last object before what is not mapped. */
@@ -230,6 +256,7 @@ int main(void)
 		TEST(a_reused_address_is_sent_again),
 		TEST(strings_are_cut_to_their_room),
 		TEST(tables_are_cut_to_their_room),
+		TEST(a_long_table_with_a_hole),
 		TEST(a_code_object_at_the_end_of_memory),
 		TEST(what_can_not_be_read_is_empty),
 		TEST(a_lost_record_is_sent_with_the_next_stack),

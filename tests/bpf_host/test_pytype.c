@@ -33,9 +33,13 @@ static void type__make(unsigned int n, uint64_t flags)
 
 static uint32_t digest_of(unsigned int n)
 {
-	return ct_type_digest(user__get64(type_at(n) + lay.type_name),
-			      user__get64(type_at(n) + lay.type_basicsize),
-			      user__get64(type_at(n) + lay.type_flags));
+	uint64_t name = user__get64(type_at(n) + lay.type_name);
+	__u64 text[CT_TYPE_NAME_WORDS] = {};
+
+	for (size_t i = 0; i < sizeof(text) - 1 && *user__at(name + i); i++)
+		memcpy((char *)text + i, user__at(name + i), 1);
+	return ct_type_digest(name, user__get64(type_at(n) + lay.type_basicsize),
+			      user__get64(type_at(n) + lay.type_flags), text);
 }
 
 /* A process with three types: 0 static, 1 and 2 on the heap. */

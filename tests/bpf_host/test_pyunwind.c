@@ -4,7 +4,8 @@
 
 static void every_frame_up_to_the_limit(void **state)
 {
-	static const unsigned int depths[] = {1, 2, 12, 126, 127, 128, 300};
+	static const unsigned int depths[] = {
+		1, 2, 12, CT_MAX_FRAMES - 1, CT_MAX_FRAMES, CT_MAX_FRAMES + 1, 300};
 
 	(void)state;
 	EACH_PYTHON

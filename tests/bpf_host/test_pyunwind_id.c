@@ -105,8 +105,45 @@ static void strings_and_tables_are_looked_at(void **state)
 		for (unsigned int i = 0; i < 5; i++) {
 			id_of(version, 5, 120);
 			expect_seen(i, name_at(i) + lay.str_hash);
+			expect_seen(i, file_at(i) + lay.str_hash);
 			expect_seen(i, table_at(i) + lay.bytes_data);
 			expect_seen(i, table_at(i) + lay.bytes_size);
+		}
+	}
+}
+
+/* Siblings that were forked from one parent number their code objects alike; 3.11 and 3.12 have no
+ * hash of a qualified name, nor of a file's. */
+static uint32_t check_of_text(uint32_t version, uint64_t at, const char *text)
+{
+	python__begin(version, true);
+	frames__push(5, 120);
+	str__make(at, text);
+	user__set64(at + lay.str_hash, ~0ul);
+	take();
+	assert_int_equal(last_stack()->frames[2].check, code__check(2));
+	return code__check(2);
+}
+
+static void the_text_of_a_string_without_a_hash(void **state)
+{
+	static const char *const texts[] = {"f",
+					    "g",
+					    "Late1.__init__",
+					    "Late2.__init__",
+					    "/a/long/path/to/the/template/of/page_1.html",
+					    "/a/long/path/to/the/template/of/page_2.html"};
+	uint32_t checks[6];
+
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030f; version++) {
+		for (int where = 0; where < 2; where++) {
+			for (unsigned int i = 0; i < 6; i++)
+				checks[i] = check_of_text(version, where ? name_at(2) : file_at(2),
+							  texts[i]);
+			for (unsigned int i = 0; i < 6; i++)
+				for (unsigned int k = 0; k < i; k++)
+					assert_int_not_equal(checks[i], checks[k]);
 		}
 	}
 }
@@ -245,6 +282,7 @@ int main(void)
 		TEST(how_it_ends_is_part_of_the_id),
 		TEST(every_word_is_looked_at_in_every_frame),
 		TEST(strings_and_tables_are_looked_at),
+		TEST(the_text_of_a_string_without_a_hash),
 		TEST(names_of_numbered_code_are_remembered),
 		TEST(nothing_is_read_again_until_code_is_made),
 		TEST(a_recursive_function_is_looked_at_once),

@@ -82,3 +82,12 @@ def need_tree(version: str) -> Path:
     if tree is None:
         pytest.skip(why)
     return tree
+
+
+def need_built(version: str) -> str:
+    """Path of a CPython that scripts/build-python has made; that takes minutes, so tests do not start it."""
+    home = ROOT / "build" / "chroot" / version
+    if not (home / ".complete").exists():
+        pytest.skip(f"no CPython {version} was built here (scripts/build-python {version} build/chroot)")
+    (path,) = (p for p in home.glob("prefix/bin/python3.*") if re.fullmatch(r"python3\.\d+t?", p.name))
+    return str(path)

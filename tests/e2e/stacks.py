@@ -82,5 +82,7 @@ def compare(run: Run) -> list[str]:
     return wrong
 
 
-def many(wrong: list[str], limit: int = 15) -> str:
-    return f"{len(wrong)} stacks differ:\n" + "\n".join(wrong[:limit])
+def many(wrong: list[str], run: Run, limit: int = 15) -> str:
+    """For assertion messages."""
+    warned = [line for line in run.stderr.splitlines() if line.startswith("cowtrace: ")]
+    return "\n".join([f"{len(wrong)} stacks differ:", *wrong[:limit], *warned])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A libpython in a program that is no Python: loaded or linked, early or late, alone or not, stripped, gone."""
+"""A libpython in a program that is no Python: loaded or linked, early or late, alone or not, stripped, gone.
+And Pythons that are built in other ways."""
 from __future__ import annotations
 
 import functools
@@ -185,3 +186,12 @@ def test_two_pythons_in_one_process(idle: str, busy: str) -> None:
     assert_version(run, busy)
     problems = {p["python_problem"] or "" for p in run.report["processes"]}
     assert any(f"CPython {idle}." in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("build", ["3.13-musl", "3.13-pie"])
+def test_built_otherwise(build: str) -> None:
+    """musl has another thread-local storage and another malloc than glibc; the other one is a
+    stripped executable that may be at any address."""
+    run = run_cowtrace([], [pythons.need_built(build), SCRIPT])
+    assert_exact(run)
+    assert_version(run, build.split("-")[0])

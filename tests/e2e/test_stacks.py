@@ -37,7 +37,7 @@ def test_every_stack_is_what_python_says(label: str) -> None:
     assert set(summary["cases"]) == said | set(skipped)
     assert len(said) > 140
     wrong = compare(run)
-    assert not wrong, many(wrong)
+    assert not wrong, many(wrong, run)
 
 
 def test_a_stack_is_whole_or_says_that_it_is_cut(label: str) -> None:
@@ -61,7 +61,7 @@ def test_several_versions_in_one_tree() -> None:
     assert len(versions) == len(found)
     assert {p["python"] for p in run.report["processes"]} == versions
     wrong = compare(run)
-    assert not wrong, many(wrong)
+    assert not wrong, many(wrong, run)
     assert len([row for row in run.truth if "frames" in row]) == 3 * len(found)
 
 

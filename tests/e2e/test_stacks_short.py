@@ -30,9 +30,9 @@ def test_a_recycled_address_never_keeps_the_old_name(label: str) -> None:
     first, second = (set(worker["codes"]) for worker in workers)
     assert first & second, "the workers use different memory"
     wrong = compare(run)
-    assert not wrong, many(wrong)
-    made = {s.frames[i][2] for s in stacks(run) if s.cause == "refcount" and s.type.startswith("T_")
-            for i in (0, 1)}
+    assert not wrong, many(wrong, run)
+    made = {frame[2] for s in stacks(run) if s.cause == "refcount" and s.type.startswith("T_")
+            for frame in s.frames[:2]}
     assert len({name for name in made if name.startswith("fn_")}) == 2 * 211
 
 

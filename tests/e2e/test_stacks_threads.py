@@ -47,4 +47,4 @@ def test_subinterpreters(label: str) -> None:
                  if s.frames and s.frames[0] == expected[0] and len(s.frames) == len(expected)]
         wrong += [f"{row['leaf']}: no copy has its stack"] if not found else []
         wrong += [f"{row['leaf']}: {text}" for text in (difference(expected, f) for f in found) if text]
-    assert not wrong, many(wrong)
+    assert not wrong, many(wrong, run)

@@ -57,7 +57,8 @@ static void parse_all(const struct ct_memory *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const size_t rooms[] = {0, CT_MEMORY_TYPE_BYTES, CT_MEMORY_CODE_BYTES};
+	static const size_t rooms[] = {0, CT_MEMORY_TYPE_BYTES, CT_MEMORY_CODE_BYTES,
+				       CT_MEMORY_LONG_CODE_BYTES};
 	const union event *e;
 
 	if (!size)

@@ -84,27 +84,28 @@ def malloc():
     place.cell("allocator malloc", lambda: give_back(held), pages)
 
 
-def hand_out_blocks(out):
+def hand_out_blocks(source, out):
     for i in range(len(out)):
-        out[i] = bytes(SIZE)  # line: mimalloc
+        out[i] = source[i : i + SIZE]  # line: mimalloc
 
 
 def mimalloc():
     """53 free blocks of as many pages, which the heap of the thread hands out one after the other."""
-    blocks = [bytes(SIZE) for _ in range(20_000)]
+    source = bytes(SIZE + POOLS)
+    blocks = [source[i % POOLS : i % POOLS + SIZE] for i in range(20_000)]
     chosen, _ = place.choose(blocks, 59, (0, BLOCK))
     addresses = {id(x) for x in chosen}
     truth.MISFITS.pop()
     place.keep([x for x in blocks if id(x) not in addresses])
     out = [None] * 53
-    hand_out_blocks([None])
+    hand_out_blocks(source, [None])
     del blocks, chosen
     used = [None]  # what was free before is handed out first
     while used[-1] is None or id(used[-1]) not in addresses:
-        used.append(bytes(SIZE))
+        used.append(source[1 : 1 + SIZE])
 
     def work():
-        hand_out_blocks(out)
+        hand_out_blocks(source, out)
         assert all(id(x) in addresses for x in out), "other blocks were handed out"
 
     place.cell("allocator mimalloc", work, expected=53)

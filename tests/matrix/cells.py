@@ -71,7 +71,7 @@ CELLS = [
         ),
     ),
     Cell(
-        "lazy-cache code", "codes", "lazy-cache", None, "code", function="first",
+        "lazy-cache code", "codes", "lazy-cache", None, "code", "call",
         absent=((since(3, 11), "only up to 3.10 a code object has a cache of look-ups and a spare frame"),),
     ),
     Cell("lazy-cache str hash", "lazy", "lazy-cache", None, "str", "str hash"),
@@ -81,7 +81,10 @@ CELLS = [
         "lazy-cache tuple hash", "lazy", "lazy-cache", None, "tuple", "tuple hash",
         absent=((before(3, 14), "3.14 began to keep the hash of a tuple"),),
     ),
-    Cell("lazy-cache frozenset hash", "frozensets", "lazy-cache", None, "frozenset", "frozenset hash"),
+    Cell(
+        "lazy-cache frozenset hash", "frozensets", "lazy-cache", None, "frozenset", "frozenset hash",
+        absent=((lambda i: i.libc == "musl", "musl's malloc puts no block of that size across two pages"),),
+    ),
     Cell("lazy-cache type version", "types_and_keys", "lazy-cache", None, "Meta", "type version"),
     Cell(
         "lazy-cache dict keys version", "types_and_keys", "lazy-cache", None, None, function="load",
@@ -98,7 +101,7 @@ CELLS = [
         absent=(NO_PYMALLOC, NO_BREAKS, FILLED),
     ),
     Cell(
-        "allocator mimalloc", "allocations", "allocator", "mimalloc block", None, "mimalloc",
+        "allocator mimalloc", "allocations", "allocator", None, None, "mimalloc",
         absent=((lambda i: not i.free_threaded, "only free-threaded builds have mimalloc"),),
     ),
     Cell("native-data .data", "natives", "native-data", "matrix.so", None, "data", absent=(NO_CTYPES,)),

@@ -37,28 +37,24 @@ def inline_caches():
     place.cell("inline-cache", lambda: run(function), list(range(first + 1, first + 1 + PAGES)))
 
 
-def functions(count, statements, hit):
-    """Functions whose code objects have their reference count on another page than their bytes hit."""
-    source = "def first(x):\n" + "    x = x\n" * statements
-    made = []
-    for _ in range(count):
-        space = {}
-        exec(compile(source, "/generated/first.py", "exec"), space)
-        made.append(space["first"])
-    return made
-
-
 def call(chosen):
     for function in chosen:
-        function(1)
+        function(1)  # line: call
 
 
 def first_call(name, count, statements, hit):
-    made = functions(4000, statements, hit)
-    codes, pages = place.choose([f.__code__ for f in made], count, hit, place.REFS)
-    by_code = {id(f.__code__): f for f in made}
-    chosen = [by_code[id(code)] for code in codes]
+    """Copies of one function, with code objects that have their reference count on another page than hit."""
+    space = {}
+    source = "def first(x):\n" + "    x = x\n" * statements
+    exec(compile(source, "/generated/first.py", "exec"), space)
+    code = space["first"].__code__
+    codes, pages = place.choose([code.replace() for _ in range(4000)], count, hit, place.REFS)
+    # Uses up what is free between them, before it gets other things.
+    place.keep([bytes(size) for size in range(16, 640, 16) for _ in range(300)])
+    chosen = [type(first_call)(code, space) for code in codes]
     call([])
+    # Each keeps its frame then (up to 3.10): the child does not have to allocate any.
+    call(chosen)
     place.cell(name, lambda: call(chosen), pages)
 
 

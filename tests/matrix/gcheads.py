@@ -27,6 +27,14 @@ class After(tuple):
 ITEMS = [[]] * 25_000
 
 
+def heads(objects):
+    """The pages of their heads, which are in front of them; free-threaded builds have a byte in the object."""
+    place_of_head = 11 if place.FREE_THREADED else -1
+    pages = [truth.page_of(id(x) + place_of_head) for x in objects]
+    assert len(set(pages)) == len(pages), "two heads on one page"
+    return pages
+
+
 def collect():
     gc.collect()  # line: collect
 
@@ -40,9 +48,10 @@ def drop(victims):
 
 
 def collection():
-    truth.make(1, lambda i: bytes(8 * len(ITEMS)))  # uses up the free space of malloc's heap
+    place.keep([bytes(8 * len(ITEMS)) for _ in range(20)])  # uses up the free space of malloc's heap
     objects = [Tracked(ITEMS) for _ in range(13)]
-    place.cell("gc-header collect", collect, truth.alone(objects))
+    place.keep(objects)
+    place.cell("gc-header collect", collect, heads(objects))
 
 
 def tracking():
@@ -50,33 +59,23 @@ def tracking():
     new_list()
     for _ in range(7):
         # Nothing that the collector tracks may be made, and live, from here to the fork.
-        (tail,) = truth.make(1, lambda i: Tail(ITEMS))
-        page = truth.page_of(id(tail))
+        tail = Tail(ITEMS)
+        page = truth.page_of(id(tail) - 1)
         (before,) = truth.frames((page,))
         pid = os.fork()
         if pid == 0:
             new_list()
             place.child("gc-header track", lambda: None, (before,), (page,), 1)
         os.waitpid(pid, 0)
-        truth.MISFITS.append(tail)
-
-
-def triples(count):
-    """Each a small list between two large objects, in the order in which the collector has them."""
-    made, misfits = [], []
-    while len(made) < count:
-        three = [Before(ITEMS), [], After(ITEMS)]
-        fits = all(id(x) % truth.PAGE <= 64 for x in (three[0], three[2]))
-        (made if fits else misfits).append(three)
-        assert len(misfits) < 1000, "malloc gives no mappings"
-    truth.MISFITS.append(misfits)
-    return made
+        place.keep(tail)
 
 
 def untracking():
     """Taking one out writes to the heads of both neighbours: 11 before, 11 after."""
-    made = triples(11)
-    pages = truth.alone([x[0] for x in made] + [x[2] for x in made])
+    # Each a small list between two large objects, in the order in which the collector has them.
+    made = [[Before(ITEMS), [], After(ITEMS)] for _ in range(11)]
+    pages = heads([x[0] for x in made] + [x[2] for x in made])
+    place.keep(made)
     victims = [x.pop(1) for x in made]
     drop([])
     place.cell("gc-header untrack", lambda: drop(victims), pages)

@@ -37,7 +37,7 @@ print(json.dumps({
     "version": sys.version_info[:3], "full": platform.python_version(),
     "free_threaded": "t" in getattr(sys, "abiflags", ""), "debug": hasattr(sys, "gettotalrefcount"),
     "ctypes": importlib.util.find_spec("_ctypes") is not None,
-    "libc": platform.libc_ver()[0] or "musl"}))
+    "libc": "glibc" if platform.libc_ver()[0] == "glibc" else "musl"}))
 """
 
 

@@ -64,7 +64,8 @@ def child(name, work, before, pages, expected):
 
 
 def cell(name, work, pages=None, expected=None):
-    """Runs work in a child."""
+    """Runs work in a child. What it works on lives on: cowtrace may look at it, in the parent, some time later."""
+    keep(work)
     before = truth.frames(pages) if pages else None
     pid = os.fork()
     if pid == 0:

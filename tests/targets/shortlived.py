@@ -68,6 +68,7 @@ def main():
     items = truth.make(19, lambda i: Data(70_000))
     others = truth.make(4, lambda i: Row([None] * 9_000))
     gc.freeze()
+    truth.linger()  # before it forks, a master has lived for long enough to be known
     plan = {"plain": 200, "fresh": 60, "daemon": 40}
     for kind, count in plan.items():
         for start in range(0, count, AT_ONCE):

@@ -166,11 +166,23 @@ static inline uint64_t world__word(const void *address)
 	return word;
 }
 
+/* Of a str object with one byte per character. */
+static inline uint32_t world__str_check(const struct world *w, const uint8_t *str)
+{
+	uint64_t size = world__word(str + w->off->str_length);
+	const uint8_t *data = str + w->off->str_ascii_data;
+	__u64 tail[CT_STR_WORDS];
+
+	for (int i = 0; i < CT_STR_WORDS; i++)
+		tail[i] = world__word(data + (size > 32 ? size - 32 : 0) + 8 * i);
+	return ct_str_digest(world__word(str + w->off->str_hash), size, tail);
+}
+
 /* The digest as the kernel side takes it, from the layout that it is given. */
 static inline uint32_t world__check(const struct world *w)
 {
-	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, hash;
-	const uint8_t *name, *bytes;
+	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, strings;
+	const uint8_t *name, *file, *bytes;
 	struct ct_pylayout lay;
 
 	py_offsets__layout(w->off, &(struct py_runtime){}, &lay);
@@ -178,14 +190,15 @@ static inline uint32_t world__check(const struct world *w)
 		if (lay.code_words[i])
 			words[i] = world__word(w->code + lay.code_words[i]);
 	name = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_name);
-	hash = world__word(name + lay.str_hash);
+	file = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_file);
+	strings = world__str_check(w, name) | (uint64_t)world__str_check(w, file) << 32;
 	if (w->off->version < 0x030c) {
 		bytes = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_table);
 		table[0] = world__word(bytes + lay.bytes_size);
 		for (int i = 0; i < CT_TABLE_WORDS; i++)
 			table[1 + i] = world__word(bytes + lay.bytes_data + 8 * i);
 	}
-	return ct_code_digest(words, hash, table);
+	return ct_code_digest(words, strings, table);
 }
 
 static inline struct mem_chunk world__chunk(const uint8_t *block, size_t len)

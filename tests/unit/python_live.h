@@ -66,9 +66,22 @@ static inline uint32_t half(struct live *l, uint64_t addr)
 	return value;
 }
 
+static inline uint32_t str_digest_of(struct live *l, uint64_t str)
+{
+	uint32_t state = half(l, str + l->lay.str_state) >> l->lay.str_kind_shift;
+	uint64_t size = word(l, str + l->lay.str_length) * (state & 7);
+	uint64_t data = str + (state & 16 ? l->lay.str_ascii_data : l->lay.str_compact_data);
+	__u64 tail[CT_STR_WORDS] = {};
+
+	assert_int_equal(mem__read(&l->mem, size > 32 ? data + size - 32 : data, tail,
+				   size > 32 ? 32 : size),
+			 0);
+	return ct_str_digest(word(l, str + l->lay.str_hash), size, tail);
+}
+
 static inline uint32_t digest_of(struct live *l, uint64_t code)
 {
-	__u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {};
+	__u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, strings;
 	uint64_t bytes = word(l, code + l->lay.code_table);
 
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
@@ -79,8 +92,9 @@ static inline uint32_t digest_of(struct live *l, uint64_t code)
 					   8 * CT_TABLE_WORDS),
 				 0);
 	}
-	return ct_code_digest(words, word(l, word(l, code + l->lay.code_name) + l->lay.str_hash),
-			      table);
+	strings = str_digest_of(l, word(l, code + l->lay.code_name)) |
+		  (uint64_t)str_digest_of(l, word(l, code + l->lay.code_file)) << 32;
+	return ct_code_digest(words, strings, table);
 }
 
 static inline uint32_t offset_of(struct live *l, const uint8_t *raw, uint64_t code)
@@ -171,7 +185,7 @@ static inline void check_variables(struct live *l, uint64_t tstate, uint64_t thr
 	unsigned int minor = l->lay.version & 0xff;
 	uint64_t attached;
 
-	assert_int_equal(!(l->lay.flags & CT_PY_TSS_GLIBC), minor > 14);
+	assert_int_equal(!(l->lay.flags & CT_PY_TSS_GLIBC), minor > 14 || !l->rt.pthread_specific);
 	if (l->lay.flags & CT_PY_TSS_GLIBC)
 		check_key(l, tstate, thread_pointer);
 	assert_int_equal(!(l->lay.flags & CT_PY_TLS), minor < 12);

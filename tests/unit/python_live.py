@@ -329,8 +329,15 @@ def collecting(phase, info):
         stop("collecting")
 
 
+def on_glibc():
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (OSError, ValueError):
+        return False
+
+
 def main():
-    emit("self", os.getpid(), sys.hexversion, int(hasattr(sys, "gettotalrefcount")))
+    emit("self", os.getpid(), sys.hexversion, int(hasattr(sys, "gettotalrefcount")), int(on_glibc()))
     emit_types()
     emit_strs()
     emit_codes()

@@ -37,6 +37,18 @@ struct row {
 #define REGION(k) .region = {.kind = (k)}
 #define ANON	  REGION(REGION_ANON)
 #define HEAP	  REGION(REGION_HEAP)
+/* A field of an object that was found. */
+#define FIELD_OF(t, k, n, at, w)                                                                   \
+	.object = {.type = &(t),                                                                   \
+		   .address = ADDR,                                                                \
+		   .field = {.kind = PY_FIELD_##k,                                                 \
+			     .name = (n),                                                          \
+			     .offset = (at),                                                       \
+			     .width = (w),                                                         \
+			     .empty = PY_FIELD_NEVER_EMPTY}},                                      \
+	.addr = ADDR + (at), PYTHON_CODE
+#define FIELD(t, k, n, at, w) FIELD_OF(t, k, n, at, w), HEAP
+#define V314		      .python_version = 0x030e
 /* Code that writes. */
 #define PYTHON_CODE .python = true, .module = "libpython3.11.so.1.0"
 #define LIBC(sym)   .module = "libc.so.6", .symbol = (sym), .symbol_is_function = true
@@ -48,6 +60,9 @@ static const struct type_fact a_dict = {.name = "dict", .has_gc = true};
 static const struct type_fact a_str = {.name = "str"};
 static const struct type_fact bytes = {.name = "bytes"};
 static const struct type_fact a_frozenset = {.name = "frozenset", .has_gc = true};
+static const struct type_fact a_type = {.name = "type", .has_gc = true, .is_type = true};
+static const struct type_fact a_code = {.name = "code", .is_code = true};
+static const struct type_fact the_keys = {.name = PY_FIELD_KEYS};
 static const struct type_fact a_klass = {.name = "Klass", .has_gc = true, .preheader = true};
 
 static void judge(const struct row *rows, size_t n)
@@ -107,27 +122,25 @@ static void the_kernel_and_stacks(void **state)
 
 #define CODE(on, bytecode, off)                                                                    \
 	.code = {.found = true, .on_stack = (on), .in_bytecode = (bytecode), .offset = (off)}
-#define WARMUP INSN(INSN_STORE, 2)
 static const struct row code_objects_rows[] = {
 	ROW("bytecode", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(true, true, 200), STORE),
 	ROW("16-bit counter", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(true, true, 200),
 	    INSN(INSN_ADD, 2)),
-	ROW("of a caller", INLINE_CACHE, LIKELY, "bytecode", NULL, CODE(false, true, 200), STORE),
+	ROW("of a caller", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(false, true, 200), STORE),
+	ROW("a copy of it", INLINE_CACHE, LIKELY, "bytecode", NULL, CODE(false, true, 200),
+	    INSN(INSN_VECTOR, 16)),
+	/* the copy of this thread (free-threaded 3.14+) is in no code object */
+	ROW("behind the instruction", INLINE_CACHE, PROVEN, "bytecode", NULL, .has_opcode = true,
+	    .instr = ADDR, .addr = ADDR + 2, INSN(INSN_STORE, 2)),
+	ROW("the instruction itself", INLINE_CACHE, PROVEN, "bytecode", NULL, .has_opcode = true,
+	    .instr = ADDR, .addr = ADDR, INSN(INSN_STORE, 1)),
+	ROW("its last cache", INLINE_CACHE, PROVEN, "bytecode", NULL, .has_opcode = true,
+	    .instr = ADDR, .addr = ADDR + 20, INSN(INSN_STORE, 2)),
+	ROW("too far behind", UNKNOWN, NONE, "unmapped", NULL, .has_opcode = true, .instr = ADDR,
+	    .addr = ADDR + 22, INSN(INSN_STORE, 2)),
+	ROW("before it", UNKNOWN, NONE, "unmapped", NULL, .has_opcode = true, .instr = ADDR,
+	    .addr = ADDR - 1, INSN(INSN_STORE, 2)),
 	ROW("who?", INLINE_CACHE, LIKELY, "bytecode", NULL, CODE(true, true, 200)),
-	ROW("warmup", INLINE_CACHE, PROVEN, "warmup", NULL, CODE(true, false, 52), WARMUP,
-	    .python_version = 0x030b),
-	ROW("warmup, second byte", INLINE_CACHE, PROVEN, "warmup", NULL, CODE(true, false, 53),
-	    WARMUP, .python_version = 0x030b),
-	ROW("warmup of a caller", INLINE_CACHE, LIKELY, "warmup", NULL, CODE(false, false, 52),
-	    WARMUP, .python_version = 0x030b),
-	ROW("warmup, 64 bit", INLINE_CACHE, LIKELY, "warmup", NULL, CODE(true, false, 52), STORE,
-	    .python_version = 0x030b),
-	ROW("no warmup before", UNKNOWN, NONE, "unmapped", NULL, CODE(true, false, 51), WARMUP,
-	    .python_version = 0x030b),
-	ROW("no warmup behind", UNKNOWN, NONE, "unmapped", NULL, CODE(true, false, 54), WARMUP,
-	    .python_version = 0x030b),
-	ROW("no warmup in 3.12", UNKNOWN, NONE, "unmapped", NULL, CODE(true, false, 52), WARMUP,
-	    .python_version = 0x030c),
 	ROW("no code found", UNKNOWN, NONE, "unmapped", NULL,
 	    .code = {.on_stack = true, .in_bytecode = true}, STORE),
 };
@@ -140,13 +153,34 @@ static void code_objects(void **state)
 
 /* --- pymalloc --- */
 
-#define HEADER	 .pool = {.found = true, .header = true, .block_size = 32}
-#define FREE(at) .pool = {.found = true, .block = (at), .block_is_free = true, .block_size = 64}
+#define HEADER	 .block = {.allocator = BLOCK_PYMALLOC, .header = true, .size = 32, .start = ADDR}
+#define FREE(at) .block = {.allocator = BLOCK_PYMALLOC, .start = (at), .is_free = true, .size = 64}
+#define IN_USE(allocator_)                                                                         \
+	.block = {.allocator = BLOCK_##allocator_,                                                 \
+		  .start = ADDR,                                                                   \
+		  .size = 512,                                                                     \
+		  .content = CONTENT_OTHER}
 static const struct row pools_rows[] = {
 	ROW("header", ALLOCATOR, PROVEN, "pymalloc pool", NULL, HEADER, STORE32),
 	ROW("header, count", ALLOCATOR, PROVEN, "pymalloc pool", NULL, HEADER, INSN(INSN_ADD, 4)),
 	ROW("header, vector", ALLOCATOR, LIKELY, "pymalloc pool", NULL, HEADER,
 	    INSN(INSN_VECTOR, 16)),
+	ROW("header, nextpool and prevpool", ALLOCATOR, PROVEN, "pymalloc pool", NULL, HEADER,
+	    INSN(INSN_VECTOR, 16), .addr = ADDR + 16),
+	ROW("header of mimalloc", ALLOCATOR, PROVEN, "mimalloc segment", NULL, STORE32,
+	    .block = {.allocator = BLOCK_MIMALLOC, .header = true}),
+	ROW("block of mimalloc", ALLOCATOR, PROVEN, "mimalloc block", NULL, STORE, .addr = ADDR,
+	    .block = {.allocator = BLOCK_MIMALLOC, .start = ADDR, .is_free = true}),
+	ROW("arena, next pool", ALLOCATOR, PROVEN, "pymalloc pool", NULL, STORE, HEAP,
+	    IN_USE(MALLOC), .has_window = true, .window = {0, 0, 0x7f0000100000, 0x7f0000104000}),
+	ROW("arena, number of pools", ALLOCATOR, PROVEN, "pymalloc pool", NULL, INSN(INSN_SUB, 4),
+	    HEAP, IN_USE(MALLOC), .has_window = true,
+	    .window = {0, 0x7f0000100000, 0x7f0000104000, 16}),
+	ROW("no arena", MUTATION, PROVEN, "items", NULL, STORE, HEAP, IN_USE(MALLOC),
+	    .old_refers = true, .has_window = true,
+	    .window = {0, 0, 0x7f0000100000, 0x7f0000104010}),
+	ROW("debug hooks", ALLOCATOR, PROVEN, "debug hooks", NULL, INSN(INSN_STRING, 1), HEAP,
+	    PYTHON_CODE, .symbol = "_PyMem_DebugRawFree", .symbol_is_function = true),
 	ROW("header, who?", ALLOCATOR, LIKELY, "pymalloc pool", NULL, HEADER),
 	ROW("block", ALLOCATOR, PROVEN, "pymalloc block", NULL, FREE(ADDR), .addr = ADDR, STORE),
 	ROW("block, vector", ALLOCATOR, PROVEN, "pymalloc block", NULL, FREE(ADDR), .addr = ADDR,
@@ -160,7 +194,7 @@ static const struct row pools_rows[] = {
 	ROW("block, further on", UNKNOWN, NONE, "unmapped", NULL, FREE(ADDR), .addr = ADDR + 32,
 	    STORE, PYTHON_CODE),
 	ROW("a block in use", UNKNOWN, NONE, "unmapped", NULL,
-	    .pool = {.found = true, .block = ADDR, .block_size = 64}, .addr = ADDR, STORE),
+	    .block = {.allocator = BLOCK_PYMALLOC, .start = ADDR, .size = 64}, .addr = ADDR, STORE),
 };
 
 static void pools(void **state)
@@ -186,26 +220,44 @@ static const struct row reference_counts_rows[] = {
 	ROW("32 bits to the top", REFCOUNT, PROVEN, "inc", "int",
 	    COUNT(INSN_STORE, 4, 0xfffffffe, 0xffffffff)),
 	ROW("32 bits around", REFCOUNT, LIKELY, "", "int", COUNT(INSN_STORE, 4, 0xffffffff, 0)),
+	/* 3.14: flags in the upper half; immortal from 0xc0000000 on */
+	ROW("3.14, flags above", REFCOUNT, PROVEN, "inc", "int",
+	    COUNT(INSN_ADD, 4, 0x0004000000000007, 8), V314),
+	ROW("3.14, store", REFCOUNT, PROVEN, "dec", "int",
+	    COUNT(INSN_STORE, 4, 0x0004000000000007, 6), V314),
+	ROW("3.14, immortal", ALLOCATOR, LIKELY, "reuse of a block", "int",
+	    COUNT(INSN_STORE, 4, 0x00050000c0000000, 0xc0000001), V314),
+	ROW("3.14, a link was there", ALLOCATOR, PROVEN, "reuse of a block", "int",
+	    COUNT(INSN_STORE, 8, 0x7f0000000200, 1), V314),
+	ROW("3.14, link into a heap at low addresses", ALLOCATOR, PROVEN, "reuse of a block", "int",
+	    COUNT(INSN_STORE, 8, 0x2ba41090, 1), V314),
 	/* an object is made in a block: there was no count */
-	ROW("old 0", ALLOCATOR, LIKELY, "reuse of a block", "int", COUNT(INSN_STORE, 8, 0, 1)),
-	ROW("old 0, 32 bits", ALLOCATOR, LIKELY, "reuse of a block", "int",
+	ROW("old 0", ALLOCATOR, PROVEN, "reuse of a block", "int", COUNT(INSN_STORE, 8, 0, 1)),
+	ROW("old 0, 32 bits", ALLOCATOR, PROVEN, "reuse of a block", "int",
 	    COUNT(INSN_STORE, 4, 0, 1)),
-	ROW("old link", ALLOCATOR, LIKELY, "reuse of a block", "int",
+	ROW("old link", ALLOCATOR, PROVEN, "reuse of a block", "int",
 	    COUNT(INSN_STORE, 8, 0x7f0000000200, 1)),
+	ROW("freed: a link where the count was 0", ALLOCATOR, PROVEN, "reuse of a block", "int",
+	    COUNT(INSN_STORE, 8, 0, 0x7f0000000200)),
 	ROW("link + 1", ALLOCATOR, LIKELY, "reuse of a block", "int",
 	    COUNT(INSN_STORE, 8, 0x7f0000000200, 0x7f0000000201)),
 	/* neither up nor down by one */
-	ROW("by two", REFCOUNT, LIKELY, "", "int", COUNT(INSN_ADD, 8, 7, 9)),
+	ROW("several at once", REFCOUNT, PROVEN, "inc", "int", COUNT(INSN_ADD, 8, 7, 9)),
+	ROW("down by several", REFCOUNT, PROVEN, "dec", "int", COUNT(INSN_STORE, 8, 40, 24)),
+	ROW("by too many", REFCOUNT, LIKELY, "", "int", COUNT(INSN_ADD, 8, 7, 24)),
 	ROW("store of a count", REFCOUNT, LIKELY, "", "int", COUNT(INSN_STORE, 8, 7, 1000)),
 	ROW("add to 0", REFCOUNT, LIKELY, "", "int", COUNT(INSN_ADD, 8, 0, 1)),
 	ROW("16 bits", REFCOUNT, LIKELY, "", "int", COUNT(INSN_ADD, 2, 7, 8)),
 	ROW("value not known", REFCOUNT, LIKELY, "", "int", .addr = ADDR, .type_at = {&an_int},
 	    STORE, .has_old = true, .old_value = 7),
-	ROW("xadd", REFCOUNT, LIKELY, "", "int", .addr = ADDR, .type_at = {&an_int},
+	ROW("cmpxchg", REFCOUNT, LIKELY, "", "int", .addr = ADDR, .type_at = {&an_int},
 	    INSN(INSN_XCHG, 8)),
+	ROW("xadd", REFCOUNT, PROVEN, "inc", "int", COUNT(INSN_XADD, 8, 7, 8)),
+	ROW("the block says that it is another field", MUTATION, LIKELY, "field", "dict",
+	    FIELD(a_dict, DATA, NULL, 24, 8), STORE, .type_at = {&an_int}),
 	/* no counting at all */
 	ROW("vector", BUFFER, LIKELY, "", NULL, .addr = ADDR, .type_at = {&an_int},
-	    INSN(INSN_VECTOR, 16), HEAP),
+	    INSN(INSN_VECTOR, 16), PYTHON_CODE, HEAP),
 	ROW("who?", UNKNOWN, NONE, "heap", NULL, .addr = ADDR, .type_at = {&an_int}, PYTHON_CODE,
 	    HEAP),
 	ROW("inside of the count", UNKNOWN, NONE, "heap", NULL, .addr = ADDR + 4,
@@ -237,8 +289,12 @@ static const struct row gc_headers_rows[] = {
 	ROW("track, value not known", GC_HEADER, PROVEN, "track", "Klass", NEXT, STORE),
 	ROW("untrack", GC_HEADER, PROVEN, "untrack", "Klass", NEXT, STORE,
 	    VALUES(0x7f0000000300, 0)),
-	ROW("who?", GC_HEADER, LIKELY, "track", "dict", PREV),
-	ROW("32 bits", GC_HEADER, LIKELY, "track", "dict", PREV, STORE32),
+	ROW("who?", GC_HEADER, LIKELY, "track", "dict", PREV, INSN(INSN_UNKNOWN, 8)),
+	ROW("32 bits", UNKNOWN, NONE, "heap", NULL, PREV, STORE32, PYTHON_CODE),
+	ROW("no link, no number", GC_HEADER, LIKELY, "track", "dict", PREV, STORE,
+	    VALUES(0, 0xdddddddddddddddd)),
+	ROW("a number of references", GC_HEADER, PROVEN, "collect", "dict", PREV, STORE,
+	    VALUES(0x7f0000000300, 5 << 2 | 2), .gc_collecting = true),
 	ROW("both: _gc_prev", GC_HEADER, PROVEN, "track", "dict", .addr = ADDR,
 	    .type_at = {[OBJECT_AT_GC_PREV] = &a_dict, [OBJECT_AT_GC_NEXT] = &a_klass}, STORE),
 	ROW("two pointers at once", BUFFER, LIKELY, "", NULL, PREV, INSN(INSN_VECTOR, 16),
@@ -276,42 +332,117 @@ static void native_data(void **state)
 
 /* --- fields of objects --- */
 
-#define FIELD(t, off)                                                                              \
-	.pool = {.found = true,                                                                    \
-		 .type = &(t),                                                                     \
-		 .object = ADDR,                                                                   \
-		 .block = ADDR - 32,                                                               \
-		 .block_size = 256},                                                               \
-	.addr = ADDR + (off), HEAP, PYTHON_CODE
-#define V311 .python_version = 0x030b
-#define V312 .python_version = 0x030c
+#define LAZY_OF(t, n, at, w, empty_)                                                               \
+	.object = {.type = &(t),                                                                   \
+		   .address = ADDR,                                                                \
+		   .field = {.kind = PY_FIELD_LAZY,                                                \
+			     .name = (n),                                                          \
+			     .offset = (at),                                                       \
+			     .width = (w),                                                         \
+			     .empty = (empty_)}},                                                  \
+	.addr = ADDR + (at), PYTHON_CODE
+#define LAZY(t, n, at, w, empty_) LAZY_OF(t, n, at, w, empty_), HEAP
+#define OPCODE(k)		  .opcode_kind = PY_OPCODE_##k
+static const struct row lazy_fields_rows[] = {
+	ROW("hash", LAZY_CACHE, PROVEN, "hash", "str", LAZY(a_str, "hash", 24, 8, ~0ull), STORE,
+	    VALUES(~0ull, 0x1234)),
+	ROW("hash, value not known", LAZY_CACHE, PROVEN, "hash", "str",
+	    LAZY(a_str, "hash", 24, 8, ~0ull), STORE, .has_old = true, .old_value = ~0ull),
+	ROW("hash that was there", LAZY_CACHE, LIKELY, "hash", "str",
+	    LAZY(a_str, "hash", 24, 8, ~0ull), STORE, VALUES(0x99, 0x1234)),
+	ROW("hash, half of it", LAZY_CACHE, LIKELY, "hash", "str",
+	    LAZY(a_str, "hash", 24, 8, ~0ull), STORE32, VALUES(~0ull, 0x1234)),
+	ROW("hash of bytes", LAZY_CACHE, PROVEN, "hash", "bytes", LAZY(bytes, "hash", 24, 8, ~0ull),
+	    STORE, VALUES(~0ull, 0)),
+	ROW("hash of a frozenset", LAZY_CACHE, PROVEN, "hash", "frozenset",
+	    LAZY(a_frozenset, "hash", 48, 8, ~0ull), STORE, VALUES(~0ull, 5)),
+	ROW("utf8", LAZY_CACHE, PROVEN, "utf8", "str", LAZY(a_str, "utf8", 48, 8, 0), STORE,
+	    VALUES(0, 0x7f0000000900)),
+	ROW("bytes that are copied", BUFFER, PROVEN, "", "str", LAZY(a_str, "utf8", 48, 8, 0),
+	    INSN(INSN_VECTOR, 32)),
+	ROW("version tag", LAZY_CACHE, PROVEN, "version tag", "type",
+	    LAZY(a_type, "version tag", 384, 4, 0), STORE32, VALUES(0, 0x133)),
+	ROW("version tag in the upper half", LAZY_CACHE, PROVEN, "keys version", "dict keys",
+	    LAZY(the_keys, "keys version", 12, 4, 0), STORE32, VALUES(0x10606, 0xf4)),
+	ROW("the type is changed", MUTATION, PROVEN, "version tag", "type",
+	    LAZY(a_type, "version tag", 384, 4, 0), STORE32, VALUES(0x133, 0)),
+	ROW("interned: bits", LAZY_CACHE, PROVEN, "interned", "str",
+	    LAZY(a_str, "interned", 32, 4, PY_FIELD_NEVER_EMPTY), INSN(INSN_LOGIC, 1)),
+	ROW("interned: value", LAZY_CACHE, PROVEN, "interned", "str",
+	    LAZY(a_str, "interned", 32, 4, PY_FIELD_NEVER_EMPTY), STORE32, VALUES(0xe4, 0xe5)),
+	ROW("interned as before", LAZY_CACHE, LIKELY, "interned", "str",
+	    LAZY(a_str, "interned", 32, 4, PY_FIELD_NEVER_EMPTY), STORE32, VALUES(0xe4, 0xe4)),
+	ROW("a static type", LAZY_CACHE, PROVEN, "version tag", "type",
+	    LAZY_OF(a_type, "version tag", 384, 4, 0), STORE32, VALUES(0, 0x133),
+	    .region = {.kind = REGION_DATA, .name = "python3.12"}),
+	ROW("of an object that is made", ALLOCATOR, PROVEN, "reuse of a block", "str",
+	    .object = {.type = &a_str,
+		       .address = ADDR,
+		       .dead = true,
+		       .field = {.kind = PY_FIELD_LAZY}},
+	    .addr = ADDR + 24, HEAP, STORE, VALUES(0, ~0ull)),
+};
+
+static void lazy_fields(void **state)
+{
+	(void)state;
+	JUDGE(lazy_fields_rows);
+}
+
 static const struct row object_fields_rows[] = {
-	ROW("hash of a str", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 24), STORE, V311),
-	ROW("its last byte", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 31), INSN(INSN_STORE, 1),
-	    V311),
-	ROW("state of a str", MUTATION, LIKELY, "field", "str", FIELD(a_str, 32), STORE32, V311),
-	ROW("utf8_length, 3.11", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 48), STORE, V311),
-	ROW("utf8, 3.11", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 56), STORE, V311),
-	ROW("data, 3.11", MUTATION, LIKELY, "field", "str", FIELD(a_str, 64), STORE, V311),
-	ROW("wstr, 3.11", MUTATION, LIKELY, "field", "str", FIELD(a_str, 40), STORE, V311),
-	ROW("utf8_length, 3.12", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 40), STORE, V312),
-	ROW("utf8, 3.12", LAZY_CACHE, LIKELY, "", "str", FIELD(a_str, 55), INSN(INSN_STORE, 1),
-	    V312),
-	ROW("data, 3.12", MUTATION, LIKELY, "field", "str", FIELD(a_str, 56), STORE, V312),
-	ROW("hash of bytes", LAZY_CACHE, LIKELY, "", "bytes", FIELD(bytes, 24), STORE),
-	ROW("data of bytes", MUTATION, LIKELY, "field", "bytes", FIELD(bytes, 32), STORE),
-	ROW("hash of a frozenset", LAZY_CACHE, LIKELY, "", "frozenset", FIELD(a_frozenset, 48),
+	/* the place and the bytecode; or the place and the value */
+	ROW("STORE_ATTR", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
+	    STORE, OPCODE(STORES)),
+	ROW("a call", MUTATION, PROVEN, "size", "dict", FIELD(a_dict, DATA, "size", 16, 8),
+	    INSN(INSN_ADD, 8), OPCODE(CALLS)),
+	ROW("an iterator", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
+	    INSN(INSN_ADD, 8), OPCODE(ITERATES)),
+	ROW("a reference was there", MUTATION, PROVEN, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE, .old_refers = true),
+	ROW("a reference is put there", MUTATION, PROVEN, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE, .new_refers = true),
+	ROW("a function that changes it", MUTATION, PROVEN, "field", "dict",
+	    FIELD(a_dict, DATA, NULL, 40, 8), STORE, .symbol = "PyDict_SetItem",
+	    .symbol_is_function = true),
+	ROW("the place alone", MUTATION, LIKELY, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE),
+	ROW("bytecode that only loads", MUTATION, LIKELY, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE, OPCODE(OTHER)),
+	ROW("nobody changes an int", ALLOCATOR, PROVEN, "reuse of a block", "int",
+	    FIELD(an_int, DATA, NULL, 24, 4), STORE32),
+	ROW("managed dict", MUTATION, PROVEN, "__dict__", "Klass",
+	    FIELD(a_klass, MANAGED, "__dict__", -24, 8), STORE, OPCODE(STORES)),
+	ROW("weak reference", MUTATION, LIKELY, "weak references", "Klass",
+	    FIELD(a_klass, MANAGED, "weak references", -32, 8), STORE),
+	ROW("its type", ALLOCATOR, PROVEN, "reuse of a block", "Klass",
+	    FIELD(a_klass, TYPE, "ob_type", 8, 8), STORE, .new_is_type = true, .new_refers = true),
+	ROW("its class is changed", MUTATION, PROVEN, "__class__", "Klass",
+	    FIELD(a_klass, TYPE, "ob_type", 8, 8), STORE, .new_is_type = true, .new_refers = true,
+	    .old_refers = true, OPCODE(STORES)),
+	ROW("GC head", GC_HEADER, PROVEN, "track", "dict", FIELD(a_dict, GC, "_gc_next", -16, 8),
 	    STORE),
-	ROW("behind it", MUTATION, LIKELY, "field", "frozenset", FIELD(a_frozenset, 56), STORE),
-	ROW("of a dict", MUTATION, LIKELY, "field", "dict", FIELD(a_dict, 16), INSN(INSN_ADD, 8)),
-	ROW("24 is the hash of a str only", MUTATION, LIKELY, "field", "dict", FIELD(a_dict, 24),
-	    STORE),
-	ROW("GC head", GC_HEADER, LIKELY, "track", "dict", FIELD(a_dict, -16), STORE),
-	ROW("GC head, collecting", GC_HEADER, LIKELY, "collect", "dict", FIELD(a_dict, -1), STORE,
-	    .gc_collecting = true),
-	ROW("before it", MUTATION, LIKELY, "managed dict", "Klass", FIELD(a_klass, -17), STORE),
-	ROW("before it, 32", MUTATION, LIKELY, "managed dict", "Klass", FIELD(a_klass, -32), STORE),
-	ROW("a read is no mutation", UNKNOWN, NONE, "heap", NULL, FIELD(a_dict, 16), READ),
+	ROW("GC head, collecting", GC_HEADER, PROVEN, "collect", "dict",
+	    FIELD(a_dict, GC, "_gc_prev", -8, 8), STORE, .gc_collecting = true),
+	ROW("warmup", INLINE_CACHE, PROVEN, "warmup", "code", FIELD(a_code, CODE, "warmup", 52, 2),
+	    INSN(INSN_ADD, 2)),
+	ROW("warmup, 64 bit", INLINE_CACHE, LIKELY, "warmup", "code",
+	    FIELD(a_code, CODE, "warmup", 52, 2), STORE),
+	ROW("bytecode of another function", INLINE_CACHE, PROVEN, "bytecode", "code",
+	    FIELD(a_code, CODE, "bytecode", 300, 0), INSN(INSN_STORE, 2)),
+	ROW("zombie frame, up to 3.10", LAZY_CACHE, PROVEN, "zombie frame", "code",
+	    LAZY(a_code, "zombie frame", 128, 8, PY_FIELD_NEVER_EMPTY), STORE,
+	    VALUES(0x7f0000000800, 0)),
+	ROW("data of bytes", BUFFER, PROVEN, "", "bytes", FIELD(bytes, DATA, NULL, 40, 0),
+	    INSN(INSN_STORE, 1)),
+	ROW("a copy over a head", BUFFER, LIKELY, "", NULL,
+	    FIELD(a_dict, REFCOUNT, "ob_refcnt", 0, 8), INSN(INSN_VECTOR, 32)),
+	ROW("a read is no mutation", UNKNOWN, NONE, "heap", NULL, FIELD(a_dict, DATA, NULL, 16, 8),
+	    READ),
+	ROW("a variable of a library is no field", NATIVE_DATA, PROVEN, "python3.12", NULL,
+	    FIELD_OF(a_type, DATA, NULL, 400, 8), STORE,
+	    .region = {.kind = REGION_DATA, .name = "python3.12"}),
+	ROW("interpreter state", NATIVE_DATA, PROVEN, "interpreter state", NULL, HEAP, STORE,
+	    PYTHON_CODE, .interpreter = true),
 };
 
 static void object_fields(void **state)
@@ -320,28 +451,127 @@ static void object_fields(void **state)
 	JUDGE(object_fields_rows);
 }
 
+#define KEYS(n, at, w)                                                                             \
+	FIELD(the_keys, DATA, n, at, w),                                                           \
+		.block = {.allocator = BLOCK_PYMALLOC, .content = CONTENT_KEYS, .start = ADDR}
+static const struct row keys_and_items_rows[] = {
+	ROW("an entry", MUTATION, PROVEN, "entries", "dict keys", KEYS(NULL, 104, 0), STORE,
+	    .new_refers = true),
+	ROW("its index", MUTATION, PROVEN, "entries", "dict keys", KEYS(NULL, 33, 0),
+	    INSN(INSN_STORE, 1), OPCODE(STORES)),
+	ROW("its index, who?", MUTATION, LIKELY, "entries", "dict keys", KEYS(NULL, 33, 0),
+	    INSN(INSN_STORE, 1)),
+	ROW("count of a shared table", REFCOUNT, PROVEN, "inc", "dict keys",
+	    FIELD(the_keys, REFCOUNT, "ob_refcnt", 0, 8), INSN(INSN_ADD, 8), VALUES(7, 8)),
+	/* an instance is made: one entry less for the class to use */
+	ROW("shared keys", LAZY_CACHE, PROVEN, "shared keys", "dict keys",
+	    FIELD(the_keys, DATA, "entries", 16, 8), STORE, VALUES(0x1e, 0x1d), OPCODE(CALLS),
+	    .block = {.allocator = BLOCK_MALLOC, .content = CONTENT_KEYS, .shared_keys = true}),
+	ROW("a new key of shared keys", MUTATION, PROVEN, "entries", "dict keys",
+	    FIELD(the_keys, DATA, "entries", 16, 8), STORE, VALUES(0x1e, 0x1d), OPCODE(STORES),
+	    .block = {.allocator = BLOCK_MALLOC, .content = CONTENT_KEYS, .shared_keys = true}),
+	ROW("an item, in a known block", MUTATION, PROVEN, "items", NULL, HEAP, IN_USE(MALLOC),
+	    STORE, .old_refers = true, PYTHON_CODE),
+	ROW("an item, by its bytecode", MUTATION, PROVEN, "items", NULL, HEAP, STORE,
+	    .new_refers = true, OPCODE(STORES), PYTHON_CODE),
+	ROW("an item, by its value alone", MUTATION, LIKELY, "items", NULL, HEAP, STORE,
+	    .new_refers = true, PYTHON_CODE),
+	ROW("a function that changes something", MUTATION, LIKELY, "", NULL, HEAP, STORE,
+	    .symbol = "PyDict_SetDefault", .symbol_is_function = true, .python = true),
+};
+
+static void keys_and_items(void **state)
+{
+	(void)state;
+	JUDGE(keys_and_items_rows);
+}
+
+/* --- free-threaded builds --- */
+
+#define OWNER_THREAD 0x7fb500000740
+#define HEAD(k, at, w)                                                                             \
+	.free_threaded = true, .thread_pointer = OWNER_THREAD, FIELD(a_dict, k, "ob_" #k, at, w)
+static const struct row free_threaded_rows[] = {
+	ROW("local, up", REFCOUNT, PROVEN, "inc", "dict", HEAD(REFCOUNT, 12, 4), STORE32,
+	    VALUES(5ull << 32 | 0x01000000, 6)),
+	ROW("local, down", REFCOUNT, PROVEN, "dec", "dict", HEAD(REFCOUNT, 12, 4), STORE32,
+	    VALUES(5ull << 32, 4)),
+	ROW("local, made", ALLOCATOR, PROVEN, "reuse of a block", "dict", HEAD(REFCOUNT, 12, 4),
+	    STORE32, VALUES(0, 1)),
+	ROW("local, anything", REFCOUNT, LIKELY, "", "dict", HEAD(REFCOUNT, 12, 4), STORE32,
+	    VALUES(5ull << 32, 400)),
+	ROW("shared, up", REFCOUNT, PROVEN, "inc", "dict", HEAD(SHARED, 16, 8),
+	    .insn = {.kind = INSN_ADD, .width = 8, .lock = true}, VALUES(8, 12)),
+	ROW("shared, down by cmpxchg", REFCOUNT, PROVEN, "dec", "dict", HEAD(SHARED, 16, 8),
+	    .insn = {.kind = INSN_XCHG, .width = 8, .lock = true}, VALUES(9, 5)),
+	ROW("shared, flags", REFCOUNT, LIKELY, "", "dict", HEAD(SHARED, 16, 8), INSN(INSN_XCHG, 8),
+	    VALUES(8, 9)),
+	ROW("bits, collecting", GC_HEADER, PROVEN, "collect", "dict", HEAD(GC, 11, 1),
+	    INSN(INSN_STORE, 1), VALUES(0x01000000, 5), .gc_collecting = true),
+	ROW("bits, tracked", GC_HEADER, PROVEN, "track", "dict", HEAD(GC, 11, 1),
+	    INSN(INSN_STORE, 1), VALUES(0, 1)),
+	ROW("bits, untracked", GC_HEADER, PROVEN, "untrack", "dict", HEAD(GC, 11, 1),
+	    INSN(INSN_STORE, 1), VALUES(0x01000000, 0)),
+	ROW("owner, collecting", GC_HEADER, PROVEN, "collect", "dict", HEAD(OWNER, 0, 8), STORE,
+	    .gc_collecting = true),
+	ROW("owner, made", ALLOCATOR, PROVEN, "reuse of a block", "dict", HEAD(OWNER, 0, 8), STORE,
+	    VALUES(0, OWNER_THREAD)),
+	ROW("owner, merged", REFCOUNT, PROVEN, "", "dict", HEAD(OWNER, 0, 8), STORE,
+	    VALUES(OWNER_THREAD, 0)),
+	ROW("lock", MUTATION, PROVEN, "lock", "dict", HEAD(MUTEX, 10, 1), INSN(INSN_XCHG, 1)),
+};
+
+static void free_threaded(void **state)
+{
+	(void)state;
+	JUDGE(free_threaded_rows);
+}
+
 /* --- memory of C --- */
 
 static const struct row malloc_chunks_rows[] = {
-	ROW("no symbols", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE, .python = true,
-	    .module = "libc.so.6"),
-	ROW("no symbols, musl", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE,
+	ROW("no symbols, no value", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE, .addr = ADDR,
+	    .python = true, .module = "libc.so.6"),
+	ROW("no value, musl", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE,
 	    .module = "ld-musl-x86_64.so.1"),
-	ROW("old libc", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE, .module = "libc-2.31.so"),
+	ROW("no value, old libc", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE,
+	    .module = "libc-2.31.so"),
 	ROW("offset for a symbol", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE,
 	    .module = "libc.so.6", .symbol = "libc.so.6+0x1234"),
+	ROW("size and flags", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE, .addr = ADDR + 8,
+	    VALUES(0x411, 0x211), .python = true, .module = "libc.so.6"),
+	ROW("size at the end", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE, .addr = ADDR,
+	    VALUES(0x1050, 0xc40), .python = true, .module = "libc.so.6"),
+	ROW("link", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE, .addr = ADDR,
+	    VALUES(7, 0x55550000a000), .python = true, .module = "libc.so.6"),
+	ROW("mangled link", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE, .addr = ADDR,
+	    VALUES(7, 0x55550000a000 ^ ADDR >> 12), .python = true, .module = "libc.so.6"),
+	ROW("second word of a block", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE,
+	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .python = true, .module = "libc.so.6",
+	    IN_USE(MALLOC)),
+	ROW("a word of a copy", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, STORE, .addr = ADDR,
+	    VALUES(7, 0x38776f72021b0004), .python = true, .module = "libc.so.6"),
+	ROW("... that is not aligned", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, STORE,
+	    .addr = ADDR + 3, VALUES(7, 0x38776f72021b0004), .python = true, .module = "libc.so.6",
+	    IN_USE(MALLOC)),
+	/* free() writes where the object's head was */
+	ROW("not a GC head", ALLOCATOR, PROVEN, "malloc", NULL, PREV, STORE,
+	    VALUES(0, 0x55550000a000), .python = true, .module = "libc.so.6"),
 	ROW("anonymous", ALLOCATOR, PROVEN, "malloc", NULL, ANON, STORE, LIBC("malloc")),
-	ROW("another function", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, STORE, .python = true,
+	ROW("another function", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, STORE, .python = true,
 	    LIBC("qsort_r")),
-	ROW("malloc_info", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, STORE, .python = true,
+	ROW("malloc_info", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, STORE, .python = true,
 	    LIBC("malloc_info")),
-	ROW("another library", BUFFER, LIKELY, "libcrypt.so.1", NULL, HEAP, STORE, .python = true,
+	ROW("another library", BUFFER, PROVEN, "libcrypt.so.1", NULL, HEAP, STORE, .python = true,
 	    .module = "libcrypt.so.1", .symbol = "malloc", .symbol_is_function = true),
 	ROW("elsewhere", NATIVE_DATA, PROVEN, "libc.so.6", NULL,
 	    .region = {.kind = REGION_DATA, .name = "libc.so.6"}, STORE, LIBC("malloc")),
-	ROW("memcpy", BUFFER, LIKELY, "", NULL, HEAP, INSN(INSN_VECTOR, 32), .module = "libc.so.6"),
-	ROW("rep stos", BUFFER, LIKELY, "", NULL, ANON, INSN(INSN_STRING, 8),
-	    .module = "libc.so.6"),
+	ROW("memcpy", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, INSN(INSN_VECTOR, 32),
+	    .python = true, .module = "libc.so.6"),
+	ROW("rep stos", BUFFER, PROVEN, "libc.so.6", NULL, ANON, INSN(INSN_STRING, 8),
+	    .python = true, .module = "libc.so.6"),
+	ROW("two links?", BUFFER, LIKELY, "libc.so.6", NULL, ANON, INSN(INSN_VECTOR, 16),
+	    .python = true, .module = "libc.so.6"),
 };
 
 static void malloc_chunks(void **state)
@@ -376,13 +606,23 @@ static const struct row raw_memory_rows[] = {
 	ROW("mapped file", BUFFER, PROVEN, "mapped file", NULL, REGION(REGION_FILE), STORE),
 	ROW("mapped file, who?", BUFFER, LIKELY, "mapped file", NULL, REGION(REGION_FILE)),
 	ROW("shared", BUFFER, PROVEN, "mapped file", NULL, REGION(REGION_SHARED), STORE),
+	ROW("block", BUFFER, PROVEN, "", NULL, ANON, INSN(INSN_VECTOR, 16), PYTHON_CODE,
+	    IN_USE(MALLOC)),
+	ROW("byte of a bytearray", BUFFER, PROVEN, "", NULL, ANON, INSN(INSN_STORE, 1),
+	    VALUES(0, 1), PYTHON_CODE, IN_USE(MALLOC)),
+	ROW("no value", BUFFER, LIKELY, "", NULL, ANON, INSN(INSN_STORE, 1), PYTHON_CODE,
+	    IN_USE(MALLOC)),
+	ROW("library without objects", BUFFER, PROVEN, "libsqlite3.so.0.8.6", NULL, HEAP, STORE,
+	    .python = true, .module = "libsqlite3.so.0.8.6"),
+	ROW("extension, in a block", BUFFER, PROVEN, "_multiarray_umath.cpython-311.so", NULL, HEAP,
+	    STORE, .python = true, .module = "_multiarray_umath.cpython-311.so", IN_USE(MALLOC)),
 	ROW("library", BUFFER, LIKELY, "_multiarray_umath.cpython-311-x86_64-linux-gnu.so", NULL,
 	    ANON, STORE, .python = true,
 	    .module = "_multiarray_umath.cpython-311-x86_64-linux-gnu.so"),
 	ROW("no Python", BUFFER, PROVEN, "", NULL, ANON, STORE, .module = "worker"),
 	ROW("no Python, heap", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_ADD, 4)),
 	ROW("no Python, who?", UNKNOWN, NONE, "heap", NULL, HEAP),
-	ROW("no Python, bulk", BUFFER, LIKELY, "", NULL, HEAP, INSN(INSN_VECTOR, 16)),
+	ROW("no Python, bulk", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_VECTOR, 16)),
 };
 
 static void raw_memory(void **state)
@@ -465,7 +705,10 @@ int main(void)
 		cmocka_unit_test(reference_counts),
 		cmocka_unit_test(gc_headers),
 		cmocka_unit_test(native_data),
+		cmocka_unit_test(lazy_fields),
 		cmocka_unit_test(object_fields),
+		cmocka_unit_test(keys_and_items),
+		cmocka_unit_test(free_threaded),
 		cmocka_unit_test(malloc_chunks),
 		cmocka_unit_test(raw_memory),
 		cmocka_unit_test(what_is_not_known),

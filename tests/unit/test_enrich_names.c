@@ -73,9 +73,12 @@ static void add_chunk(struct ct_memory *m, int i, const void *address, size_t le
 
 static uint32_t type_check(const uint8_t *type)
 {
-	return ct_type_digest(world__word(type + w.off->type_name),
-			      world__word(type + w.off->type_basicsize),
-			      world__word(type + w.off->type_flags));
+	const char *name = (const char *)(uintptr_t)world__word(type + w.off->type_name);
+	__u64 text[CT_TYPE_NAME_WORDS] = {};
+
+	memcpy(text, name, strnlen(name, sizeof(text) - 1));
+	return ct_type_digest((uintptr_t)name, world__word(type + w.off->type_basicsize),
+			      world__word(type + w.off->type_flags), text);
 }
 
 static void send_type(const struct process *p, const uint8_t *type)

@@ -12,6 +12,7 @@
 #include <cowtrace/abi.h>
 
 #include "base/intern.h"
+#include "enrich/block.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/object.h"
@@ -32,6 +33,7 @@ static struct process process;
 static uint64_t *pool; /* aligned as a pool is */
 static struct ct_copy copy;
 static struct fault_facts facts;
+static struct block_cache blocks_seen;
 
 static int setup(void **state)
 {
@@ -61,22 +63,32 @@ static int teardown(void **state)
 	return 0;
 }
 
+static uint64_t address_of(size_t offset)
+{
+	return (uintptr_t)pool + offset;
+}
+
 /* A write to address; the window shows what is there now. */
 static void write_at(uint64_t address)
 {
-	facts.addr = address;
+	facts = (struct fault_facts){
+		.addr = address,
+		.has_window = facts.has_window,
+		.has_old = facts.has_window,
+		.python_version = 0x030c,
+		.region = {.kind = REGION_ANON,
+			   .start = address_of(0),
+			   .end = address_of(POOL_SIZE)},
+		.insn = {.kind = INSN_STORE, .width = 8},
+	};
 	for (int i = 0; facts.has_window && i < CT_WINDOW_WORDS; i++) {
 		uint64_t at = (address & ~7ull) - CT_WINDOW_BEFORE + 8 * i;
 
 		if (at >= (uintptr_t)pool && at < (uintptr_t)pool + POOL_SIZE)
 			memcpy(&facts.window[i], (void *)at, 8);
 	}
-	object__find(names, &process, &image, &copy, &facts);
-}
-
-static uint64_t address_of(size_t offset)
-{
-	return (uintptr_t)pool + offset;
+	facts.old_value = facts.window[CT_WINDOW_BEFORE / 8];
+	object__find(names, &blocks_seen, &process, &image, &copy, &facts);
 }
 
 static void object_at(size_t offset, const struct fake_type *type, uint64_t refcount)
@@ -107,7 +119,7 @@ static void the_object_at_the_address(void **state)
 	object_at(1024 + 16, &tracked, 1); /* need not be looked for */
 	write_at(address_of(1024));
 	PLACES("Klass", "-", "-", "-", "-");
-	assert_false(facts.pool.found);
+	assert_int_equal(facts.block.allocator, BLOCK_NONE);
 }
 
 /* Inside of the first word: it may be the count, or half a pointer of what is in front of it. */
@@ -189,9 +201,9 @@ static void in_pool(uint64_t free_list)
 
 static void expect_object(const char *type, uint64_t object)
 {
-	assert_string_equal(facts.pool.type ? facts.pool.type->name : "-", type);
-	assert_int_equal(facts.pool.object, object);
-	facts.pool = (struct pool_fact){};
+	assert_string_equal(facts.object.type ? facts.object.type->name : "-", type);
+	assert_int_equal(facts.object.address, object);
+	facts.block = (struct block_fact){};
 	memset(facts.type_at, 0, sizeof(facts.type_at));
 }
 
@@ -205,17 +217,17 @@ static void blocks(void **state)
 		in_pool(0);
 		for (unsigned int at = 0; at < 64; at += 9) {
 			write_at(block(numbers[i]) + at);
-			assert_true(facts.pool.found);
-			assert_false(facts.pool.header);
-			assert_int_equal(facts.pool.block_size, 64);
-			assert_int_equal(facts.pool.block, block(numbers[i]));
-			assert_false(facts.pool.block_is_free);
+			assert_int_equal(facts.block.allocator, BLOCK_PYMALLOC);
+			assert_false(facts.block.header);
+			assert_int_equal(facts.block.size, 64);
+			assert_int_equal(facts.block.start, block(numbers[i]));
+			assert_false(facts.block.is_free);
 		}
 	}
 	copy.pool_szidx = 31;
 	write_at(address_of(POOL_HEADER + 512 * 30 + 511));
-	assert_int_equal(facts.pool.block_size, 512);
-	assert_int_equal(facts.pool.block, address_of(POOL_HEADER + 512 * 30));
+	assert_int_equal(facts.block.size, 512);
+	assert_int_equal(facts.block.start, address_of(POOL_HEADER + 512 * 30));
 }
 
 static void headers(void **state)
@@ -224,14 +236,14 @@ static void headers(void **state)
 	in_pool(block(3));
 	copy.flags |= CT_F_POOL_HEADER;
 	write_at(address_of(8));
-	assert_true(facts.pool.found);
-	assert_true(facts.pool.header);
-	assert_false(facts.pool.block_is_free);
-	assert_int_equal(facts.pool.block_size, 64);
+	assert_int_equal(facts.block.allocator, BLOCK_PYMALLOC);
+	assert_true(facts.block.header);
+	assert_false(facts.block.is_free);
+	assert_int_equal(facts.block.size, 64);
 	copy.flags = 0;
-	facts.pool = (struct pool_fact){};
+	facts.block = (struct block_fact){};
 	write_at(address_of(8));
-	assert_false(facts.pool.found);
+	assert_int_equal(facts.block.allocator, BLOCK_NONE);
 }
 
 /* At the head of the free list: it is given back. Holding the link to the head: it was just taken.
@@ -241,25 +253,25 @@ static void free_blocks(void **state)
 	(void)state;
 	in_pool(block(3));
 	write_at(block(3));
-	assert_true(facts.pool.block_is_free);
+	assert_true(facts.block.is_free);
 	write_at(block(3) + 40);
-	assert_true(facts.pool.block_is_free);
+	assert_true(facts.block.is_free);
 	*(uint64_t *)block(5) = block(3);
 	for (unsigned int at = 0; at < 64; at += 4) {
 		write_at(block(5) + at);
-		assert_int_equal(facts.pool.block_is_free, at < 32); /* as far as the window goes */
+		assert_int_equal(facts.block.is_free, at < 32); /* as far as the window goes */
 	}
 	*(uint64_t *)block(5) = block(3) + 64; /* another link */
 	*(uint64_t *)(block(5) + 8) = 1;
 	write_at(block(5));
-	assert_false(facts.pool.block_is_free);
+	assert_false(facts.block.is_free);
 	in_pool(0); /* an empty list: a block of zeroes is the last that was on it */
 	*(uint64_t *)block(7) = 0;
 	write_at(block(7));
-	assert_true(facts.pool.block_is_free);
+	assert_true(facts.block.is_free);
 	*(uint64_t *)block(7) = 1;
 	write_at(block(7));
-	assert_false(facts.pool.block_is_free);
+	assert_false(facts.block.is_free);
 }
 
 static void the_object_in_the_block(void **state)
@@ -308,14 +320,64 @@ static void dead_objects(void **state)
 	in_pool(block(9));
 	object_at(POOL_HEADER + 64 * 2, &plain, 0);
 	write_at(block(2) + 16);
-	assert_true(facts.pool.block_is_free);
-	expect_object("-", 0);
+	assert_true(facts.object.dead);
+	expect_object("int", block(2));
 	object_at(POOL_HEADER + 64 * 2, &plain, block(8));
 	write_at(block(2) + 16);
-	expect_object("-", 0);
+	assert_true(facts.object.dead);
+	expect_object("int", block(2));
 	object_at(POOL_HEADER + 64 * 2, &plain, UINT32_MAX); /* immortal */
 	write_at(block(2) + 16);
+	assert_false(facts.object.dead);
 	expect_object("int", block(2));
+}
+
+/* 3.12: a table of 8 slots with 2 of 5 entries in use. */
+static void the_keys_of_a_dict(void **state)
+{
+	uint64_t *keys;
+
+	(void)state;
+	in_pool(0);
+	copy.pool_szidx = 7; /* 128 bytes */
+	keys = (uint64_t *)address_of(POOL_HEADER + 128);
+	keys[0] = 1;
+	keys[1] = 0x0303 | 2 << 16;
+	keys[2] = 3;
+	keys[3] = 2;
+	write_at((uintptr_t)keys + 12);
+	assert_int_equal(facts.block.content, CONTENT_KEYS);
+	assert_true(facts.block.shared_keys);
+	assert_int_equal(facts.object.field.kind, PY_FIELD_LAZY);
+	expect_object("dict keys", (uintptr_t)keys);
+	write_at((uintptr_t)keys + 100);
+	assert_int_equal(facts.object.field.kind, PY_FIELD_DATA);
+	expect_object("dict keys", (uintptr_t)keys);
+	keys[2] = 4; /* more than there is room for */
+	write_at((uintptr_t)keys + 12);
+	assert_int_equal(facts.block.content, CONTENT_OTHER);
+	expect_object("-", 0);
+}
+
+/* The values before and after the write are pointers to objects, or are not. */
+static void references(void **state)
+{
+	uint64_t *items;
+
+	(void)state;
+	in_pool(0);
+	object_at(POOL_HEADER + 64 * 2, &plain, 1);
+	items = (uint64_t *)block(5);
+	items[0] = items[3] = block(2);
+	items[1] = block(2) + 8;
+	write_at((uintptr_t)&items[3]);
+	assert_int_equal(facts.block.content, CONTENT_OTHER);
+	assert_true(facts.old_refers);
+	assert_false(facts.new_refers);
+	write_at((uintptr_t)&items[1]);
+	assert_false(facts.old_refers);
+	write_at((uintptr_t)&items[3] + 4);
+	assert_false(facts.old_refers);
 }
 
 /* An object that would not fit into its block is none. */
@@ -328,7 +390,7 @@ static void small_blocks(void **state)
 	*(uint64_t *)address_of(POOL_HEADER) = 5;
 	facts.has_window = false;
 	write_at(address_of(POOL_HEADER + 8));
-	assert_int_equal(facts.pool.block_size, 16);
+	assert_int_equal(facts.block.size, 16);
 	expect_object("-", 0);
 	copy.pool_szidx = 1;
 	write_at(address_of(POOL_HEADER + 8));
@@ -364,6 +426,8 @@ int main(void)
 		TEST(the_object_in_the_block),
 		TEST(the_window_comes_first),
 		TEST(dead_objects),
+		TEST(the_keys_of_a_dict),
+		TEST(references),
 		TEST(small_blocks),
 		TEST(an_ended_process_has_no_more_objects),
 	};

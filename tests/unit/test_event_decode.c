@@ -15,9 +15,12 @@ static const struct {
 	uint32_t tag;
 	size_t size;
 } kinds[] = {
-	{CT_COPY, sizeof(struct ct_copy)},   {CT_FIXUP, sizeof(struct ct_fixup)},
-	{CT_STACK, sizeof(struct ct_stack)}, {CT_FORK, sizeof(struct ct_fork)},
-	{CT_EXEC, sizeof(struct ct_exec)},   {CT_EXIT, sizeof(struct ct_exit)},
+	{CT_COPY, sizeof(struct ct_copy)},
+	{CT_FIXUP, sizeof(struct ct_fixup)},
+	{CT_STACK, offsetof(struct ct_stack, frames)},
+	{CT_FORK, sizeof(struct ct_fork)},
+	{CT_EXEC, sizeof(struct ct_exec)},
+	{CT_EXIT, sizeof(struct ct_exit)},
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -133,9 +136,24 @@ static void indices_of_the_others(void **state)
 	EXPECT(-EINVAL, CT_STACK, e.stack.layout = CT_MAX_LAYOUTS);
 	EXPECT(0, CT_STACK, e.stack.unwind = CT_UNWIND_MAX - 1);
 	EXPECT(-EINVAL, CT_STACK, e.stack.unwind = CT_UNWIND_MAX);
-	EXPECT(0, CT_STACK, e.stack.nframes = CT_MAX_FRAMES);
-	EXPECT(-EINVAL, CT_STACK, e.stack.nframes = CT_MAX_FRAMES + 1);
-	EXPECT(-EINVAL, CT_STACK, e.stack.nframes = UINT16_MAX);
+}
+
+static void stacks_have_the_frames_that_they_say(void **state)
+{
+	const size_t head = offsetof(struct ct_stack, frames), one = sizeof(struct ct_frame);
+
+	(void)state;
+	for (size_t n = 0; n <= CT_MAX_FRAMES; n++) {
+		union event e = {.stack = {.tag = CT_STACK, .nframes = n}};
+
+		for (size_t has = 0; has <= CT_MAX_FRAMES; has++)
+			assert_int_equal(decode(&e, head + has * one), has == n ? 0 : -EINVAL);
+	}
+	for (size_t n = CT_MAX_FRAMES + 1; n <= UINT16_MAX; n++) {
+		union event e = {.stack = {.tag = CT_STACK, .nframes = n}};
+
+		assert_int_equal(decode(&e, sizeof(e.stack)), -EINVAL);
+	}
 }
 
 static void names_end_in_their_field(void **state)
@@ -152,7 +170,7 @@ static void names_end_in_their_field(void **state)
 
 /* --- memory: a record with room behind it ------------------------------------ */
 
-#define MEMORY_MAX (sizeof(struct ct_memory) + CT_MEMORY_CODE_BYTES)
+#define MEMORY_MAX (sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES)
 
 /* Of that size, from a block that ends there. */
 static int decode_memory(const struct ct_memory *m, size_t size)
@@ -171,8 +189,14 @@ static int decode_memory(const struct ct_memory *m, size_t size)
 
 static size_t memory_size(uint32_t kind)
 {
-	return sizeof(struct ct_memory) +
-	       (kind == CT_MEMORY_CODE ? CT_MEMORY_CODE_BYTES : CT_MEMORY_TYPE_BYTES);
+	static const size_t rooms[CT_MEMORY_KINDS] = {
+		[CT_MEMORY_CODE] = CT_MEMORY_CODE_BYTES,
+		[CT_MEMORY_TYPE] = CT_MEMORY_TYPE_BYTES,
+		[CT_MEMORY_LONG_CODE] = CT_MEMORY_LONG_CODE_BYTES,
+	};
+
+	assert_true(kind < CT_MEMORY_KINDS && rooms[kind]);
+	return sizeof(struct ct_memory) + rooms[kind];
 }
 
 static void memory_of_the_right_size(void **state)
@@ -235,6 +259,7 @@ int main(void)
 		cmocka_unit_test(misaligned_data),
 		cmocka_unit_test(indices_of_a_copy),
 		cmocka_unit_test(indices_of_the_others),
+		cmocka_unit_test(stacks_have_the_frames_that_they_say),
 		cmocka_unit_test(names_end_in_their_field),
 		cmocka_unit_test(memory_of_the_right_size),
 		cmocka_unit_test(pieces_of_memory),

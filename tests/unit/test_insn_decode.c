@@ -114,7 +114,7 @@ static void exchanges(void **state)
 	(void)state;
 	EXPECT("xchg [rdi], rax", .kind = INSN_XCHG, .width = 8, REG(0));
 	EXPECT("xchg ecx, [rdi]", .kind = INSN_XCHG, .width = 4, REG(1));
-	EXPECT("lock xadd [rdi], rdx", .kind = INSN_XCHG, .width = 8, REG(2), .lock = true);
+	EXPECT("lock xadd [rdi], rdx", .kind = INSN_XADD, .width = 8, REG(2), .lock = true);
 	EXPECT("cmpxchg [rdi], rcx", .kind = INSN_XCHG, .width = 8, REG(1));
 	EXPECT("lock cmpxchg [rdi], r11d", .kind = INSN_XCHG, .width = 4, REG(11), .lock = true);
 	EXPECT("lock cmpxchg16b [rdi]", .kind = INSN_XCHG, .width = 16, .lock = true);

@@ -199,6 +199,7 @@ static void check_stale(void)
 	STALE(put_pointer(w.code, off->code_linetable, w.bytes));
 	STALE(put_pointer(w.code, off->code_consts, w.bytes));
 	STALE(world__str(&w, function, "g")); /* the same places, another name */
+	STALE(world__str(&w, w.file, "bpp.py"));
 	if (off->version >= 0x030c)
 		STALE(put_u32(w.code, off->code_version, 3));
 	else
@@ -209,6 +210,43 @@ static void check_stale(void)
 	}
 }
 TEST(stale)
+
+/*
+ * Siblings that were forked from one parent make the same code objects at the same addresses, with
+ * the same co_version; what differs are the names. Their hash may not have been computed: then it
+ * is the text that counts, as far as the last 32 bytes.
+ */
+static void check_stale_strings(void)
+{
+	uint8_t *function = world__inline_bytecode(&w) ? w.qualname : w.name,
+		*strings[] = {w.file, function};
+	char text[64], other[64];
+	struct py_code *code;
+	uint32_t check;
+
+	for (int i = 0; i < 2; i++) {
+		for (size_t len = 1; len < sizeof(text); len++) {
+			memset(text, 'a', sizeof(text));
+			text[len] = '\0';
+			memcpy(other, text, sizeof(text));
+			other[len > 32 ? len - 32 : 0] = 'b';
+			world__str(&w, strings[i], text);
+			put_u64(strings[i], w.off->str_hash, -1);
+			check = world__check(&w);
+			assert_int_equal(read_code(&check, &code), 0);
+			py_code__free(code);
+			/* What is behind it is not of it. */
+			strings[i][w.off->str_ascii_data + len + 1] = 'x';
+			assert_int_equal(read_code(&check, &code), 0);
+			py_code__free(code);
+			world__str(&w, strings[i], other);
+			put_u64(strings[i], w.off->str_hash, -1);
+			assert_int_equal(read_code(&check, &code), -ESTALE);
+		}
+		world__build(&w, w.off);
+	}
+}
+TEST(stale_strings)
 
 /* Up to 3.11, in place of a version: the first 32 bytes of the line table, and no byte behind it.
  */
@@ -241,7 +279,7 @@ static void check_unreadable_parts(void)
 {
 	uint32_t check;
 	struct py_code *code;
-	__u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {};
+	__u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, strings;
 	uint32_t at[CT_CODE_WORDS];
 
 	if (w.off->version >= 0x030c)
@@ -250,9 +288,9 @@ static void check_unreadable_parts(void)
 	py_offsets__code_words(w.off, at);
 	for (int i = 0; i < CT_CODE_WORDS; i++)
 		words[i] = at[i] ? world__word(w.code + at[i]) : 0;
-	check = ct_code_digest(words, world__word(w.name + w.off->str_hash), table);
-	if (world__inline_bytecode(&w))
-		check = ct_code_digest(words, world__word(w.qualname + w.off->str_hash), table);
+	strings = world__str_check(&w, world__inline_bytecode(&w) ? w.qualname : w.name) |
+		  (uint64_t)world__str_check(&w, w.file) << 32;
+	check = ct_code_digest(words, strings, table);
 	assert_int_equal(read_code(&check, &code), -EFAULT); /* not -ESTALE */
 }
 TEST(unreadable_parts)
@@ -337,11 +375,17 @@ TEST(chunks_cut)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(code),	       cmocka_unit_test(line),
-		cmocka_unit_test(no_table),    cmocka_unit_test(trampoline),
-		cmocka_unit_test(rejected),    cmocka_unit_test(stale),
-		cmocka_unit_test(stale_table), cmocka_unit_test(unreadable_parts),
-		cmocka_unit_test(chunks),      cmocka_unit_test(chunks_missing),
+		cmocka_unit_test(code),
+		cmocka_unit_test(line),
+		cmocka_unit_test(no_table),
+		cmocka_unit_test(trampoline),
+		cmocka_unit_test(rejected),
+		cmocka_unit_test(stale),
+		cmocka_unit_test(stale_table),
+		cmocka_unit_test(stale_strings),
+		cmocka_unit_test(unreadable_parts),
+		cmocka_unit_test(chunks),
+		cmocka_unit_test(chunks_missing),
 		cmocka_unit_test(chunks_cut),
 	};
 

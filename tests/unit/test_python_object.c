@@ -315,6 +315,8 @@ static void check_types(void)
 {
 	struct mem_source mem = mem__of(getpid());
 	const struct py_offsets *off = w.off;
+	__u64 name[CT_TYPE_NAME_WORDS] = {};
+	char text[] = "a_long_name_of_a_type";
 	struct py_type *type;
 	uint32_t check;
 
@@ -322,8 +324,9 @@ static void check_types(void)
 	assert_int_equal(READ_TYPE(), 0);
 	assert_string_equal(type->name, "str");
 	check = type->check;
+	memcpy(name, "str", 3);
 	assert_int_equal(check, ct_type_digest(world__word(w.str_type + off->type_name),
-					       off->object_head, WORLD_READY | WORLD_STR));
+					       off->object_head, WORLD_READY | WORLD_STR, name));
 	py_type__free(type);
 	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR | 1 << 19);
 	assert_int_equal(READ_TYPE(), 0); /* its version tag is assigned */
@@ -333,6 +336,18 @@ static void check_types(void)
 	assert_int_equal(READ_TYPE(), 0);
 	assert_int_not_equal(type->check, check);
 	py_type__free(type);
+	/* Another name in the same place shows in its first 15 bytes. */
+	put_pointer(w.str_type, off->type_name, text);
+	assert_int_equal(READ_TYPE(), 0);
+	check = type->check;
+	py_type__free(type);
+	for (size_t i = 0; i < strlen(text); i++) {
+		text[i]++;
+		assert_int_equal(READ_TYPE(), 0);
+		assert_int_equal(type->check == check, i >= 15);
+		py_type__free(type);
+		text[i]--;
+	}
 	put_u64(w.str_type, off->type_basicsize, off->object_head - 1);
 	assert_int_equal(READ_TYPE(), -EINVAL);
 }

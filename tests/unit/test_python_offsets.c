@@ -104,6 +104,30 @@ static void test_every_member(void **state)
 	}
 }
 
+/* What is looked up in _Py_DebugOffsets lies in what is read of them. */
+static void test_debug_places(void **state)
+{
+	size_t n;
+	const struct py_debug_field *fields = py_debug__fields(&n);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct py_table *table = table_of(&rows[i]);
+
+		assert_int_equal(!table->debug_size, rows[i].version < 0x030d);
+		assert_true(table->debug_size <= PY_DEBUG_MAX);
+		for (size_t k = 0; k < n && table->debug_size; k++) {
+			unsigned int column = table->debug_column;
+
+			assert_true(column < PY_DEBUG_COLUMNS);
+			assert_true(fields[k].at[column] + 8 <= table->debug_size);
+			assert_true(fields[k].in[column] + 8 <= table->debug_size);
+			assert_in_range(py_debug__size_at(&fields[k], column), 24,
+					table->debug_size - 8);
+		}
+	}
+}
+
 static void test_known_versions(void **state)
 {
 	unsigned int n = 0;
@@ -219,9 +243,8 @@ static void test_two_layouts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_member),
-		cmocka_unit_test(test_known_versions),
-		cmocka_unit_test(test_layouts),
+		cmocka_unit_test(test_every_member),   cmocka_unit_test(test_debug_places),
+		cmocka_unit_test(test_known_versions), cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_two_layouts),
 	};
 

@@ -164,7 +164,8 @@ static bool object_at(struct view *v, uint64_t start)
 	return false;
 }
 
-static bool keys_at(struct view *v, uint64_t start)
+/* room: bytes from start to the end of its block. */
+static bool keys_at(struct view *v, uint64_t start, uint64_t room)
 {
 	uint64_t words[PY_KEYS_HEAD / 8];
 	struct py_keys keys;
@@ -172,10 +173,10 @@ static bool keys_at(struct view *v, uint64_t start)
 	for (size_t i = 0; i < PY_KEYS_HEAD / 8; i++)
 		if (!view__word(v, start + 8 * i, &words[i]))
 			return false;
-	if (!py_keys__parse(v->off, (const uint8_t *)words, &keys) ||
-	    keys.bytes > v->facts->block.size)
+	if (!py_keys__parse(v->off, (const uint8_t *)words, &keys) || keys.bytes > room)
 		return false;
 	set_object(v, &keys_type, start);
+	v->facts->block.content = CONTENT_KEYS;
 	v->facts->block.shared_keys = keys.shared;
 	return true;
 }
@@ -192,9 +193,7 @@ static void fill_content(struct view *v)
 		b->content = CONTENT_UNKNOWN;
 	else if (object_at(v, start))
 		b->content = CONTENT_OBJECT;
-	else if (keys_at(v, start))
-		b->content = CONTENT_KEYS;
-	else
+	else if (!keys_at(v, start, b->size))
 		b->content = CONTENT_OTHER;
 	/* No object and no link either: the last block of a free list, or one never used. */
 	if (b->allocator == BLOCK_PYMALLOC && b->content == CONTENT_OTHER &&
@@ -215,7 +214,7 @@ static void object_by_displacement(struct view *v)
 	if (!f->insn.has_base || f->insn.has_index || f->insn.stack_relative || object % 8 ||
 	    f->insn.disp < 0 || f->insn.disp > 1024)
 		return;
-	if (!view__word(v, object + v->off->object_type, &word))
+	if (keys_at(v, object, UINT64_MAX) || !view__word(v, object + v->off->object_type, &word))
 		return;
 	type = names__type(v->names, v->process, v->image, word, NULL);
 	if (!type || !view__word(v, object, &word) || (!f->free_threaded && !is_count(v, word)))

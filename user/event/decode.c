@@ -12,12 +12,12 @@ static bool copy__valid(const struct ct_copy *c)
 	       c->type_word < CT_WINDOW_WORDS;
 }
 
-/* It has the frames that it says, and may have more. */
 static bool stack__valid(const struct ct_stack *s, size_t size)
 {
-	return size >= offsetof(struct ct_stack, frames) && size <= sizeof(*s) &&
-	       s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX &&
-	       size >= offsetof(struct ct_stack, frames) + s->nframes * sizeof(s->frames[0]);
+	const size_t head = offsetof(struct ct_stack, frames);
+
+	return size >= head && s->layout < CT_MAX_LAYOUTS && s->unwind < CT_UNWIND_MAX &&
+	       s->nframes <= CT_MAX_FRAMES && size == head + s->nframes * sizeof(s->frames[0]);
 }
 
 static bool comm__valid(const char comm[CT_COMM_LEN])

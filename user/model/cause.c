@@ -73,12 +73,29 @@ static bool unknown(const struct fault_facts *f, struct verdict *v)
 
 /* What an allocator says of the place comes before what the place looks like; libc's own code knows
  * no objects. */
+/* clang-format off */
 static const rule_fn rules[] = {
-	kernel_write, stack,	    inline_cache,     rule__pool_header,    rule__free_block,
-	interpreter,  rule__malloc, rule__refcount,   rule__gc_header,	    rule__object_field,
-	native_data,  rule__arena,  rule__references, rule__library_memory, rule__no_python,
-	rule__buffer, unknown,
+	kernel_write,
+	stack,
+	inline_cache,
+	rule__pool_header,
+	rule__free_block,
+	interpreter,
+	rule__debug_hooks,
+	rule__malloc,
+	rule__refcount,
+	rule__gc_header,
+	rule__object_field,
+	native_data,
+	rule__arena,
+	rule__references,
+	rule__no_python,
+	rule__library_memory,
+	rule__buffer,
+	rule__mutator,
+	unknown,
 };
+/* clang-format on */
 
 void cause__judge(const struct fault_facts *facts, struct verdict *out)
 {

@@ -168,7 +168,8 @@ static bool is_foreign(const struct fault_facts *f)
 {
 	if (strstr(f->module, ".cpython-") || strstr(f->module, ".abi3.so"))
 		return false;
-	return f->symbol_is_function || !is_libc(f->module);
+	return f->symbol_is_function || !is_libc(f->module) || f->insn.kind == INSN_STRING ||
+	       f->insn.width > 16;
 }
 
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.

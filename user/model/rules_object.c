@@ -268,10 +268,7 @@ static bool is_immutable(const struct type_fact *type)
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
-	const char *detail = field->kind == PY_FIELD_MANAGED && field->offset > -32 + 8
-				     ? "managed dict"
-			     : field->name ? field->name
-					   : "field";
+	const char *detail = field->name ? field->name : "field";
 
 	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),

@@ -8,12 +8,13 @@
 #include "base/cleanup.h"
 #include "proc/mem.h"
 
-#define HEADER	   16
-#define MIN_SIZE   32
-#define PREV_INUSE 1
-#define IS_MMAPPED 2
-#define FLAGS	   7
-#define PAGE	   4096
+#define HEADER	       16
+#define MIN_SIZE       32
+#define PREV_INUSE     1
+#define IS_MMAPPED     2
+#define NON_MAIN_ARENA 4
+#define FLAGS	       7
+#define PAGE	       4096
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
 #define STEP	   (128 * 1024)
@@ -21,7 +22,7 @@
 #define PAGES_BACK 2048
 #define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
-#define CHAIN 3
+#define CHAIN 4
 
 bool chunk__is_size(uint64_t word, uint64_t limit)
 {
@@ -30,19 +31,39 @@ bool chunk__is_size(uint64_t word, uint64_t limit)
 	return size >= MIN_SIZE && size % HEADER == 0 && size <= limit && !(word & IS_MMAPPED);
 }
 
-/* Does a chain of headers start at the header of the block at `start`? The last chunk of a heap,
- * the top, ends at its end. */
+/* A free block before this one is said twice: by a flag, and by its size in the word before. */
+static bool is_after(const struct mem_source *mem, uint64_t start, uint64_t word, uint64_t size)
+{
+	uint64_t before;
+
+	if (word & PREV_INUSE)
+		return true;
+	return !mem__read_u64(mem, start - HEADER, &before) && before == size;
+}
+
+/*
+ * Does a chain of headers start at the header of the block at `start`, which is in use? The last
+ * chunk of a heap, the top, ends at its end.
+ */
 static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t high)
 {
+	uint64_t size = 0, arena = 0;
+
 	for (unsigned int i = 0; i < CHAIN; i++) {
-		uint64_t word, limit = high - start + HEADER;
+		uint64_t word;
 
 		if (start == high + HEADER)
 			return i > 0;
 		if (start >= high || mem__read_u64(mem, start - 8, &word) ||
-		    !chunk__is_size(word, limit) || (i == 1 && !(word & PREV_INUSE)))
+		    !chunk__is_size(word, high - start + HEADER))
 			return false;
-		start += word & ~(uint64_t)FLAGS;
+		if (i == 0)
+			arena = word & NON_MAIN_ARENA;
+		if ((word & NON_MAIN_ARENA) != arena || (i == 1 && !(word & PREV_INUSE)) ||
+		    (i > 1 && !is_after(mem, start, word, size)))
+			return false;
+		size = word & ~(uint64_t)FLAGS;
+		start += size;
 	}
 	return true;
 }

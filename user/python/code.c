@@ -94,11 +94,34 @@ static void read_or_zero(const struct mem_source *mem, uint64_t address, void *b
 		memset(buf, 0, size);
 }
 
+/* ct_str_digest() of the str object at address. */
+static uint32_t str_check(const struct mem_source *mem, const struct py_offsets *off,
+			  uint64_t address)
+{
+	uint8_t head[HEAD_MAX];
+	__u64 tail[CT_STR_WORDS] = {};
+	uint64_t hash, size, data;
+	uint32_t state;
+
+	if (!address || off->str_ascii_data > HEAD_MAX ||
+	    mem__read(mem, address, head, off->str_ascii_data))
+		return 0;
+	hash = raw__u64(head, off->str_hash);
+	state = raw__u32(head, off->str_state) >> off->str_kind_shift;
+	size = raw__u64(head, off->str_length) * (state & 7);
+	data = address + (state & 16 ? off->str_ascii_data : off->str_compact_data);
+	if (size > sizeof(tail))
+		data += size - sizeof(tail);
+	if (hash == UINT64_MAX)
+		read_or_zero(mem, data, tail, sizeof(tail));
+	return ct_str_digest(hash, size, tail);
+}
+
 /* The digest that the kernel side takes: of the head that was read, and of what it points to. */
 static uint32_t take_check(const struct mem_source *mem, const struct py_offsets *off,
 			   const uint8_t *head)
 {
-	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, hash = 0;
+	__u64 words[CT_CODE_WORDS] = {}, table[1 + CT_TABLE_WORDS] = {}, strings;
 	uint32_t at[CT_CODE_WORDS];
 	uint64_t bytes;
 
@@ -106,13 +129,14 @@ static uint32_t take_check(const struct mem_source *mem, const struct py_offsets
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
 		if (at[i] && at[i] <= HEAD_MAX - sizeof(uint64_t))
 			words[i] = raw__u64(head, at[i]);
-	read_or_zero(mem, raw__u64(head, name_offset(off)) + off->str_hash, &hash, sizeof(hash));
+	strings = str_check(mem, off, raw__u64(head, name_offset(off))) |
+		  (uint64_t)str_check(mem, off, raw__u64(head, off->code_filename)) << 32;
 	if (off->version < 0x030c) {
 		bytes = raw__u64(head, off->code_linetable);
 		read_or_zero(mem, bytes + off->object_size, &table[0], sizeof(table[0]));
 		read_or_zero(mem, bytes + off->bytes_data, &table[1], 8 * CT_TABLE_WORDS);
 	}
-	return ct_code_digest(words, hash, table);
+	return ct_code_digest(words, strings, table);
 }
 
 /* Is it still the code object that was asked for? The names are read one by one. */

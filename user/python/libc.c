@@ -39,9 +39,11 @@ static bool is_glibc(const char *base)
 	       starts_with(base, "libpthread-2.");
 }
 
+/* Its loader is its library; Debian's maps show that one's real name. */
 static bool is_musl(const char *base)
 {
-	return starts_with(base, "ld-musl-") || starts_with(base, "libc.musl-");
+	return starts_with(base, "ld-musl-") || starts_with(base, "libc.musl-") ||
+	       !strcmp(base, "libc.so");
 }
 
 /*

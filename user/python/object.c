@@ -78,6 +78,21 @@ static bool is_sane(const struct py_offsets *off, const struct py_type *type, ui
 	       type->basic_size <= SIZE_MAX_SANE && type->item_size <= SIZE_MAX_SANE;
 }
 
+/* As the kernel side takes it. */
+static uint32_t type_check(const struct mem_source *mem, const struct py_offsets *off,
+			   const uint8_t *head)
+{
+	__u64 text[CT_TYPE_NAME_WORDS] = {};
+	uint64_t name = raw__u64(head, off->type_name);
+	char start[sizeof(text)];
+	ssize_t len = mem__read_str(mem, name, start, sizeof(start));
+
+	if (len > 0)
+		memcpy(text, start, len);
+	return ct_type_digest(name, raw__u64(head, off->type_basicsize),
+			      raw__u64(head, off->type_flags), text);
+}
+
 /* tp_name is UTF-8 by contract, but it is the program's: NULL on error, with err set. */
 static char *read_name(const struct mem_source *mem, uint64_t address, int *err)
 {
@@ -105,7 +120,6 @@ static int parse_type(const struct py_offsets *off, const uint8_t *head, struct 
 	type->is_type = flags & FLAG_TYPE_SUBCLASS;
 	type->basic_size = raw__u64(head, off->type_basicsize);
 	type->item_size = raw__u64(head, off->type_itemsize);
-	type->check = ct_type_digest(raw__u64(head, off->type_name), type->basic_size, flags);
 	return is_sane(off, type, flags) ? 0 : -EINVAL;
 }
 
@@ -123,6 +137,7 @@ int py_type__read(const struct mem_source *mem, const struct py_offsets *off, ui
 		err = check_metatype(mem, off, raw__u64(head, off->object_type));
 	if (err)
 		return err;
+	type.check = type_check(mem, off, head);
 	type.name = read_name(mem, raw__u64(head, off->type_name), &err);
 	if (!type.name)
 		return err;

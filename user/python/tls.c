@@ -90,20 +90,21 @@ static struct value load(const struct value *at)
 	return unknown;
 }
 
-static void do_mov(struct machine *m, const cs_insn *insn)
+/* Writing a part of a register is nothing that these functions do. */
+static int do_mov(struct machine *m, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;
 	struct value *to = reg_of(m, &x->operands[0]), at, word;
 
-	if (!to) /* a store, or half a register */
-		return;
+	if (!to)
+		return x->operands[0].type == X86_OP_MEM ? 0 : -ENOENT;
 	if (x->operands[1].type == X86_OP_REG) {
 		*to = m->regs[x->operands[1].reg];
-		return;
+		return 0;
 	}
 	if (x->operands[1].type != X86_OP_MEM) {
 		*to = unknown;
-		return;
+		return 0;
 	}
 	at = address_of(m, insn, &x->operands[1].mem);
 	word = load(&at);
@@ -112,38 +113,52 @@ static void do_mov(struct machine *m, const cs_insn *insn)
 		m->place = at;
 	}
 	*to = word;
+	return 0;
 }
 
-static void do_lea(struct machine *m, const cs_insn *insn)
+static int do_lea(struct machine *m, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;
 	struct value *to = reg_of(m, &x->operands[0]);
 
-	if (to)
-		*to = address_of(m, insn, &x->operands[1].mem);
+	if (!to)
+		return -ENOENT;
+	*to = address_of(m, insn, &x->operands[1].mem);
+	return 0;
 }
 
 /* rax += the thread pointer, or the linker's offset from it. */
-static void do_add(struct machine *m, const cs_insn *insn)
+static int do_add(struct machine *m, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;
 	struct value *to = reg_of(m, &x->operands[0]), at, word;
 
-	if (!to || x->operands[0].reg == X86_REG_RSP)
-		return;
-	if (x->operands[1].type != X86_OP_MEM) {
+	if (!to)
+		return -ENOENT;
+	if (x->operands[1].type != X86_OP_MEM) { /* of rsp */
 		*to = unknown;
-		return;
+		return 0;
 	}
 	at = address_of(m, insn, &x->operands[1].mem);
 	word = load(&at);
 	if (!word.known || (word.thread_pointer && to->thread_pointer) ||
 	    (word.word_at && to->word_at)) {
 		*to = unknown;
-		return;
+		return 0;
 	}
 	to->thread_pointer = to->thread_pointer || word.thread_pointer;
 	to->word_at = to->word_at ?: word.word_at;
+	return 0;
+}
+
+static int do_pop(struct machine *m, const cs_insn *insn)
+{
+	struct value *to = reg_of(m, &insn->detail->x86.operands[0]);
+
+	if (!to)
+		return -ENOENT;
+	*to = unknown;
+	return 0;
 }
 
 /* __tls_get_addr(), or the resolver of a TLS descriptor, whose second word is the offset. */
@@ -178,20 +193,17 @@ static int step(struct machine *m, const cs_insn *insn)
 	case X86_INS_ENDBR64:
 	case X86_INS_NOP:
 	case X86_INS_PUSH:
+		return 0;
 	case X86_INS_SUB: /* of rsp */
-		return 0;
+		return insn->detail->x86.operands[0].reg == X86_REG_RSP ? 0 : -ENOENT;
 	case X86_INS_POP: /* 3.15.2 restores its frame pointer early */
-		m->regs[insn->detail->x86.operands[0].reg] = unknown;
-		return 0;
+		return do_pop(m, insn);
 	case X86_INS_MOV:
-		do_mov(m, insn);
-		return 0;
+		return do_mov(m, insn);
 	case X86_INS_LEA:
-		do_lea(m, insn);
-		return 0;
+		return do_lea(m, insn);
 	case X86_INS_ADD:
-		do_add(m, insn);
-		return 0;
+		return do_add(m, insn);
 	case X86_INS_CALL:
 		return do_call(m, insn);
 	case X86_INS_JMP:
