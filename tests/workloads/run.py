@@ -2,7 +2,8 @@
 """Every workload on every CPython under cowtrace, and the tables of what it says.
 
 A run that does not pass (copies that nobody explains, lines that are missing, a count that is not the kernel's)
-is named, and the status is 1. Each result is kept in build/workloads, and the tables are made of all that lies there.
+is named, and the status is 1. Each result is kept in build/workloads, and the tables are made of all that lies
+there.
 """
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import gunicorn_load
 import interpreters
@@ -43,7 +43,8 @@ def show(cell: Cell) -> None:
         return
     parts = ", ".join(f"{cause} {tables.size(cell.per_worker(cause))}"
                       for cause in tables.CAUSES if cell.copied.get(cause, 0) >= 40960)
-    print(f"{cell.key}: {cell.per_worker():.1f} of {cell.shared / cell.workers / tables.MIB:.1f} MiB per worker: {parts}")
+    shared = cell.shared / cell.workers / tables.MIB
+    print(f"{cell.key}: {cell.per_worker():.1f} of {shared:.1f} MiB per worker: {parts}")
     for why in cell.failures():
         print(f"{cell.key}: FAILED: {why}")
     sys.stdout.flush()
@@ -92,7 +93,8 @@ def repeat(version: str, times: int) -> float:
             measure.warm_up(interpreter, workload, False)
             sizes = [measure.run(interpreter, workload).per_worker() for _ in range(times)]
             spread = measure.percent(max(sizes) - min(sizes), max(sizes))
-            print(f"{workload.name}-{version}: {times} runs, {min(sizes):.2f} to {max(sizes):.2f} MiB: {spread:.2f} %")
+            print(f"{workload.name}-{version}: {times} runs, {min(sizes):.2f} to {max(sizes):.2f} MiB: "
+                  f"{spread:.2f} %")
             worst = max(worst, spread)
     finally:
         interpreters.close_interpreter(interpreter)
