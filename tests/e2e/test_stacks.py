@@ -55,7 +55,7 @@ def test_several_versions_in_one_tree() -> None:
     found = [path for path in map(pythons.find, interpreters.LOCAL) if path]
     if len(found) < 2:
         pytest.skip("only one CPython on this machine")
-    run = run_cowtrace([], [found[0], target("relay.py"), *found[1:]], env={"LINGER_MS": "600"})
+    run = run_cowtrace([], [found[0], target("relay.py"), *found[1:]], env={"LINGER_MS": "200"})
     assert run.status == 0, run.stderr
     versions = {row["version"] for row in run.truth if "version" in row}
     assert len(versions) == len(found)
