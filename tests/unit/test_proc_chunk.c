@@ -40,8 +40,9 @@ static void word(size_t at, uint64_t value)
 static int find(size_t at, bool far, struct chunk *out)
 {
 	uint64_t start = (uintptr_t)heap;
+	struct chunk_space all = {.low = start, .high = start + SIZE};
 
-	return chunk__find(&mem, start + at, start, start + SIZE, far, out);
+	return chunk__find(&mem, start + at, &all, far, out);
 }
 
 static void expect(size_t at, size_t start, size_t size, bool mapped)
@@ -97,10 +98,40 @@ static void what_lies_in_a_block(void **state)
 	expect(80 + 4000, 80, 8008, false);
 }
 
+/* The address of a static type, in a program that is not relocated, is small enough for a size; and
+ * by chance it leads to the next header. */
+static void a_number_that_leads_to_a_header(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < 4096; at += 64)
+		word(at + 8, 64 | 1);
+	word(4096 + 8, 224 | 1);
+	for (size_t at = 4096 + 224; at < 65536 - 64; at += 64)
+		word(at + 8, 64 | 1);
+	word(4096 + 32 + 8, 192 + 64 * 10);
+	expect(4096 + 64, 4096 + 16, 216, false);
+	expect(4096 + 40, 4096 + 16, 216, false);
+}
+
+/* The heap has no mappings in it, whatever a page begins with. */
+static void the_heap_has_no_mappings(void **state)
+{
+	uint64_t start = (uintptr_t)heap;
+	struct chunk_space space = {.low = start, .high = start + SIZE, .brk = true};
+	struct chunk chunk;
+
+	(void)state;
+	word(8, 0x21000 | 2);
+	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &chunk), -ENOENT);
+	space.brk = false;
+	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &chunk), 0);
+}
+
 static void no_blocks(void **state)
 {
 	struct chunk chunk;
 	uint64_t start = (uintptr_t)heap;
+	struct chunk_space other = {.low = start + 4096, .high = start + SIZE};
 
 	(void)state;
 	assert_int_equal(find(5000, true, &chunk), -ENOENT);
@@ -110,10 +141,8 @@ static void no_blocks(void **state)
 	memset(heap, 0x41, SIZE);
 	assert_int_equal(find(5000, true, &chunk), -ENOENT);
 	small_heap();
-	assert_int_equal(chunk__find(&mem, start + 100, start + 4096, start + SIZE, true, &chunk),
-			 -ENOENT);
-	assert_int_equal(chunk__find(&mem, start + SIZE, start, start + SIZE, true, &chunk),
-			 -ENOENT);
+	assert_int_equal(chunk__find(&mem, start + 100, &other, true, &chunk), -ENOENT);
+	assert_int_equal(find(SIZE, true, &chunk), -ENOENT);
 }
 
 /* Each has a mapping of its own; the kernel joins them. 2.43 leaves the header out of the size. */
@@ -132,11 +161,12 @@ static void large_blocks(void **state)
 
 static void a_process_that_is_gone(void **state)
 {
+	struct chunk_space space = {.low = 0x1000, .high = 0x9000};
 	struct mem_source nobody = {};
 	struct chunk chunk;
 
 	(void)state;
-	assert_true(chunk__find(&nobody, 0x5000, 0x1000, 0x9000, true, &chunk) < 0);
+	assert_true(chunk__find(&nobody, 0x5000, &space, true, &chunk) < 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -144,8 +174,14 @@ static void a_process_that_is_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(blocks_of_a_heap), TEST(not_far),	    TEST(what_lies_in_a_block),
-		TEST(no_blocks),	TEST(large_blocks), TEST(a_process_that_is_gone),
+		TEST(blocks_of_a_heap),
+		TEST(not_far),
+		TEST(what_lies_in_a_block),
+		TEST(a_number_that_leads_to_a_header),
+		TEST(the_heap_has_no_mappings),
+		TEST(no_blocks),
+		TEST(large_blocks),
+		TEST(a_process_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,11 +18,30 @@
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
 #define STEP	   (128 * 1024)
-#define STEPS	   24
+#define STEPS	   32
 #define PAGES_BACK 2048
 #define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 4
+/* As many before it are proof enough; and how far back they are looked for. */
+#define LINKS  3
+#define RUN_UP 2048
+
+struct search {
+	uint64_t addr;
+	uint64_t from, to;  /* where the block may start */
+	uint64_t low, high; /* the mapping */
+};
+
+static uint64_t align(uint64_t addr)
+{
+	return addr & ~(uint64_t)(HEADER - 1);
+}
+
+static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
+{
+	return addr > low + by ? addr - by : low;
+}
 
 bool chunk__is_size(uint64_t word, uint64_t limit)
 {
@@ -68,34 +87,65 @@ static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t high
 	return true;
 }
 
-/* Headers in [from, to], read at once; the nearest whose block reaches to addr. */
-static int search(const struct mem_source *mem, uint64_t addr, uint64_t from, uint64_t to,
-		  uint64_t high, struct chunk *out)
+/*
+ * How many headers in a row lead to the place of each: a number in the middle of a block may look
+ * like a header, as the address of a type does in a program that is not relocated, and even lead to
+ * a true one; but none leads to it.
+ */
+static void count_links(const uint64_t *words, size_t n, uint8_t *links)
 {
-	uint64_t first = (from + HEADER - 1) & ~(uint64_t)(HEADER - 1);
-	uint64_t last = to & ~(uint64_t)(HEADER - 1);
-	_free_ uint64_t *words = NULL;
-	int err;
+	memset(links, 0, n);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t word = words[2 * i + 1], next = i + (word & ~(uint64_t)FLAGS) / HEADER;
 
-	if (last < first + HEADER)
-		return -ENOENT;
-	words = malloc(last - first);
-	if (!words)
-		return -ENOMEM;
-	err = mem__read(mem, first, words, last - first);
-	if (err)
-		return err;
-	for (uint64_t start = last; start >= first + HEADER; start -= HEADER) {
-		uint64_t word = words[(start - 8 - first) / 8], size = word & ~(uint64_t)FLAGS;
+		if (chunk__is_size(word, n * HEADER) && next < n && links[next] <= links[i])
+			links[next] = links[i] < LINKS ? links[i] + 1 : LINKS;
+	}
+}
+
+/* Words from `first` on, by headers. The block that is best linked, of these the nearest. */
+static bool choose(const struct mem_source *mem, const uint64_t *words, const uint8_t *links,
+		   uint64_t first, const struct search *s, struct chunk *out)
+{
+	int best = -1;
+
+	for (uint64_t start = s->to; start >= s->from + HEADER && best < LINKS; start -= HEADER) {
+		size_t i = (start - HEADER - first) / HEADER;
+		uint64_t word = words[2 * i + 1], size = word & ~(uint64_t)FLAGS;
 
 		/* The word behind a block, the next one's prev_size, belongs to it as well. */
-		if (!chunk__is_size(word, high - start + HEADER) || start + size - 8 <= addr ||
-		    !is_chain(mem, start, high))
+		if (links[i] <= best || !chunk__is_size(word, s->high - start + HEADER) ||
+		    start + size - 8 <= s->addr || !is_chain(mem, start, s->high))
 			continue;
 		*out = (struct chunk){.start = start, .size = size - 8};
-		return 0;
+		best = links[i];
 	}
-	return -ENOENT;
+	return best >= 0;
+}
+
+/* Blocks that start in [from, to] and reach to addr. */
+static int search(const struct mem_source *mem, struct search s, struct chunk *out)
+{
+	uint64_t first = align(back(s.from, RUN_UP, s.low) + HEADER - 1);
+	_free_ uint64_t *words = NULL;
+	_free_ uint8_t *links = NULL;
+	size_t n;
+	int err;
+
+	s.from = align(s.from + HEADER - 1);
+	s.to = align(s.to);
+	if (s.to < s.from + HEADER)
+		return -ENOENT;
+	n = (s.to - first) / HEADER;
+	words = malloc(n * HEADER);
+	links = malloc(n);
+	if (!words || !links)
+		return -ENOMEM;
+	err = mem__read(mem, first, words, n * HEADER);
+	if (err)
+		return err;
+	count_links(words, n, links);
+	return choose(mem, words, links, first, &s, out) ? 0 : -ENOENT;
 }
 
 /* The header of a mapping: nothing in its first word; the size is that of the mapping, since glibc
@@ -146,29 +196,24 @@ found:
 	return addr >= out->start ? 0 : -ENOENT;
 }
 
-static uint64_t back(uint64_t addr, uint64_t by, uint64_t low)
-{
-	return addr > low + by ? addr - by : low;
-}
-
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
+int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
 		struct chunk *out)
 {
-	uint64_t from, to = addr;
+	struct search s = {.addr = addr, .to = addr, .low = in->low, .high = in->high};
 	int err;
 
-	if (addr < low || addr >= high)
+	if (addr < in->low || addr >= in->high)
 		return -ENOENT;
-	from = back(addr, NEAR, low);
-	err = search(mem, addr, from, addr, high, out);
+	s.from = back(addr, NEAR, in->low);
+	err = search(mem, s, out);
 	if (!far)
 		return err;
-	if (err == -ENOENT)
-		err = search_mapped(mem, addr, low, high, out);
-	for (unsigned int i = 0; i < STEPS && err == -ENOENT && from > low; i++) {
-		to = from + HEADER;
-		from = back(from, STEP, low);
-		err = search(mem, addr, from, to, high, out);
+	if (err == -ENOENT && !in->brk)
+		err = search_mapped(mem, addr, in->low, in->high, out);
+	for (unsigned int i = 0; i < STEPS && err == -ENOENT && s.from > in->low; i++) {
+		s.to = s.from + HEADER;
+		s.from = back(s.from, STEP, in->low);
+		err = search(mem, s, out);
 	}
 	return err;
 }

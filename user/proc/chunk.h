@@ -18,9 +18,15 @@ struct chunk {
 	bool mapped;	      /* a mapping of its own (large blocks) */
 };
 
-/* The block in use that holds addr, in a mapping [low, high). far: also one that begins more than
- * 8 KiB before addr, which costs more. 0, -ENOENT or an error of mem__read. */
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
+/* A mapping that blocks lie in. */
+struct chunk_space {
+	uint64_t low, high;
+	bool brk; /* the heap: no block is a mapping of its own */
+};
+
+/* The block in use that holds addr. far: also one that begins more than 8 KiB before addr, which
+ * costs more. 0, -ENOENT or an error of mem__read. */
+int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
 		struct chunk *out);
 
 /* Is word a header's size | flags that a chunk of a heap of `limit` bytes can have? */
