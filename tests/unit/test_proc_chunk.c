@@ -76,6 +76,22 @@ static void blocks_of_a_heap(void **state)
 	expect(64 + 8016 + 16 + 300007, 64 + 8016 + 16, 300008, false);
 }
 
+/* Free blocks, and the top: what an ancestor has given back since. */
+static void blocks_that_are_not_in_use(void **state)
+{
+	struct chunk chunk;
+
+	(void)state;
+	small_heap();
+	assert_int_equal(find(SIZE - 64, true, &chunk), -ENOENT);
+	word(64 + 8016, 8016);
+	word(64 + 8016 + 8, 300016);
+	assert_int_equal(find(80 + 40, true, &chunk), -ENOENT);
+	expect(64 + 8016 + 16, 64 + 8016 + 16, 300008, false);
+	word(64 + 8016, 8000); /* not the size of the one before */
+	assert_int_equal(find(64 + 8016 + 16, true, &chunk), -ENOENT);
+}
+
 static void not_far(void **state)
 {
 	struct chunk chunk;
@@ -175,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(blocks_of_a_heap),
+		TEST(blocks_that_are_not_in_use),
 		TEST(not_far),
 		TEST(what_lies_in_a_block),
 		TEST(a_number_that_leads_to_a_header),

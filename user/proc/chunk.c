@@ -60,11 +60,22 @@ static bool is_after(const struct mem_source *mem, uint64_t start, uint64_t word
 	return !mem__read_u64(mem, start - HEADER, &before) && before == size;
 }
 
+/* The one before is free, then: it has the size that is said between them. */
+static bool is_behind_free(const struct mem_source *mem, uint64_t start, uint64_t low)
+{
+	uint64_t size, word;
+
+	if (mem__read_u64(mem, start - HEADER, &size) || size % HEADER || size < MIN_SIZE ||
+	    size > start - HEADER - low)
+		return false;
+	return !mem__read_u64(mem, start - size - 8, &word) && (word & ~(uint64_t)FLAGS) == size;
+}
+
 /*
  * Does a chain of headers start at the header of the block at `start`, which is in use? The last
  * chunk of a heap, the top, ends at its end.
  */
-static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t high)
+static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t low, uint64_t high)
 {
 	uint64_t size = 0, arena = 0;
 
@@ -72,9 +83,11 @@ static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t high
 		uint64_t word;
 
 		if (start == high + HEADER)
-			return i > 0;
+			return i > 1; /* the top itself is not in use */
 		if (start >= high || mem__read_u64(mem, start - 8, &word) ||
 		    !chunk__is_size(word, high - start + HEADER))
+			return false;
+		if (i == 0 && !(word & PREV_INUSE) && !is_behind_free(mem, start, low))
 			return false;
 		if (i == 0)
 			arena = word & NON_MAIN_ARENA;
@@ -115,7 +128,7 @@ static bool choose(const struct mem_source *mem, const uint64_t *words, const ui
 
 		/* The word behind a block, the next one's prev_size, belongs to it as well. */
 		if (links[i] <= best || !chunk__is_size(word, s->high - start + HEADER) ||
-		    start + size - 8 <= s->addr || !is_chain(mem, start, s->high))
+		    start + size - 8 <= s->addr || !is_chain(mem, start, s->low, s->high))
 			continue;
 		*out = (struct chunk){.start = start, .size = size - 8};
 		best = links[i];
