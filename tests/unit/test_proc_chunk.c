@@ -127,6 +127,25 @@ static void a_number_that_leads_to_a_header(void **state)
 	word(4096 + 32 + 8, 192 + 64 * 10);
 	expect(4096 + 64, 4096 + 16, 216, false);
 	expect(4096 + 40, 4096 + 16, 216, false);
+	word(4096 + 32, 1); /* what is before it is not free */
+	word(4096 + 32 + 8, (192 + 64 * 10) | 1);
+	expect(4096 + 64, 4096 + 16, 216, false);
+}
+
+/* "atat" in a block, and a header where such a size leads to; blocks that can not be found. */
+static void a_text_that_leads_to_a_header(void **state)
+{
+	size_t from = 400000, text = from + 1024, size = 0x6160;
+	struct chunk chunk;
+
+	(void)state;
+	for (size_t at = text + size; at < text + size + 1024; at += 64)
+		word(at + 8, 64 | 1);
+	word(text + 8, size | 1);
+	assert_int_equal(find(text + 12000, true, &chunk), -ENOENT);
+	for (size_t at = from; at < text; at += 64)
+		word(at + 8, 64 | 1);
+	expect(text + 12000, text + 16, size - 8, false);
 }
 
 /* The heap has no mappings in it, whatever a page begins with. */
@@ -195,6 +214,7 @@ int main(void)
 		TEST(not_far),
 		TEST(what_lies_in_a_block),
 		TEST(a_number_that_leads_to_a_header),
+		TEST(a_text_that_leads_to_a_header),
 		TEST(the_heap_has_no_mappings),
 		TEST(no_blocks),
 		TEST(large_blocks),

@@ -17,15 +17,17 @@
 #define PAGE	       4096
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
-#define STEP	   (128 * 1024)
-#define STEPS	   32
+#define STEP	   (512 * 1024)
+#define STEPS	   8
 #define PAGES_BACK 2048
 #define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 4
-/* As many before it are proof enough; and how far back they are looked for. */
-#define LINKS  3
-#define RUN_UP 2048
+/* As many before it are proof enough; a large size, which leads to some true header sooner or
+ * later, may be three letters of a text; and how far back they are looked for. */
+#define LINKS	    3
+#define LINKS_LARGE 2
+#define RUN_UP	    (32 * 1024)
 
 struct search {
 	uint64_t addr;
@@ -101,13 +103,14 @@ static bool is_chain(const struct mem_source *mem, uint64_t start, uint64_t low,
 }
 
 /*
- * How many headers in a row lead to the place of each: a number in the middle of a block may look
- * like a header, as the address of a type does in a program that is not relocated, and even lead to
- * a true one; but none leads to it.
+ * How many headers in a row lead to the place of each (begins: the first is where a heap begins): a
+ * number in the middle of a block may look like a header, as the address of a type does in a
+ * program that is not relocated, and even lead to a true one; but none leads to it.
  */
-static void count_links(const uint64_t *words, size_t n, uint8_t *links)
+static void count_links(const uint64_t *words, size_t n, bool begins, uint8_t *links)
 {
 	memset(links, 0, n);
+	links[0] = begins ? LINKS : 0;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t word = words[2 * i + 1], next = i + (word & ~(uint64_t)FLAGS) / HEADER;
 
@@ -127,7 +130,8 @@ static bool choose(const struct mem_source *mem, const uint64_t *words, const ui
 		uint64_t word = words[2 * i + 1], size = word & ~(uint64_t)FLAGS;
 
 		/* The word behind a block, the next one's prev_size, belongs to it as well. */
-		if (links[i] <= best || !chunk__is_size(word, s->high - start + HEADER) ||
+		if (links[i] <= best || (size > NEAR && links[i] < LINKS_LARGE) ||
+		    !chunk__is_size(word, s->high - start + HEADER) ||
 		    start + size - 8 <= s->addr || !is_chain(mem, start, s->low, s->high))
 			continue;
 		*out = (struct chunk){.start = start, .size = size - 8};
@@ -157,7 +161,7 @@ static int search(const struct mem_source *mem, struct search s, struct chunk *o
 	err = mem__read(mem, first, words, n * HEADER);
 	if (err)
 		return err;
-	count_links(words, n, links);
+	count_links(words, n, first == s.low, links);
 	return choose(mem, words, links, first, &s, out) ? 0 : -ENOENT;
 }
 
