@@ -17,6 +17,7 @@
 
 static uint8_t *heap;
 static struct mem_source mem;
+static struct chunk_scratch scratch;
 
 static int setup(void **state)
 {
@@ -42,7 +43,7 @@ static int find(size_t at, bool far, struct chunk *out)
 	uint64_t start = (uintptr_t)heap;
 	struct chunk_space all = {.low = start, .high = start + SIZE};
 
-	return chunk__find(&mem, start + at, &all, far, out);
+	return chunk__find(&mem, start + at, &all, far, &scratch, out);
 }
 
 static void expect(size_t at, size_t start, size_t size, bool mapped)
@@ -157,9 +158,9 @@ static void the_heap_has_no_mappings(void **state)
 
 	(void)state;
 	word(8, 0x21000 | 2);
-	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &chunk), -ENOENT);
+	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &scratch, &chunk), -ENOENT);
 	space.brk = false;
-	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &chunk), 0);
+	assert_int_equal(chunk__find(&mem, start + 20000, &space, true, &scratch, &chunk), 0);
 }
 
 static void no_blocks(void **state)
@@ -176,7 +177,7 @@ static void no_blocks(void **state)
 	memset(heap, 0x41, SIZE);
 	assert_int_equal(find(5000, true, &chunk), -ENOENT);
 	small_heap();
-	assert_int_equal(chunk__find(&mem, start + 100, &other, true, &chunk), -ENOENT);
+	assert_int_equal(chunk__find(&mem, start + 100, &other, true, &scratch, &chunk), -ENOENT);
 	assert_int_equal(find(SIZE, true, &chunk), -ENOENT);
 }
 
@@ -201,7 +202,7 @@ static void a_process_that_is_gone(void **state)
 	struct chunk chunk;
 
 	(void)state;
-	assert_true(chunk__find(&nobody, 0x5000, &space, true, &chunk) < 0);
+	assert_true(chunk__find(&nobody, 0x5000, &space, true, &scratch, &chunk) < 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

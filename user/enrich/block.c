@@ -24,9 +24,9 @@
 #define POOL_SIZES	32
 /* After that many failed searches in a MiB of addresses, only every 64th goes far; and after so
  * many of them in a row, wherever, only the first in each. */
-#define MISSES	   4
+#define MISSES	   3
 #define MISS_SHIFT 20
-#define MAX_FAILED 64
+#define MAX_FAILED 32
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
 
@@ -179,7 +179,7 @@ static bool find_chunk(struct view *v, struct chunk *out)
 		return true;
 	miss = cache__miss(v);
 	far = may_go_far(v->blocks, miss);
-	if (chunk__find(&v->mem, f->addr, &space, far, out)) {
+	if (chunk__find(&v->mem, f->addr, &space, far, &v->blocks->scratch, out)) {
 		miss->times++;
 		v->blocks->failed += far;
 		return false;

@@ -31,6 +31,7 @@ struct block_cache {
 		uint32_t times;
 	} misses[BLOCK_MISSES];
 	unsigned int next, failed; /* far searches since the last that found something */
+	struct chunk_scratch scratch;
 };
 
 /* From the header of the pymalloc pool, which came with the copy. */

@@ -2,10 +2,8 @@
 #include "proc/chunk.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "proc/mem.h"
 
 #define HEADER	       16
@@ -17,17 +15,15 @@
 #define PAGE	       4096
 /* How far back a header is looked for: most blocks are smaller, and the search must end. */
 #define NEAR	   8192
-#define STEP	   (512 * 1024)
-#define STEPS	   8
+#define STEPS	   24
 #define PAGES_BACK 2048
 #define JOINED	   64
 /* Headers that must follow each other, each where the one before says. */
 #define CHAIN 4
 /* As many before it are proof enough; a large size, which leads to some true header sooner or
- * later, may be three letters of a text; and how far back they are looked for. */
+ * later, may be three letters of a text. */
 #define LINKS	    3
 #define LINKS_LARGE 2
-#define RUN_UP	    (32 * 1024)
 
 struct search {
 	uint64_t addr;
@@ -120,9 +116,11 @@ static void count_links(const uint64_t *words, size_t n, bool begins, uint8_t *l
 }
 
 /* Words from `first` on, by headers. The block that is best linked, of these the nearest. */
-static bool choose(const struct mem_source *mem, const uint64_t *words, const uint8_t *links,
+static bool choose(const struct mem_source *mem, const struct chunk_scratch *scratch,
 		   uint64_t first, const struct search *s, struct chunk *out)
 {
+	const uint64_t *words = scratch->words;
+	const uint8_t *links = scratch->links;
 	int best = -1;
 
 	for (uint64_t start = s->to; start >= s->from + HEADER && best < LINKS; start -= HEADER) {
@@ -141,11 +139,10 @@ static bool choose(const struct mem_source *mem, const uint64_t *words, const ui
 }
 
 /* Blocks that start in [from, to] and reach to addr. */
-static int search(const struct mem_source *mem, struct search s, struct chunk *out)
+static int search(const struct mem_source *mem, struct search s, struct chunk_scratch *scratch,
+		  struct chunk *out)
 {
-	uint64_t first = align(back(s.from, RUN_UP, s.low) + HEADER - 1);
-	_free_ uint64_t *words = NULL;
-	_free_ uint8_t *links = NULL;
+	uint64_t first = align(back(s.from, CHUNK_RUN_UP, s.low) + HEADER - 1);
 	size_t n;
 	int err;
 
@@ -154,15 +151,11 @@ static int search(const struct mem_source *mem, struct search s, struct chunk *o
 	if (s.to < s.from + HEADER)
 		return -ENOENT;
 	n = (s.to - first) / HEADER;
-	words = malloc(n * HEADER);
-	links = malloc(n);
-	if (!words || !links)
-		return -ENOMEM;
-	err = mem__read(mem, first, words, n * HEADER);
+	err = mem__read(mem, first, scratch->words, n * HEADER);
 	if (err)
 		return err;
-	count_links(words, n, first == s.low, links);
-	return choose(mem, words, links, first, &s, out) ? 0 : -ENOENT;
+	count_links(scratch->words, n, first == s.low, scratch->links);
+	return choose(mem, scratch, first, &s, out) ? 0 : -ENOENT;
 }
 
 /* The header of a mapping: nothing in its first word; the size is that of the mapping, since glibc
@@ -214,7 +207,7 @@ found:
 }
 
 int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
-		struct chunk *out)
+		struct chunk_scratch *scratch, struct chunk *out)
 {
 	struct search s = {.addr = addr, .to = addr, .low = in->low, .high = in->high};
 	int err;
@@ -222,15 +215,15 @@ int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_
 	if (addr < in->low || addr >= in->high)
 		return -ENOENT;
 	s.from = back(addr, NEAR, in->low);
-	err = search(mem, s, out);
+	err = search(mem, s, scratch, out);
 	if (!far)
 		return err;
 	if (err == -ENOENT && !in->brk)
 		err = search_mapped(mem, addr, in->low, in->high, out);
 	for (unsigned int i = 0; i < STEPS && err == -ENOENT && s.from > in->low; i++) {
 		s.to = s.from + HEADER;
-		s.from = back(s.from, STEP, in->low);
-		err = search(mem, s, out);
+		s.from = back(s.from, CHUNK_STEP, in->low);
+		err = search(mem, s, scratch, out);
 	}
 	return err;
 }
