@@ -2,6 +2,7 @@
 #include "enrich/block.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include <cowtrace/abi.h>
@@ -174,16 +175,19 @@ static bool find_chunk(struct view *v, struct chunk *out)
 				    .brk = f->region.kind == REGION_HEAP};
 	struct block_miss *miss;
 	bool far;
+	int err;
 
 	if (cache__find(v, out))
 		return true;
 	miss = cache__miss(v);
 	far = may_go_far(v->blocks, miss);
-	if (chunk__find(&v->mem, f->addr, &space, far, &v->blocks->scratch, out)) {
+	err = chunk__find(&v->mem, f->addr, &space, far, &v->blocks->scratch, out);
+	if (err == -ENOENT) {
 		miss->times++;
 		v->blocks->failed += far;
-		return false;
 	}
+	if (err)
+		return false;
 	if (f->addr - out->start < 4096)
 		return true; /* found soon enough the next time */
 	v->blocks->failed = 0;

@@ -115,27 +115,33 @@ static void count_links(const uint64_t *words, size_t n, bool begins, uint8_t *l
 	}
 }
 
-/* Words from `first` on, by headers. The block that is best linked, of these the nearest. */
-static bool choose(const struct mem_source *mem, const struct chunk_scratch *scratch,
-		   uint64_t first, const struct search *s, struct chunk *out)
+/*
+ * Words from `first` on, by headers. The block that is best linked, of these the nearest. -ESTALE:
+ * as good as any, but it is not in use.
+ */
+static int choose(const struct mem_source *mem, const struct chunk_scratch *scratch, uint64_t first,
+		  const struct search *s, struct chunk *out)
 {
-	const uint64_t *words = scratch->words;
-	const uint8_t *links = scratch->links;
-	int best = -1;
+	int best = -1, err = -ENOENT;
 
 	for (uint64_t start = s->to; start >= s->from + HEADER && best < LINKS; start -= HEADER) {
 		size_t i = (start - HEADER - first) / HEADER;
-		uint64_t word = words[2 * i + 1], size = word & ~(uint64_t)FLAGS;
+		uint64_t word = scratch->words[2 * i + 1], size = word & ~(uint64_t)FLAGS;
+		int links = scratch->links[i];
 
 		/* The word behind a block, the next one's prev_size, belongs to it as well. */
-		if (links[i] <= best || (size > NEAR && links[i] < LINKS_LARGE) ||
-		    !chunk__is_size(word, s->high - start + HEADER) ||
-		    start + size - 8 <= s->addr || !is_chain(mem, start, s->low, s->high))
+		if (links <= best || (size > NEAR && links < LINKS_LARGE) ||
+		    !chunk__is_size(word, s->high - start + HEADER) || start + size - 8 <= s->addr)
 			continue;
-		*out = (struct chunk){.start = start, .size = size - 8};
-		best = links[i];
+		if (is_chain(mem, start, s->low, s->high)) {
+			*out = (struct chunk){.start = start, .size = size - 8};
+			best = links;
+			err = 0;
+		} else if (links == LINKS) {
+			return err ? -ESTALE : 0;
+		}
 	}
-	return best >= 0;
+	return err;
 }
 
 /* Blocks that start in [from, to] and reach to addr. */
@@ -155,7 +161,7 @@ static int search(const struct mem_source *mem, struct search s, struct chunk_sc
 	if (err)
 		return err;
 	count_links(scratch->words, n, first == s.low, scratch->links);
-	return choose(mem, scratch, first, &s, out) ? 0 : -ENOENT;
+	return choose(mem, scratch, first, &s, out);
 }
 
 /* The header of a mapping: nothing in its first word; the size is that of the mapping, since glibc

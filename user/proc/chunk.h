@@ -34,7 +34,7 @@ struct chunk_scratch {
 };
 
 /* The block in use that holds addr. far: also one that begins more than 8 KiB before addr, which
- * costs more. 0, -ENOENT or an error of mem__read. */
+ * costs more. 0, -ENOENT, -ESTALE (memory that is free) or an error of mem__read. */
 int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
 		struct chunk_scratch *scratch, struct chunk *out);
 
