@@ -144,6 +144,7 @@ struct fault_facts {
 	/* The 8 bytes at addr held, and get, a pointer to an object; to a type. */
 	bool old_refers, new_refers, new_is_type;
 	bool interpreter; /* addr lies in the state of an interpreter or a thread */
+	bool doubtful;	  /* block and object are an ancestor's, which has other things there now */
 
 	const struct stack_fact *stack; /* NULL: no Python stack */
 	uint8_t unwind;			/* enum ct_unwind */
