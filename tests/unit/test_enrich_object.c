@@ -1,107 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CPython 3.12 objects in a pymalloc pool of this very process. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include <cowtrace/abi.h>
-
-#include "base/intern.h"
-#include "enrich/block.h"
-#include "enrich/image.h"
-#include "enrich/names.h"
-#include "enrich/object.h"
-#include "model/facts.h"
-#include "proc/tree.h"
-#include "python_fake.h"
-
-#define POOL_SIZE   16384
-#define POOL_HEADER 48
-
-struct fake_type fake_metatype;
-
-static struct fake_type plain, tracked, managed;
-static struct intern *strings;
-static struct names *names;
-static struct image image;
-static struct process process;
-static uint64_t *pool; /* aligned as a pool is */
-static struct ct_copy copy;
-static struct fault_facts facts;
-static struct block_cache blocks_seen;
-static struct insn write_to;
-static void (*meanwhile)(void); /* what happens between the write and the look at it */
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_metatype = fake_type("type", FAKE_TYPE | FAKE_GC);
-	fake_metatype.basic_size = 920;
-	fake_metatype.item_size = 40;
-	plain = fake_type("int", 0);
-	tracked = fake_type("dict", FAKE_GC);
-	managed = fake_type("Klass", FAKE_GC | 1 << 4);
-	image.offsets = fake_offsets();
-	process = (struct process){.pid = getpid()};
-	copy = (struct ct_copy){};
-	facts = (struct fault_facts){.has_window = true};
-	meanwhile = NULL;
-	write_to = (struct insn){.kind = INSN_STORE, .width = 8};
-	pool = aligned_alloc(POOL_SIZE, POOL_SIZE);
-	assert_non_null(pool);
-	memset(pool, 0, POOL_SIZE);
-	return intern__new(&strings) ?: names__new(strings, NULL, &names);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	names__free(names);
-	intern__free(strings);
-	free(pool);
-	return 0;
-}
-
-static uint64_t address_of(size_t offset)
-{
-	return (uintptr_t)pool + offset;
-}
-
-/* A write to address; the window shows what is there now. */
-static void write_at(uint64_t address)
-{
-	facts = (struct fault_facts){
-		.addr = address,
-		.has_window = facts.has_window,
-		.has_old = facts.has_window,
-		.python_version = 0x030c,
-		.region = {.kind = REGION_ANON,
-			   .start = address_of(0),
-			   .end = address_of(POOL_SIZE)},
-		.insn = write_to,
-	};
-	for (int i = 0; facts.has_window && i < CT_WINDOW_WORDS; i++) {
-		uint64_t at = (address & ~7ull) - CT_WINDOW_BEFORE + 8 * i;
-
-		if (at >= (uintptr_t)pool && at < (uintptr_t)pool + POOL_SIZE)
-			memcpy(&facts.window[i], (void *)at, 8);
-	}
-	facts.old_value = facts.window[CT_WINDOW_BEFORE / 8];
-	if (meanwhile)
-		meanwhile();
-	object__find(names, &blocks_seen, &process, &image, &copy, &facts);
-}
-
-static void object_at(size_t offset, const struct fake_type *type, uint64_t refcount)
-{
-	pool[offset / 8] = refcount;
-	pool[offset / 8 + 1] = (uintptr_t)type;
-}
+/* Which object a write goes to: by the window, by the pool. */
+#include "object_world.h"
 
 /* Which places show a type: a name, or "-" for none. */
 static void expect_places(const char *const want[OBJECT_PLACES])
@@ -191,27 +90,6 @@ static void no_window(void **state)
 }
 
 /* --- the pool --- */
-
-/* A block of 64 bytes each, from the header on. */
-static uint64_t block(unsigned int n)
-{
-	return address_of(POOL_HEADER + 64 * n);
-}
-
-static void in_pool(uint64_t free_list)
-{
-	copy.flags = CT_F_POOL;
-	copy.pool_szidx = 3;
-	copy.pool_free = free_list;
-}
-
-static void expect_object(const char *type, uint64_t object)
-{
-	assert_string_equal(facts.object.type ? facts.object.type->name : "-", type);
-	assert_int_equal(facts.object.address, object);
-	facts.block = (struct block_fact){};
-	memset(facts.type_at, 0, sizeof(facts.type_at));
-}
 
 static void blocks(void **state)
 {
@@ -366,24 +244,6 @@ static void the_keys_of_a_dict(void **state)
 	expect_object("-", 0);
 }
 
-/* Debug builds: two heads of the debug hooks in what pymalloc has left to malloc. */
-static void behind_two_heads(void **state)
-{
-	uint64_t *head = (uint64_t *)block(2);
-
-	(void)state;
-	in_pool(0);
-	head[0] = head[2] = 0x3000000000000000;
-	head[1] = DEBUG_PAD | 'o';
-	object_at(POOL_HEADER + 64 * 2 + 16, &plain, 1);
-	write_at(block(2) + 48);
-	expect_object("int", block(2) + 16);
-	head[3] = DEBUG_PAD | 'r';
-	object_at(POOL_HEADER + 64 * 2 + 32, &plain, 1);
-	write_at(block(2) + 48);
-	expect_object("int", block(2) + 32);
-}
-
 /* The values before and after the write are pointers to objects, or are not. */
 static void references(void **state)
 {
@@ -422,75 +282,6 @@ static void small_blocks(void **state)
 	expect_object("dict", address_of(POOL_HEADER + 16));
 }
 
-static void an_ended_process_has_no_more_objects(void **state)
-{
-	(void)state;
-	in_pool(0);
-	process.exited = true;
-	object_at(POOL_HEADER + 64 * 2, &plain, 1);
-	write_at(block(2) + 16);
-	expect_object("-", 0);
-	process.exited = false; /* that was no verdict on the type */
-	write_at(block(2) + 16);
-	expect_object("int", block(2));
-}
-
-static void one_more_reference(void)
-{
-	pool[(POOL_HEADER + 64 * 2) / 8]++;
-}
-
-static void another_object(void)
-{
-	for (unsigned int i = 0; i < 8; i++)
-		pool[(POOL_HEADER + 64 * 2) / 8 + i] += 0x100 + i;
-	object_at(POOL_HEADER + 64 * 2, &tracked, 1);
-}
-
-/* It has ended, and only its parent can be asked, which runs on. */
-static void an_ancestor_that_runs_on(void **state)
-{
-	struct process parent = {.pid = getpid()};
-
-	(void)state;
-	process = (struct process){
-		.pid = 1, .exited = true, .forked_memory = true, .parent = &parent};
-	in_pool(0);
-	object_at(POOL_HEADER + 64 * 2, &plain, 1);
-	write_at(block(2) + 16);
-	assert_false(facts.doubtful);
-	expect_object("int", block(2));
-	meanwhile = one_more_reference;
-	write_at(block(2) + 16);
-	assert_false(facts.doubtful);
-	expect_object("int", block(2));
-	meanwhile = another_object;
-	write_at(block(2) + 40);
-	assert_true(facts.doubtful);
-}
-
-/* Nobody is left to be asked, but the window shows a whole head of keys. */
-static void keys_in_the_window(void **state)
-{
-	uint64_t *keys = (uint64_t *)address_of(POOL_HEADER + 128);
-
-	(void)state;
-	process = (struct process){.pid = 1, .exited = true};
-	keys[0] = 1;
-	keys[1] = 0x0303 | 2 << 16;
-	keys[2] = 3;
-	keys[3] = 2;
-	write_to = (struct insn){.kind = INSN_STORE, .width = 4, .has_base = true, .disp = 12};
-	write_at((uintptr_t)keys + 12);
-	assert_string_equal(facts.object.field.name, "keys version");
-	expect_object("dict keys", (uintptr_t)keys);
-	write_to.disp = 16;
-	write_at((uintptr_t)keys + 12); /* of something else */
-	expect_object("-", 0);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,12 +297,8 @@ int main(void)
 		TEST(the_window_comes_first),
 		TEST(dead_objects),
 		TEST(the_keys_of_a_dict),
-		TEST(behind_two_heads),
 		TEST(references),
 		TEST(small_blocks),
-		TEST(an_ended_process_has_no_more_objects),
-		TEST(an_ancestor_that_runs_on),
-		TEST(keys_in_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
