@@ -24,7 +24,7 @@ RESULTS = interpreters.ROOT / "tests" / "workloads" / "RESULTS.md"
 README = interpreters.ROOT / "README.md"
 
 
-def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, bool]]:
+def plan(names: list[str], gcs: list[str], arrays: bool) -> list[tuple[measure.Workload, str, bool]]:
     """With each gc; and beside an array with the default one only. pandas has arrays by itself."""
     found = []
     for workload in WORKLOADS:
@@ -32,7 +32,7 @@ def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, 
             found += [(workload, "default", False)] if "default" in gcs else []
         elif workload.name in names:
             found += [(workload, gc, False) for gc in gcs]
-            if "default" in gcs and workload.name != "pandas":
+            if arrays and "default" in gcs and workload.name != "pandas":
                 found.append((workload, "default", True))
     return found
 
@@ -131,6 +131,7 @@ def main() -> int:
     parser.add_argument("--version", action="append", choices=interpreters.VERSIONS, help="only this CPython")
     parser.add_argument("--workload", action="append", choices=[w.name for w in WORKLOADS], help="only this one")
     parser.add_argument("--gc", action="append", choices=GC, help="only this setting")
+    parser.add_argument("--no-array", action="store_true", help="not beside an array of numpy")
     parser.add_argument("--reports", action="store_true", help="keep what cowtrace wrote, too")
     parser.add_argument("--repeat", type=int, metavar="N", help="run the workloads N times, and say what varies")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the tables")
@@ -144,7 +145,7 @@ def main() -> int:
         (KEPT / "varies").write_text(f"at most {worst:.1f} %")
         return 0
     if not options.render:
-        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC))
+        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC), not options.no_array)
         for version in options.version or interpreters.VERSIONS:
             measure_version(version, todo, options.reports, not options.workload)
     cells = kept()
