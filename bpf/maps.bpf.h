@@ -27,6 +27,7 @@ struct pystack {
 	u32 slab_len;
 	u32 slab_offset; /* of the frame in it */
 	u64 interp;	 /* PyInterpreterState of the thread */
+	u64 interp_key;	 /* see interp__key */
 	u64 walks;	 /* so far */
 	u64 instr;	 /* fr_instr of the innermost frame */
 	u32 era;	 /* see code__era */

@@ -164,20 +164,32 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
 	table[4] = scratch__u64(t->scratch, skip + 24);
 }
 
+/* What tells this thread's interpreter from all others that it runs, or has run. 3.13+: a
+ * sub-interpreter's memory is soon that of the next one, which has another id. */
+static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 key = hash__mix(t->py.interp, t->execs);
+
+	return lay->interp_id ? hash__mix(key, user__u64(t->py.interp + lay->interp_id)) : key;
+}
+
 /*
  * Names a time in which no code object can have taken the place of another one that is on this
  * thread's stack: this walk (the stack holds references); where the interpreter counts the code
- * objects that it makes, until the next one is made. A count of 0 has run over, and stays 0.
+ * objects that it makes, until the next one is made. It counts each of them before it can run
+ * (init_code(), 3.13 to 3.15; free-threaded builds do so under a lock), and no interpreter runs the
+ * code of another one: so what is at a freed one's address has raised the count since. The count
+ * ends at 0 and stays there: then there is no such time beyond the walk.
  */
 static __always_inline u32 code__era(struct thread *t, const struct ct_pylayout *lay)
 {
-	u64 at = t->py.interp + lay->interp_code_count;
 	u32 count = 0;
 
 	t->py.walks++;
 	if (lay->interp_code_count && t->py.interp)
-		bpf_probe_read_user(&count, sizeof(count), (void *)at);
-	return count ? hash__mix(hash__mix(at, t->execs), count) : hash__mix(0, t->py.walks);
+		bpf_probe_read_user(&count, sizeof(count),
+				    (void *)(t->py.interp + lay->interp_code_count));
+	return count ? hash__mix(t->py.interp_key, count) : hash__mix(0, t->py.walks);
 }
 
 /*
@@ -188,7 +200,7 @@ static __always_inline u32 code__era(struct thread *t, const struct ct_pylayout 
 static __always_inline u64 code__words_key(struct thread *t, const struct ct_pylayout *lay,
 					   const u64 words[CT_CODE_WORDS])
 {
-	u64 key = hash__mix(t->py.interp, t->execs);
+	u64 key = t->py.interp_key;
 
 	if (lay->version < VERSION_WITH_CODE_VERSION || !(words[4] >> 32))
 		return 0;
@@ -282,6 +294,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->id = lay->cookie;
 	py->frame = py->leaf;
 	py->nframes = 0;
+	py->interp_key = interp__key(t, lay);
 	py->era = code__era(t, lay);
 	for (int i = 0; i < MAX_WALK; i++)
 		if (!frame__visit(t, lay))

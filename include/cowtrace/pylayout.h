@@ -60,11 +60,13 @@ struct ct_pylayout {
 	__u32 interp_threads_head;
 	__u32 interp_gc_collecting; /* int; 0: see gc_collecting */
 	/*
-	 * 3.13+: func_state.next_version, u32: one up for each code object that is made (3.12
-	 * counts elsewhere); 0: not known. No name is asked again while it stands still, so it may
-	 * be set for builds only whose layout is proven: where _PyRuntime has a size that was seen.
+	 * 3.13+: func_state.next_version, u32: one up for each code object that is made (3.12 has
+	 * one count for all interpreters, a static variable that is not exported); 0: not known. No
+	 * name is asked again while it stands still, so it may be set for builds only whose layout
+	 * is proven: where _PyRuntime has a size that was seen.
 	 */
 	__u32 interp_code_count;
+	__u32 interp_id; /* 3.13+: s64; the next interpreter at this address has another one */
 	/* in struct pthread, x86-64: values of the keys below 32 (784 with glibc) */
 	__u32 pthread_specific;
 	/* in PyThreadState; all of them lie within its first ts_size bytes */

@@ -250,6 +250,12 @@ static inline uint64_t gc_at(void)
 	return lay.gc_collecting ? lay.gc_collecting : INTERP + lay.interp_gc_collecting;
 }
 
+/* Where it counts the code objects that it makes (3.13+). */
+static inline uint64_t count_at(void)
+{
+	return INTERP + lay.interp_code_count;
+}
+
 /* An empty process with one thread; no frames yet. version: major << 8 | minor, or FREE_THREADED.
  */
 static inline void python__begin(uint32_t version, bool glibc)
@@ -274,6 +280,10 @@ static inline void python__begin(uint32_t version, bool glibc)
 	thread.event.thread_pointer = FSBASE;
 	tstate__make(TSTATE, FSBASE, 0);
 	user__set32(gc_at(), 0);
+	if (lay.interp_code_count) {
+		user__set32(count_at(), 0); /* has run over: nothing is remembered for long */
+		user__set64(INTERP + lay.interp_id, 0);
+	}
 	if (glibc)
 		bound__set(TSTATE);
 	leaf__set(0);

@@ -176,31 +176,84 @@ static void names_of_numbered_code_are_remembered(void **state)
 	}
 }
 
+static const uint32_t counting[] = {0x030d,
+				    0x030e,
+				    0x030f,
+				    0x030d | FREE_THREADED,
+				    0x030e | FREE_THREADED,
+				    0x030f | FREE_THREADED};
+
 /* An interpreter that counts the code objects that it makes is asked for the count only. */
 static void nothing_is_read_again_until_code_is_made(void **state)
 {
-	const uint64_t count = INTERP + 0x1000;
 	uint64_t id;
 
 	(void)state;
-	python__begin(0x030d, true);
-	frames__push(5, 120);
-	lay.interp_code_count = 0x1000;
-	layout__store();
-	user__set32(count, 70);
-	id = take();
-	shim.n_reads = 0;
-	assert_int_equal(take(), id);
-	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 1); /* the instruction */
-	user__set64(code_at(2) + lay.code_words[0], 0x7f4444444440);
-	user__set32(count, 71);
-	assert_int_not_equal(take(), id);
-	assert_int_equal(last_stack()->frames[2].check, code__check(2));
-	user__set32(count, 0); /* has run over */
-	id = take();
-	shim.n_reads = 0;
-	assert_int_equal(take(), id);
-	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 6);
+	for (size_t i = 0; i < N(counting); i++) {
+		python__begin(counting[i], true);
+		frames__push(5, 120);
+		user__set32(count_at(), 70);
+		id = take();
+		shim.n_reads = 0;
+		assert_int_equal(take(), id);
+		/* the instruction */
+		assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 1);
+		user__set64(code_at(2) + lay.code_words[0], 0x7f4444444440);
+		user__set32(count_at(), 71);
+		assert_int_not_equal(take(), id);
+		assert_int_equal(last_stack()->frames[2].check, code__check(2));
+		user__set32(count_at(), 0); /* has run over */
+		id = take();
+		shim.n_reads = 0;
+		assert_int_equal(take(), id);
+		assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 6);
+	}
+}
+
+/* The next sub-interpreter begins to count anew, and may have the same memory for all it makes. */
+static void another_interpreter_at_the_same_address(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	for (size_t i = 0; i < N(counting); i++) {
+		for (uint32_t count = 0; count <= 70; count += 70) {
+			python__begin(counting[i], true);
+			frames__push(5, 120);
+			user__set32(count_at(), count);
+			user__set64(INTERP + lay.interp_id, 1);
+			id = take();
+			str__make(name_at(2), "another");
+			user__set64(INTERP + lay.interp_id, 2);
+			assert_int_not_equal(take(), id);
+			assert_int_equal(last_stack()->frames[2].check, code__check(2));
+		}
+	}
+}
+
+/* 0 is where the count ends: nothing more is known by it, whatever is made. */
+static void a_count_that_has_ended(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	for (size_t i = 0; i < N(counting); i++) {
+		python__begin(counting[i], true);
+		frames__push(5, 120);
+		for (unsigned int k = 0; k < 5; k++) /* the numbers end with it */
+			user__set32(code_at(k) + lay.code_words[4] + 4, 0);
+		user__set32(count_at(), ~0u);
+		id = take();
+		user__set32(count_at(), 0);
+		assert_int_equal(take(), id);
+		for (unsigned int k = 0; k < 3; k++) {
+			char text[] = {'f', (char)('0' + k), 0};
+
+			str__make(name_at(2), text);
+			take();
+			assert_int_equal(last_stack()->frames[2].check, code__check(2));
+		}
+	}
 }
 
 static void a_recursive_function_is_looked_at_once(void **state)
@@ -285,6 +338,8 @@ int main(void)
 		TEST(the_text_of_a_string_without_a_hash),
 		TEST(names_of_numbered_code_are_remembered),
 		TEST(nothing_is_read_again_until_code_is_made),
+		TEST(another_interpreter_at_the_same_address),
+		TEST(a_count_that_has_ended),
 		TEST(a_recursive_function_is_looked_at_once),
 		TEST(what_is_behind_the_table_does_not_matter),
 		TEST(a_short_table_at_the_end_of_memory),

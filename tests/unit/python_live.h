@@ -47,6 +47,8 @@ struct live {
 	struct py_code *code; /* the one whose lines are being compared */
 	unsigned int n_stacks;
 	struct expected_stack stacks[MAX_THREADS];
+	uint32_t count; /* of code objects */
+	unsigned int made;
 	unsigned int codes, units, types, strs, frames, trampolines;
 };
 
@@ -263,6 +265,8 @@ static inline void check_threads(struct live *l)
 	unsigned int found = 0, steps = 0;
 
 	assert_int_equal(interp, word(l, l->lay.runtime + l->lay.rt_interpreters_head));
+	if (l->lay.interp_id)
+		assert_int_equal(word(l, interp + l->lay.interp_id), 0);
 	assert_int_equal(word(l, interp + l->lay.interp_next), 0);
 	if (l->off->version > 0x030a) { /* up to 3.10 it is allocated */
 		assert_int_equal(interp, l->rt.main_interpreter);
@@ -275,6 +279,19 @@ static inline void check_threads(struct live *l)
 		found += check_thread(l, tstate);
 	}
 	assert_int_equal(found, l->n_stacks);
+}
+
+/* 3.13+: the interpreter's count goes up with each code object, and numbers them. */
+static inline void check_made(struct live *l, uint64_t code)
+{
+	uint32_t before = l->count;
+
+	if (!l->lay.interp_code_count)
+		return;
+	l->count = half(l, main_interpreter(l) + l->lay.interp_code_count);
+	assert_true(l->count > before);
+	assert_int_equal(half(l, code + l->lay.code_words[4] + 4), l->count - 1);
+	l->made++;
 }
 
 /* The thread that runs is the attached one: nearly always. */

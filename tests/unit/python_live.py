@@ -8,6 +8,7 @@ import collections
 import dis
 import functools
 import gc
+import marshal
 import os
 import sys
 import threading
@@ -323,6 +324,19 @@ def emit_stacks():
     stop("stacks")  # mark: stacks
 
 
+def emit_counts():
+    """After each stop one code object more has been made last, in each way that there is."""
+    makers = [lambda: compile("x = 1", "one", "exec"),
+              lambda: compile(SOURCE, "many", "exec"),
+              lambda: marshal.loads(marshal.dumps(compile(SOURCE, "many", "exec"))),
+              lambda: SAMPLE.__code__.replace(co_firstlineno=7)]
+    for make in makers * 3:
+        code = make()
+        stop(f"made {id(code)}")
+        if make is not makers[0]:
+            KEEP.append(code)  # the others leave their places to the next ones
+
+
 def collecting(phase, info):
     if phase == "start":
         gc.callbacks.remove(collecting)
@@ -343,6 +357,7 @@ def main():
     emit_codes()
     emit_stacks()
     gc.disable()
+    emit_counts()
     stop("idle")
     spin()
     gc.callbacks.append(collecting)

@@ -28,7 +28,7 @@ static void test_accepted(void **state)
 		uint64_t block[PY_DEBUG_MAX / 8];
 		struct py_offsets off;
 
-		rt.size = rows[i].runtime_size;
+		rt.size = table->mains[0].runtime_size;
 		rt.free_threaded = rows[i].free_threaded;
 		rt.runtime = (uintptr_t)block;
 		debug__fill(block, table->debug_column, &table->offsets, rt.hexversion,
@@ -120,6 +120,7 @@ static void check_differs(struct telling *t, const struct py_debug_field *f)
 		place += t->block[f->in[t->column] / 8];
 	*(uint32_t *)((char *)&expected + f->field) = place;
 	expected.code_head = expected.code_adaptive;
+	expected.interp_code_count = PY_NO_OFFSET;
 	snprintf(note, sizeof(note),
 		 "CPython 3.x says that %s is at %u, cowtrace knew %u: its own offset is used",
 		 f->name, place, known);
@@ -183,6 +184,23 @@ static void check_fields(struct telling *t)
 	assert_true(told >= 30);
 }
 
+/* The count of code objects is used where it was seen, and nowhere else. */
+static void check_count(struct telling *t)
+{
+	const struct py_main_place *mains = t->table->mains;
+	uint32_t known = t->table->offsets.interp_code_count;
+
+	tell(t);
+	for (unsigned int i = 0; i < PY_MAIN_PLACES && mains[i].runtime_size; i++) {
+		t->rt.size = mains[i].runtime_size;
+		assert_int_equal(accepted(&t->rt, "").interp_code_count, known);
+		t->rt.size -= 4;
+		assert_int_equal(accepted(&t->rt, "").interp_code_count, PY_NO_OFFSET);
+	}
+	t->rt.size = 0;
+	assert_int_equal(accepted(&t->rt, "").interp_code_count, PY_NO_OFFSET);
+}
+
 static void test_each_field_counts(void **state)
 {
 	(void)state;
@@ -194,8 +212,12 @@ static void test_each_field_counts(void **state)
 		t.rt.free_threaded = rows[i].free_threaded;
 		assert_int_equal(!t.table->debug_size, rows[i].version < 0x030d);
 		assert_true(t.table->debug_size <= PY_DEBUG_MAX);
-		if (t.table->debug_size)
-			check_fields(&t);
+		if (!t.table->debug_size)
+			continue;
+		t.rt.size = t.table->mains[0].runtime_size;
+		assert_int_not_equal(t.rt.size, 0);
+		check_fields(&t);
+		check_count(&t);
 	}
 }
 

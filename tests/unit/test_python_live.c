@@ -202,6 +202,8 @@ static void on_stop(struct live *l, const char *what)
 		check_threads(l);
 	else if (l->off && !strcmp(what, "busy"))
 		check_busy(l);
+	else if (l->off && !strncmp(what, "made ", 5))
+		check_made(l, strtoul(what + 5, NULL, 10));
 	else if (l->off)
 		assert_int_equal(
 			half(l, l->lay.gc_collecting
@@ -260,6 +262,11 @@ static void run(const char *python)
 			      (l->off->version == 0x030d && !l->rt.free_threaded);
 		assert_int_equal(l->trampolines, specialises ? 3 : 0);
 		assert_int_equal(l->n_stacks, 4);
+		assert_int_equal(l->made, l->lay.interp_code_count ? 12 : 0);
+		if (l->off->version >= 0x030d && !l->made)
+			print_message("note: unfamiliar size of _PyRuntime, its count of code is "
+				      "not used: %lu\n",
+				      l->rt.size);
 	}
 	free(l);
 }

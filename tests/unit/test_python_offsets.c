@@ -29,6 +29,8 @@ static const struct presence {
 	{"runtime_tss_key", 8, 14, ALL},
 	{"runtime_gc_collecting", 8, 8, ALL},
 	{"interp_gc_collecting", 9, 15, ALL},
+	{"interp_id", 13, 15, ALL},
+	{"interp_code_count", 13, 15, ALL},
 	{"tstate_frame", 8, 10, ALL},
 	{"tstate_cframe", 11, 12, ALL},
 	{"tstate_current_frame", 13, 15, ALL},

@@ -55,7 +55,9 @@ static void check_newer(bool free_threaded, const char *text, const char *note)
 	off.runtime_interpreters_main += 64;
 	w = world__new(&off, 0x031000a1, text);
 	w->rt.free_threaded = free_threaded;
+	w->rt.size = table->mains[0].runtime_size; /* by chance */
 	tell_world(w, &off);
+	off.interp_code_count = PY_NO_OFFSET;
 	chosen = accepted(&w->rt, note);
 	assert_memory_equal(&chosen, &off, sizeof(off));
 	free(w);

@@ -155,6 +155,24 @@ static int prove(const struct choice *c, const char *introduction)
 	return err;
 }
 
+static bool is_familiar(const struct choice *c)
+{
+	for (size_t i = 0; i < PY_MAIN_PLACES && c->rt->size; i++)
+		if (c->rt->size == c->table->mains[i].runtime_size)
+			return true;
+	return false;
+}
+
+/*
+ * The count of code objects is never told, and nothing would show that another number is in its
+ * place: only builds that were seen have it, if they agree with the table in all that they tell.
+ */
+static void trust_count(struct choice *c, unsigned int differences)
+{
+	if (differences || !is_familiar(c))
+		c->off.interp_code_count = PY_NO_OFFSET;
+}
+
 /* A newer one: with the newest offsets there are, and all that it tells of itself. */
 static int choose_newer(struct choice *c)
 {
@@ -166,6 +184,7 @@ static int choose_newer(struct choice *c)
 	snprintf(newer, sizeof(newer), "is newer than %u.%u, the newest that this cowtrace knows",
 		 newest >> 8, newest & 0xff);
 	c->off.version = version_of(c->rt);
+	c->off.interp_code_count = PY_NO_OFFSET;
 	err = ask_interpreter(c, &differences);
 	/* Never told, but right behind the list of all in 3.8 to 3.15. */
 	c->off.runtime_interpreters_main = c->off.runtime_interpreters_head + 8;
@@ -192,6 +211,7 @@ static int choose_told(struct choice *c)
 	size_t len;
 	int err = ask_interpreter(c, &differences);
 
+	trust_count(c, differences);
 	if (!err)
 		err = check_bounds(c);
 	if (err || !differences)
@@ -203,14 +223,6 @@ static int choose_told(struct choice *c)
 	else
 		snprintf(c->why + len, c->why_size - len, ": its own offset is used");
 	return 0;
-}
-
-static bool is_familiar(const struct choice *c)
-{
-	for (size_t i = 0; i < PY_MAIN_PLACES && c->rt->size; i++)
-		if (c->rt->size == c->table->mains[i].runtime_size)
-			return true;
-	return false;
 }
 
 /*

@@ -4,7 +4,8 @@
  * in versions/, x86-64. Another patch release of the same minor is accepted: of the members that
  * are used none moved in any pair compared (3.9.2 to 3.9.18, 3.11.2 to 3.11.7, 3.12.0 to 3.12.1,
  * 3.13.0 to 3.13.18), and none moves with Py_DEBUG. The main interpreter does move, so it has its
- * own evidence.
+ * own evidence. So do other members of an interpreter: the count of code objects is used with a
+ * familiar size only, and sizes with Py_DEBUG (which moves it) are not among those of 3.13+.
  */
 #include "python/tables.h"
 
@@ -61,6 +62,8 @@ static const struct py_table tables[] = {
 				.version = 0x030d,
 #include "python/versions/3.13.def"
 			},
+		/* 3.13.0; 3.13.5; 3.13.18; 3.13.5 with musl */
+		.mains = {{283320, 88352}, {283376, 88400}, {283408, 88424}, {283304, 88328}},
 		.debug_size = 584,
 		.debug_column = 0,
 	},
@@ -70,6 +73,8 @@ static const struct py_table tables[] = {
 				.version = 0x030d,
 #include "python/versions/3.13t.def"
 			},
+		/* 3.13.0; 3.13.5; 3.13.18 */
+		.mains = {{328256, 112640}, {328320, 112704}, {328384, 112768}},
 		.free_threaded = true,
 		.debug_size = 584,
 		.debug_column = 0,
@@ -80,6 +85,7 @@ static const struct py_table tables[] = {
 				.version = 0x030e,
 #include "python/versions/3.14.def"
 			},
+		.mains = {{316616, 90752}}, /* 3.14.10 */
 		.debug_size = 760,
 		.debug_column = 1,
 	},
@@ -89,6 +95,7 @@ static const struct py_table tables[] = {
 				.version = 0x030e,
 #include "python/versions/3.14t.def"
 			},
+		.mains = {{365624, 115648}}, /* 3.14.10 */
 		.free_threaded = true,
 		.debug_size = 760,
 		.debug_column = 1,
@@ -99,6 +106,8 @@ static const struct py_table tables[] = {
 				.version = 0x030f,
 #include "python/versions/3.15.def"
 			},
+		/* 3.15.2; with a JIT */
+		.mains = {{346560, 120328}, {346568, 120328}},
 		.debug_size = 888,
 		.debug_column = 2,
 	},
@@ -108,6 +117,7 @@ static const struct py_table tables[] = {
 				.version = 0x030f,
 #include "python/versions/3.15t.def"
 			},
+		.mains = {{409296, 158968}}, /* 3.15.2 */
 		.free_threaded = true,
 		.debug_size = 888,
 		.debug_column = 2,
