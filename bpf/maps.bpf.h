@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   2048
+#define SLAB_SIZE	   1920
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -51,6 +51,14 @@ struct code_memo {
 	u32 check;
 };
 
+/* The name of a file that this walk has seen: see file__digest. */
+#define FILE_MEMOS 8
+struct file_memo {
+	u64 str;
+	u32 walk;
+	u32 digest;
+};
+
 struct thread {
 	u64 copies;	 /* confirmed for this thread: the number of the next one */
 	u64 pending_ip;	 /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
@@ -71,6 +79,7 @@ struct thread {
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
 	struct code_memo codes[CODE_MEMOS];
+	struct file_memo files[FILE_MEMOS];
 	u8 slab[SLAB_SIZE];
 	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };

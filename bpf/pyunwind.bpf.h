@@ -7,6 +7,9 @@
 #ifndef COWTRACE_BPF_PYUNWIND_H
 #define COWTRACE_BPF_PYUNWIND_H
 
+/* So much is read behind the head of a string: nearly all names. */
+#define STR_AHEAD 96
+
 /* co_version, which is unique for each code object of an interpreter. */
 #define VERSION_WITH_CODE_VERSION 0x030c
 
@@ -22,11 +25,21 @@ static __always_inline s32 frame__s32(const u8 *frame, u32 offset)
 	return *(const s32 *)(frame + (offset & 124));
 }
 
+static __always_inline bool slab__read(struct thread *t, u64 from, u64 len)
+{
+	t->py.slab_len = 0; /* a read that fails leaves zeroes */
+	if (len > SLAB_SIZE || bpf_probe_read_user(t->slab, len, (void *)from))
+		return false;
+	t->py.slab = from;
+	t->py.slab_len = len;
+	return true;
+}
+
 /*
  * Makes the frame readable in t->slab. From 3.11 on frames are pushed to one chunk of memory,
  * callers below their callees: one read brings about a dozen of them. Only the chunk in use is read
  * that way, never beyond its start: a read that fails costs as much as a fault. Others (generators,
- * older chunks, frames up to 3.10) come alone.
+ * older chunks, frames up to 3.10) come alone, as do those above a page that is not there.
  */
 static __always_inline bool frame__fetch(struct thread *t, const struct ct_pylayout *lay)
 {
@@ -44,11 +57,11 @@ static __always_inline bool frame__fetch(struct thread *t, const struct ct_pylay
 			from = py->stack;
 		len = frame + size - from;
 	}
-	py->slab_len = 0; /* a read that fails leaves zeroes */
-	if (len > SLAB_SIZE || bpf_probe_read_user(t->slab, len, (void *)from))
-		return false;
-	py->slab = from;
-	py->slab_len = len;
+	if (!slab__read(t, from, len)) {
+		if (from == frame || !slab__read(t, frame, size))
+			return false;
+		from = frame;
+	}
 	py->slab_offset = frame - from;
 	return true;
 }
@@ -122,24 +135,63 @@ static __always_inline bool frame__read(struct thread *t, const struct ct_pylayo
 	return true;
 }
 
-/* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
+/*
+ * The last bytes of a string of which `len` bytes are in the scratch buffer; at: where they are in
+ * it. What can not be read is zero.
+ */
+static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at,
+				      u64 tail[CT_STR_WORDS])
+{
+	if (at + 8 * CT_STR_WORDS > len) {
+		bpf_probe_read_user(tail, 8 * CT_STR_WORDS, (void *)(str + at));
+		return;
+	}
+	at &= SCRATCH_SIZE / 2 - 1;
+	for (int i = 0; i < CT_STR_WORDS; i++)
+		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
+}
+
+/*
+ * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
+ * memory ends there, one read brings both. Not static: verified once.
+ */
 __noinline int str__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
 {
-	u64 tail[CT_STR_WORDS] = {}, hash, size, data;
+	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
 	u32 state;
 
-	if (!t || !lay || !str ||
-	    bpf_probe_read_user(t->scratch, bound(lay->str_ascii_data, SCRATCH_SIZE), (void *)str))
+	if (!t || !lay || !str)
 		return 0;
+	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
+	len = head + STR_AHEAD;
+	if (bpf_probe_read_user(t->scratch, len, (void *)str)) {
+		len = head;
+		if (bpf_probe_read_user(t->scratch, len, (void *)str))
+			return 0;
+	}
 	hash = scratch__u64(t->scratch, lay->str_hash);
 	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
 	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
-	data = str + (state & 16 ? lay->str_ascii_data : lay->str_compact_data);
+	at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
 	if (size > sizeof(tail))
-		data += size - sizeof(tail);
+		at += size - sizeof(tail);
 	if (hash == ~0UL)
-		bpf_probe_read_user(tail, sizeof(tail), (void *)data);
+		str__tail(t, str, len, at, tail);
 	return ct_str_digest(hash, size, tail);
+}
+
+/* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
+ * refers to stays. */
+static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
+{
+	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
+
+	if (memo->str != str || memo->walk != (u32)t->py.walks) {
+		memo->digest = str__digest(t, lay, str);
+		memo->str = str;
+		memo->walk = t->py.walks;
+	}
+	return memo->digest;
 }
 
 /* Size and first bytes of the line table, with one read if they lie as they always have. */
@@ -238,7 +290,7 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 		at = scratch__u64(t->scratch, lay->code_table);
 		if (lay->version < VERSION_WITH_CODE_VERSION)
 			table__read(t, lay, at, table);
-		name = (u32)str__digest(t, lay, name) | (u64)str__digest(t, lay, file) << 32;
+		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
 		memo->check = ct_code_digest(words, name, table);
 		memo->words = key;
 		memo->code = code;

@@ -256,6 +256,70 @@ static void a_count_that_has_ended(void **state)
 	}
 }
 
+/* Up to 3.11 each frame of a function of its own costs three reads: code object, name, table. */
+static void few_reads_where_code_has_no_number(void **state)
+{
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030b; version++) {
+		for (int hashed = 0; hashed < 2; hashed++) {
+			python__begin(version, true);
+			frames__push(12, 120);
+			for (unsigned int i = 0; i < 12; i++) {
+				user__set64(code_at(i) + lay.code_file, file_at(i & 1));
+				if (!hashed) {
+					user__set64(name_at(i) + lay.str_hash, ~0ul);
+					user__set64(file_at(i) + lay.str_hash, ~0ul);
+				}
+			}
+			thread.counted = true; /* without the instruction */
+			take();
+			for (unsigned int i = 0; i < 12; i++)
+				assert_int_equal(last_stack()->frames[11 - i].check,
+						 code__check(i));
+			shim.n_reads = 0;
+			take();
+			expect_no_failed_read();
+			assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 12);
+			assert_int_equal(reads_between(NAMES, NAMES + (1 << 20)), 12);
+			assert_int_equal(reads_between(FILES, FILES + (1 << 20)), 2);
+			assert_int_equal(reads_between(TABLES, TABLES + (1 << 20)), 12);
+		}
+	}
+}
+
+/* Text that ends a little before memory does, or far behind its head. */
+static void where_the_text_of_a_string_lies(void **state)
+{
+	char text[300] = "";
+	uint32_t before;
+
+	(void)state;
+	for (uint32_t version = 0x0308; version <= 0x030b; version++) {
+		for (unsigned int n = 0; n < sizeof(text) - 1; n++) {
+			uint64_t at;
+
+			memset(text, 'x', n);
+			text[n] = 0;
+			python__begin(version, true);
+			frames__push(1, 120);
+			/* The digest takes in 32 bytes, whatever is behind the text. */
+			at = 0x7f5800001000 - lay.str_ascii_data - (n > 32 ? n : 32);
+			user__set64(code_at(0) + lay.code_name, at & ~7ul);
+			str__make(at & ~7ul, text);
+			user__set64((at & ~7ul) + lay.str_hash, ~0ul);
+			take();
+			assert_int_equal(last_stack()->frames[0].check, code__check(0));
+			if (!n)
+				continue;
+			before = code__check(0);
+			*user__at((at & ~7ul) + lay.str_ascii_data + n - 1) = 'y';
+			take();
+			assert_int_equal(last_stack()->frames[0].check, code__check(0));
+			assert_int_not_equal(code__check(0), before);
+		}
+	}
+}
+
 static void a_recursive_function_is_looked_at_once(void **state)
 {
 	(void)state;
@@ -340,6 +404,8 @@ int main(void)
 		TEST(nothing_is_read_again_until_code_is_made),
 		TEST(another_interpreter_at_the_same_address),
 		TEST(a_count_that_has_ended),
+		TEST(few_reads_where_code_has_no_number),
+		TEST(where_the_text_of_a_string_lies),
 		TEST(a_recursive_function_is_looked_at_once),
 		TEST(what_is_behind_the_table_does_not_matter),
 		TEST(a_short_table_at_the_end_of_memory),

@@ -174,7 +174,7 @@ static int type__ask(const struct process *process, const struct image *image, u
 
 	process__sources(process, &all);
 	for (unsigned int i = 0; i < all.n; i++) {
-		struct mem_source one = mem__of(all.pids[i]);
+		struct mem_source one = mem__only(&all, i);
 
 		err = py_type__read(&one, image->offsets, address, out);
 		if (!err && check && (*out)->check != *check) {
@@ -309,7 +309,7 @@ static int code__ask(const struct process *process, const struct image *image, u
 
 	process__sources(process, &all);
 	for (unsigned int i = 0; i < all.n; i++) {
-		struct mem_source one = mem__of(all.pids[i]);
+		struct mem_source one = mem__only(&all, i);
 
 		err = py_code__read(&one, image->offsets, address, &check, out);
 		if (!err)

@@ -3,45 +3,25 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proc/mem_cache.h"
 
 /* Strings are read in steps that never cross a page: the next one need not be mapped. */
 #define STEP 256
-
-static int open_mem(pid_t pid)
-{
-	char path[32];
-	int fd;
-
-	if (pid <= 0)
-		return -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	if (errno == ENOENT || errno == ESRCH)
-		return -ESRCH;
-	return errno == EACCES ? -EPERM : -errno;
-}
 
 /*
  * Through /proc/PID/mem and never by process_vm_readv: that one pins the pages, and since
  * Linux 5.19 pinning an anonymous page that is shared after a fork makes the kernel copy it first
  * (FAULT_FLAG_UNSHARE). To look would be to break the very sharing that is being measured.
  */
-static int read_from(pid_t pid, uint64_t addr, char *buf, size_t len)
+static int read_file(int fd, uint64_t addr, char *buf, size_t len)
 {
-	_close_ int fd = open_mem(pid);
 	size_t done = 0;
 	ssize_t n;
 
-	if (fd < 0)
-		return fd;
 	while (done < len) {
 		n = pread(fd, buf + done, len - done, (off_t)(addr + done));
 		if (n < 0 && errno == EINTR)
@@ -53,6 +33,33 @@ static int read_from(pid_t pid, uint64_t addr, char *buf, size_t len)
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+static int read_once(pid_t pid, uint64_t addr, char *buf, size_t len)
+{
+	_close_ int fd = mem_cache__open(pid);
+
+	return fd < 0 ? fd : read_file(fd, addr, buf, len);
+}
+
+/* An address space that is gone: the process may have another one by now, or another process its
+ * pid. */
+static int read_from(struct mem_cache *cache, pid_t pid, uint64_t addr, char *buf, size_t len)
+{
+	bool fresh = false;
+	int err = -ESRCH, fd;
+
+	if (!cache)
+		return read_once(pid, addr, buf, len);
+	while (err == -ESRCH && !fresh) {
+		fd = mem_cache__get(cache, pid, &fresh);
+		if (fd < 0)
+			return fd;
+		err = read_file(fd, addr, buf, len);
+		if (err == -ESRCH)
+			mem_cache__drop(cache, pid);
+	}
+	return err;
 }
 
 /* What to report when several processes failed: the error of the one that came closest. */
@@ -99,7 +106,7 @@ int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len
 	if (addr > INT64_MAX || len > INT64_MAX - addr)
 		return -EFAULT;
 	for (unsigned int i = 0; i < src->n && i < MEM_MAX_PIDS; i++) {
-		this = read_from(src->pids[i], addr, buf, len);
+		this = read_from(src->cache, src->pids[i], addr, buf, len);
 		if (!this)
 			return 0;
 		err = closer(err, this);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct mem_cache;
+
 #define MEM_MAX_PIDS 8
 
 /* A piece of memory that has been read before. */
@@ -23,6 +25,7 @@ struct mem_chunk {
 struct mem_source {
 	unsigned int n;
 	pid_t pids[MEM_MAX_PIDS]; /* the process itself first, then its living ancestors */
+	struct mem_cache *cache;  /* see mem_cache.h; NULL: none */
 	/* These are looked at first: a range that lies in one of them is taken from there. */
 	unsigned int n_chunks;
 	const struct mem_chunk *chunks;
@@ -31,6 +34,12 @@ struct mem_source {
 static inline struct mem_source mem__of(pid_t pid)
 {
 	return (struct mem_source){.n = 1, .pids = {pid}};
+}
+
+/* Only one of the processes of a source, without its chunks. */
+static inline struct mem_source mem__only(const struct mem_source *src, unsigned int i)
+{
+	return (struct mem_source){.n = 1, .pids = {src->pids[i]}, .cache = src->cache};
 }
 
 /* Only the chunks of a source, if it has any: nothing that may have changed since. */

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "proc/mem.h"
+#include "proc/mem_cache.h"
 
 struct entry { /* the current holder of a pid */
 	uint32_t pid;
@@ -22,14 +23,18 @@ struct tree {
 	struct entry *by_pid;
 	struct entry *last;
 	struct process *first, **tail;
+	struct mem_cache *mems;
 };
 
 int tree__new(struct tree **out)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
+	int err = tree ? mem_cache__new(&tree->mems) : -ENOMEM;
 
-	if (!tree)
-		return -ENOMEM;
+	if (err) {
+		free(tree);
+		return err;
+	}
 	tree->tail = &tree->first;
 	*out = tree;
 	return 0;
@@ -52,6 +57,7 @@ void tree__free(struct tree *tree)
 		free(p->past);
 		free(p);
 	}
+	mem_cache__free(tree->mems);
 	free(tree);
 }
 
@@ -104,6 +110,8 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 		free(p);
 		return NULL;
 	}
+	mem_cache__drop(tree->mems, pid);
+	p->mems = tree->mems;
 	p->pid = pid;
 	p->parent = parent;
 	p->ppid = parent ? parent->pid : 0;
@@ -121,6 +129,7 @@ int process__keep_past(struct process *p)
 {
 	struct process *past = malloc(sizeof(*past));
 
+	mem_cache__drop(p->mems, p->pid);
 	if (!past)
 		return -ENOMEM;
 	free(p->past); /* one is enough: nobody's copies wait for two execs */
@@ -138,7 +147,7 @@ struct process *process__at(struct process *p, uint64_t time)
 
 void process__sources(const struct process *p, struct mem_source *out)
 {
-	*out = (struct mem_source){};
+	*out = (struct mem_source){.cache = p ? p->mems : NULL};
 	for (; p && out->n < MEM_MAX_PIDS; p = p->parent) {
 		if (!p->exited)
 			out->pids[out->n++] = p->pid;

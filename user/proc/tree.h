@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 struct image;
+struct mem_cache;
 struct mem_source;
 struct regions;
 struct tree;
@@ -31,6 +32,7 @@ struct process {
 	uint64_t reuses, lost;	/* as the kernel side has counted them */
 	uint64_t shared_at_end; /* bytes; 0: not known */
 	char command[256];	/* valid UTF-8 */
+	struct mem_cache *mems; /* of the tree; NULL: none */
 	struct image
 		*image; /* of the enrich unit: what program runs in it; shared with its children */
 	struct regions *regions;	     /* of the enrich unit */
