@@ -37,8 +37,8 @@ class Interpreter:
         """Runs a script of tests/targets."""
         if self.tree is None:
             return [self.path, *options, str(TARGETS / script), *args]
-        return ["unshare", "--mount", "sh", "-c", INTO, "sh", self.tree, str(TARGETS), self.programs, self.path, *options,
-                f"/tmp/targets/{script}", *args]
+        return ["unshare", "--mount", "sh", "-c", INTO, "sh", self.tree, str(TARGETS), self.programs, self.path,
+                *options, f"/tmp/targets/{script}", *args]
 
     def place(self, outside: Path) -> str:
         """An empty directory that the command can write to."""

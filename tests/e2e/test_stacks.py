@@ -55,7 +55,7 @@ def test_several_versions_in_one_tree() -> None:
     found = [path for path in map(pythons.find, interpreters.LOCAL) if path]
     if len(found) < 2:
         pytest.skip("only one CPython on this machine")
-    run = run_cowtrace([], [found[0], target("relay.py"), *found[1:]])
+    run = run_cowtrace([], [found[0], target("relay.py"), *found[1:]], env={"LINGER_MS": "200"})
     assert run.status == 0, run.stderr
     versions = {row["version"] for row in run.truth if "version" in row}
     assert len(versions) == len(found)
@@ -80,7 +80,9 @@ def test_functions_that_the_jit_compiled(label: str) -> None:
     found = [s for s in stacks(run) if s.type == "Jitted"]
     assert sum(s.weight for s in found) == PAGE * said["count"]
     for stack in found:
-        assert [f[2] for f in stack.frames] == ["leaf", "outer", "main.<locals>.work", "child", "main", "<module>"]
+        assert [f[2] for f in stack.frames] == [
+            "leaf", "outer", "main.<locals>.work", "child", "main", "<module>"]
         for function in ("leaf", "outer"):
             (line,) = (f[1] for f in stack.frames if f[2] == function)
-            assert line_of(path, f"{function} first") <= line <= line_of(path, f"{function} last"), stack
+            first, last = line_of(path, f"{function} first"), line_of(path, f"{function} last")
+            assert first <= line <= last, stack

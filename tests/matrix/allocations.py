@@ -84,9 +84,9 @@ def malloc():
     place.cell("allocator malloc", lambda: give_back(held), pages)
 
 
-def hand_out_blocks(source, out):
-    for i in range(len(out)):
-        out[i] = source[i : i + SIZE]  # line: mimalloc
+def hand_out_blocks(source, parts, numbers, out):
+    for i in numbers:  # slices and numbers that are there already: these are blocks too
+        out[i] = source[parts[i]]  # line: mimalloc
 
 
 def mimalloc():
@@ -98,14 +98,16 @@ def mimalloc():
     truth.MISFITS.pop()
     place.keep([x for x in blocks if id(x) not in addresses])
     out = [None] * 53
-    hand_out_blocks(source, [None])
+    numbers = list(range(53))
+    parts = [slice(i, i + SIZE) for i in numbers]
+    hand_out_blocks(source, parts, numbers[:1], [None])
     del blocks, chosen
     used = [None]  # what was free before is handed out first
     while used[-1] is None or id(used[-1]) not in addresses:
         used.append(source[1 : 1 + SIZE])
 
     def work():
-        hand_out_blocks(source, out)
+        hand_out_blocks(source, parts, numbers, out)
         assert all(id(x) in addresses for x in out), "other blocks were handed out"
 
     place.cell("allocator mimalloc", work, expected=53)

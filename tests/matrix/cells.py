@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from interpreters import Interpreter
+from cpythons import Interpreter
 
 When = Callable[[Interpreter], bool]
 
@@ -15,7 +15,7 @@ class Cell:
     name: str  # as the target prints it
     target: str
     cause: str
-    detail: str | None  # None: any
+    detail: str | tuple[str, ...] | None  # one of these; None: any
     type: str | None  # None: any
     mark: str = ""  # the line of the target with this mark ...
     function: str = ""  # ... or the function of that name
@@ -101,7 +101,7 @@ CELLS = [
         absent=(NO_PYMALLOC, NO_BREAKS, FILLED),
     ),
     Cell(
-        "allocator mimalloc", "allocations", "allocator", None, None, "mimalloc",
+        "allocator mimalloc", "allocations", "allocator", ("mimalloc block", "reuse of a block"), None, "mimalloc",
         absent=((lambda i: not i.free_threaded, "only free-threaded builds have mimalloc"),),
     ),
     Cell("native-data .data", "natives", "native-data", "matrix.so", None, "data", absent=(NO_CTYPES,)),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import interpreters
+import cpythons
 from cells import CELLS, Cell
-from interpreters import Broken, Interpreter, Missing
-from cow import Run, line_of, run_cowtrace  # interpreters.py makes tests/e2e importable
+from cpythons import Broken, Interpreter, Missing
+from cow import Run, line_of, run_cowtrace  # cpythons.py makes tests/e2e importable
 
 HERE = Path(__file__).resolve().parent
 Row = dict[str, Any]
@@ -60,9 +60,10 @@ def at_cell(cell: Cell, row: Row) -> bool:
 
 
 def fits(cell: Cell, row: Row) -> bool:
+    details = (cell.detail,) if isinstance(cell.detail, str) else cell.detail or ()
     return (
         (row["cause"], row["certainty"], row["origin"]) == (cell.cause, cell.certainty, "fork")
-        and cell.detail in (None, row["detail"])
+        and (cell.detail is None or row["detail"] in details)
         and cell.type in (None, row["type"])
     )
 
@@ -155,12 +156,12 @@ class Tap:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="matrix", description=__doc__)
     parser.add_argument("--tap", action="store_true", help="for scripts/test")
-    parser.add_argument("--only", default="", metavar="VERSION,...", help=" ".join(interpreters.ALL))
+    parser.add_argument("--only", default="", metavar="VERSION,...", help=" ".join(cpythons.ALL))
     parser.add_argument("--targets", default="", metavar="TARGET,...")
     parser.add_argument("--prepare", action="store_true", help="only fetch and build the CPythons")
     options = parser.parse_args()
-    labels = options.only.split(",") if options.only else interpreters.ALL
-    found = interpreters.get_all(labels)
+    labels = options.only.split(",") if options.only else cpythons.ALL
+    found = cpythons.get_all(labels)
     if options.prepare:
         return 0
     tap, failed, had = Tap(), 0, 0

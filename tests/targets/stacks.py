@@ -11,6 +11,7 @@ import sys
 import traceback
 import zipfile
 
+import stack_cases_code  # noqa: F401: adds its cases
 import truth
 import witnessed
 from stack_cases import CASES, DEEP, THREADS

@@ -6,7 +6,6 @@ are free blocks of malloc: the parent leaves some, and each leaf function fills 
 Prints the stack of each leaf as its own interpreter has it. Needs MALLOC_ARENA_MAX=1: threads, too, get those blocks.
 """
 import gc
-import os
 import sys
 import threading
 

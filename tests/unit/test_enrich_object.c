@@ -320,6 +320,7 @@ static void dead_objects(void **state)
 	in_pool(block(9));
 	object_at(POOL_HEADER + 64 * 2, &plain, 0);
 	write_at(block(2) + 16);
+	assert_true(facts.block.is_free);
 	assert_true(facts.object.dead);
 	expect_object("int", block(2));
 	object_at(POOL_HEADER + 64 * 2, &plain, block(8));

@@ -2,7 +2,8 @@
 """Every workload on every CPython under cowtrace, and the tables of what it says.
 
 A run that does not pass (copies that nobody explains, lines that are missing, a count that is not the kernel's)
-is named, and the status is 1. Each result is kept in build/workloads, and the tables are made of all that lies there.
+is named, and the status is 1. Each result is kept in build/workloads, and the tables are made of all that lies
+there.
 """
 from __future__ import annotations
 
@@ -11,20 +12,19 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import gunicorn_load
-import interpreters
+import versions
 import measure
 import tables
 from measure import GC, WORKLOADS, Cell
 
-KEPT = interpreters.ROOT / "build" / "workloads"
-RESULTS = interpreters.ROOT / "tests" / "workloads" / "RESULTS.md"
-README = interpreters.ROOT / "README.md"
+KEPT = versions.ROOT / "build" / "workloads"
+RESULTS = versions.ROOT / "tests" / "workloads" / "RESULTS.md"
+README = versions.ROOT / "README.md"
 
 
-def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, bool]]:
+def plan(names: list[str], gcs: list[str], arrays: bool) -> list[tuple[measure.Workload, str, bool]]:
     """With each gc; and beside an array with the default one only. pandas has arrays by itself."""
     found = []
     for workload in WORKLOADS:
@@ -32,7 +32,7 @@ def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, 
             found += [(workload, "default", False)] if "default" in gcs else []
         elif workload.name in names:
             found += [(workload, gc, False) for gc in gcs]
-            if "default" in gcs and workload.name != "pandas":
+            if arrays and "default" in gcs and workload.name != "pandas":
                 found.append((workload, "default", True))
     return found
 
@@ -43,7 +43,8 @@ def show(cell: Cell) -> None:
         return
     parts = ", ".join(f"{cause} {tables.size(cell.per_worker(cause))}"
                       for cause in tables.CAUSES if cell.copied.get(cause, 0) >= 40960)
-    print(f"{cell.key}: {cell.per_worker():.1f} of {cell.shared / cell.workers / tables.MIB:.1f} MiB per worker: {parts}")
+    shared = cell.shared / cell.workers / tables.MIB
+    print(f"{cell.key}: {cell.per_worker():.1f} of {shared:.1f} MiB per worker: {parts}")
     for why in cell.failures():
         print(f"{cell.key}: FAILED: {why}")
     sys.stdout.flush()
@@ -53,15 +54,15 @@ def kept() -> tables.Cells:
     cells = (measure.load(path) for path in sorted(KEPT.glob("*.cell.json")))
     found = {(c.workload, c.version, c.gc, c.numpy): c for c in cells}
     order = {w.name: n for n, w in enumerate(WORKLOADS)}
-    return dict(sorted(found.items(), key=lambda item: (order[item[0][0]], interpreters.VERSIONS.index(item[0][1]),
+    return dict(sorted(found.items(), key=lambda item: (order[item[0][0]], versions.VERSIONS.index(item[0][1]),
                                                         GC.index(item[0][2]), item[0][3])))
 
 
 def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]], keep_reports: bool,
                     ways: bool) -> None:
     try:
-        interpreter = interpreters.open_interpreter(version)
-    except interpreters.Missing as why:
+        interpreter = versions.open_interpreter(version)
+    except versions.Missing as why:
         for workload, gc, numpy in todo:
             cell = Cell(workload.name, version, gc, numpy, str(why))
             cell.save(KEPT)
@@ -78,12 +79,12 @@ def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]]
         if ways:
             (KEPT / f"reading-{version}.json").write_text(json.dumps(measure.reading(interpreter)))
     finally:
-        interpreters.close_interpreter(interpreter)
+        versions.close_interpreter(interpreter)
 
 
 def repeat(version: str, times: int) -> float:
     """The largest difference between runs of one workload: per cent of what a worker copied."""
-    interpreter = interpreters.open_interpreter(version)
+    interpreter = versions.open_interpreter(version)
     worst = 0.0
     try:
         for workload in WORKLOADS:
@@ -92,10 +93,11 @@ def repeat(version: str, times: int) -> float:
             measure.warm_up(interpreter, workload, False)
             sizes = [measure.run(interpreter, workload).per_worker() for _ in range(times)]
             spread = measure.percent(max(sizes) - min(sizes), max(sizes))
-            print(f"{workload.name}-{version}: {times} runs, {min(sizes):.2f} to {max(sizes):.2f} MiB: {spread:.2f} %")
+            print(f"{workload.name}-{version}: {times} runs, {min(sizes):.2f} to {max(sizes):.2f} MiB: "
+                  f"{spread:.2f} %")
             worst = max(worst, spread)
     finally:
-        interpreters.close_interpreter(interpreter)
+        versions.close_interpreter(interpreter)
     return worst
 
 
@@ -113,7 +115,7 @@ def same_answers(cells: tables.Cells) -> list[str]:
 
 def write_tables(cells: tables.Cells) -> None:
     varies = KEPT / "varies"
-    ways = {version: json.loads(path.read_text()) for version in interpreters.VERSIONS
+    ways = {version: json.loads(path.read_text()) for version in versions.VERSIONS
             if (path := KEPT / f"reading-{version}.json").exists()}
     RESULTS.write_text(tables.results(cells, ways, f"Linux {os.uname().release}",
                                       varies.read_text() if varies.exists() else "an amount not measured"))
@@ -126,9 +128,10 @@ def write_tables(cells: tables.Cells) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/workloads", description=__doc__)
-    parser.add_argument("--version", action="append", choices=interpreters.VERSIONS, help="only this CPython")
+    parser.add_argument("--version", action="append", choices=versions.VERSIONS, help="only this CPython")
     parser.add_argument("--workload", action="append", choices=[w.name for w in WORKLOADS], help="only this one")
     parser.add_argument("--gc", action="append", choices=GC, help="only this setting")
+    parser.add_argument("--no-array", action="store_true", help="not beside an array of numpy")
     parser.add_argument("--reports", action="store_true", help="keep what cowtrace wrote, too")
     parser.add_argument("--repeat", type=int, metavar="N", help="run the workloads N times, and say what varies")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the tables")
@@ -142,8 +145,8 @@ def main() -> int:
         (KEPT / "varies").write_text(f"at most {worst:.1f} %")
         return 0
     if not options.render:
-        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC))
-        for version in options.version or interpreters.VERSIONS:
+        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC), not options.no_array)
+        for version in options.version or versions.VERSIONS:
             measure_version(version, todo, options.reports, not options.workload)
     cells = kept()
     write_tables(cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from interpreters import VERSIONS
+from versions import VERSIONS
 from measure import GC, LINES_MIN, PROVEN_MIN, UNKNOWN_MAX, WORKLOADS, Cell, Workload, percent
 
 CAUSES = ("refcount", "gc-header", "inline-cache", "lazy-cache", "mutation", "allocator", "native-data", "stack",
@@ -82,12 +82,12 @@ def gc_effect(cells: Cells) -> str:
             if not all(cell and not cell.missing for cell in three):
                 continue
             ran = "/".join(str(n) for n in three[0].collections)
-            saved = [percent(cell.total - three[0].total, three[0].total) for cell in three[1:]]
+            saved = [percent(three[0].total - cell.total, three[0].total) for cell in three[1:]]
             rows.append([f"{workload.title}, {version}", ran,
                          *(size(cell.per_worker("gc-header")) for cell in three),
-                         *(size(cell.per_worker()) for cell in three), *(f"{value:+.1f} %" for value in saved)])
-    return table(["", "collections", "gc-header", "freeze", "disable", "copied in all", "freeze", "disable",
-                  "freeze", "disable"], rows)
+                         *(size(cell.per_worker()) for cell in three), *(f"{value:.1f} %" for value in saved)])
+    return table(["", "collections", "gc-header", "with freeze", "with disable", "copied in all", "with freeze",
+                  "with disable", "freeze saves", "disable saves"], rows)
 
 
 def extremes(cells: Cells, cause: str, versions: Iterable[str] | None = None) -> str:
@@ -196,16 +196,24 @@ the fork; each way reads each of them once in a child of its own.)
 """
 
 
+FREEZE = """Where a worker's collector ever walks what it shares with its master: the oldest generation (the third
+number of *collections*), or what was young when it was forked. There it saves what the collector would have
+written to first. What the worker reads afterwards is written all the same, for reference counts.
+`gc.freeze()` or `gc.disable()` right before the fork; *collections*: how often a worker's collector ran by
+itself, by generation, in the default case.
+
+"""
+
+
 def results(cells: Cells, ways: dict[str, dict[str, int]], kernel: str, varies: str) -> str:
-    parts = [RESULTS.format(kernel=kernel, varies=varies), "## All\n\n", grid(cells, lambda c: size(c.per_worker())),
-             "\nOf these, reference counts:\n\n", grid(cells, lambda c: f"{size(c.per_worker('refcount'))} "
-                                                                        f"({share(c, 'refcount')})"),
+    parts = [RESULTS.format(kernel=kernel, varies=varies),
+             "## All\n\nCopied:\n\n", grid(cells, lambda c: size(c.per_worker())),
+             "\nOf these, reference counts:\n\n",
+             grid(cells, lambda c: f"{size(c.per_worker('refcount'))} ({share(c, 'refcount')})"),
              "\n## What do inline caches cost?\n\n", inline_caches(cells),
              "\n## Do borrowed loads of 3.14 remove writes of reference counts?\n\n", BORROWED,
              ways_of_reading(ways), "\nAnd in the workloads:\n\n", borrowed(cells),
-             "\n## Does gc.freeze() help?\n\n`gc.freeze()` or `gc.disable()` right before the fork. *collections*: "
-             "how often a worker's collector ran by itself, by generation, in the default case.\n\n",
-             gc_effect(cells)]
+             "\n## Does gc.freeze() help?\n\n", FREEZE, gc_effect(cells)]
     for workload in WORKLOADS:
         parts += [f"\n## {workload.title}\n\n", causes_of(cells, workload), "\n", of_types(cells, workload)]
     parts += ["\n## What was measured\n\n", interpreters_of(cells), "\n## How sure\n\n", summary(cells),
@@ -216,9 +224,18 @@ def results(cells: Cells, ways: dict[str, dict[str, int]], kernel: str, varies: 
 
 
 def inline_caches(cells: Cells) -> str:
-    text = f"Since 3.11 code rewrites itself. It costs {extremes(cells, 'inline-cache', VERSIONS[3:])} of what a " \
-           "worker copies.\n\n"
-    return text + grid(cells, lambda c: f"{size(c.per_worker('inline-cache'))} ({share(c, 'inline-cache')})")
+    text = ("Since 3.11 code rewrites itself while it runs. That costs "
+            f"{extremes(cells, 'inline-cache', VERSIONS[3:])} of what a worker copies. A page with code that was "
+            "first written for another reason, such as the reference count of a code object, is not among them: "
+            "those are below.\n\n")
+    return text + grid(cells, lambda c: f"{size(c.per_worker('inline-cache'))} ({share(c, 'inline-cache')})") + \
+        "\nReference counts of code objects:\n\n" + grid(cells, of_code) + \
+        "\nSpecialised code checks versions of types and of the keys of dicts, which are given out when it is " \
+        "made. They are part of `lazy-cache`:\n\n" + grid(cells, lambda c: size(c.per_worker("lazy-cache")))
+
+
+def of_code(cell: Cell) -> str:
+    return size(cell.refcount_of.get("code", 0) / cell.workers / MIB)
 
 
 def readme(cells: Cells) -> str:

@@ -245,7 +245,9 @@ void enrich__forked(struct enrich *e, struct process *p)
 	 * now. */
 	image__hurry(p->image);
 	process__look(e, parent, parent->regions_time);
-	if (p->image->slot)
+	/* ... and then the kernel side would walk that one's memory with the layout of its parent.
+	 */
+	if (p->image->slot && image__runs_in(p->image, p->pid))
 		e->ops.use_layout(e->ops.ctx, p->pid, p->image->slot);
 }
 

@@ -195,9 +195,9 @@ static void fill_content(struct view *v)
 		b->content = CONTENT_OBJECT;
 	else if (!keys_at(v, start, b->size))
 		b->content = CONTENT_OTHER;
-	/* No object and no link either: the last block of a free list, or one never used. */
-	if (b->allocator == BLOCK_PYMALLOC && b->content == CONTENT_OTHER &&
-	    view__in_window(v, b->start))
+	/* No live object and no link either: the last block of a free list, or one never used. */
+	if (b->allocator == BLOCK_PYMALLOC && view__in_window(v, b->start) &&
+	    (b->content == CONTENT_OTHER || v->facts->object.dead))
 		b->is_free = view__word(v, b->start, &word) && word == 0;
 }
 

@@ -18,7 +18,6 @@ struct chunk {
 	bool mapped;	      /* a mapping of its own (large blocks) */
 };
 
-
 /* The block in use that holds addr, in a mapping [low, high). far: also one that begins more than
  * 8 KiB before addr, which costs more. 0, -ENOENT or an error of mem__read. */
 int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,

@@ -11,6 +11,7 @@
 
 void matrix_data(int value);
 void matrix_bss(int value);
+void matrix_touch_stack(int value);
 void matrix_stack(int value);
 
 static volatile char data[DATA_PAGES * PAGE] __attribute__((aligned(PAGE))) = {1};
@@ -26,6 +27,16 @@ void matrix_bss(int value)
 {
 	for (size_t i = 0; i < BSS_PAGES; i++)
 		bss[i * PAGE + 100] = (char)value;
+}
+
+/* All that matrix_stack() may write to later, called at another depth. */
+void matrix_touch_stack(int value)
+{
+	char frame[(STACK_PAGES + 80) * PAGE];
+	volatile char *deep = frame;
+
+	for (size_t i = 0; i < STACK_PAGES + 80; i++)
+		deep[i * PAGE] = (char)value;
 }
 
 /* So deep below what the interpreter uses that nothing else writes there. */

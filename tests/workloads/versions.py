@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
-import cow  # noqa: E402,F401
+import cow  # noqa: E402,F401 (measure.py takes it from here)
 import pythons  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -54,7 +54,9 @@ class Interpreter:
         """None if the module can be imported, else why not."""
         done = subprocess.run([*self.command, "-c", f"import {module}"], env=self.environment(),
                               capture_output=True, text=True, timeout=120)
-        return None if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2][:120]
+        if done.returncode == 0:
+            return None
+        return f"{' '.join(self.command)}: {done.stderr.strip().rpartition(chr(10))[2][:120]}"
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -64,8 +66,9 @@ class Missing(Exception):
     """There is no such interpreter here; the text says why."""
 
 
-def _tree(version: str) -> Path:
-    done = subprocess.run([str(ROOT / "scripts/fetch-python"), "--with", ",".join(MODULES), version, str(CHROOTS)],
+def _tree(version: str, modules: tuple[str, ...] = MODULES) -> Path:
+    asked = ["--with", ",".join(modules)] if modules else []
+    done = subprocess.run([str(ROOT / "scripts/fetch-python"), *asked, version, str(CHROOTS)],
                           capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise Missing(done.stderr.strip().rpartition("\n")[2])
@@ -92,6 +95,21 @@ def _borrowed(place: Path) -> None:
             shutil.copytree(packages / name, place / "lent" / name, ignore=shutil.ignore_patterns("*.so", "*.pyc"))
 
 
+def _inside(tree: Path, version: str) -> Interpreter:
+    place = _copy(tree / "tmp")
+    return Interpreter(version, ["chroot", str(tree), f"/usr/bin/python{version}"], place, f"/tmp/{place.name}")
+
+
+def open_plain(version: str) -> Interpreter:
+    """One that needs no modules: this machine's, else Debian's. Raises Missing."""
+    path = pythons.find(version)
+    if path:
+        return of_this_machine(path, version)
+    if version not in DEBIAN:
+        raise Missing(f"no CPython {version} on this machine")
+    return _inside(_tree(version, ()), version)
+
+
 def open_interpreter(version: str) -> Interpreter:
     """Raises Missing. close_interpreter() removes what it made."""
     if version in DEBIAN:
@@ -102,24 +120,21 @@ def open_interpreter(version: str) -> Interpreter:
                 raise
             print(f"workloads: {version}: {why}: taking this machine's", file=sys.stderr)
         else:
-            place = _copy(tree / "tmp")
-            return Interpreter(version, ["chroot", str(tree), f"/usr/bin/python{version}"], place,
-                               f"/tmp/{place.name}")
+            return _inside(tree, version)
     path = pythons.find(version)
     if not path:
         raise Missing(f"no CPython {version} on this machine, and Debian has none")
-    place = _copy(Path(tempfile.gettempdir()))
-    found = Interpreter(version, [path], place, str(place))
+    found = of_this_machine(path, version)
     if found.lacks("flask"):
-        _borrowed(place)
-        found.env["PYTHONPATH"] = str(place / "lent")
+        _borrowed(found.place)
+        found.env["PYTHONPATH"] = str(found.place / "lent")
         found.lacks.cache_clear()
     return found
 
 
-def system_interpreter() -> Interpreter:
+def of_this_machine(path: str, name: str) -> Interpreter:
     place = _copy(Path(tempfile.gettempdir()))
-    return Interpreter("system", [pythons.system()], place, str(place))
+    return Interpreter(name, [path], place, str(place))
 
 
 def close_interpreter(interpreter: Interpreter) -> None:
