@@ -265,8 +265,10 @@ static inline void check_threads(struct live *l)
 	unsigned int found = 0, steps = 0;
 
 	assert_int_equal(interp, word(l, l->lay.runtime + l->lay.rt_interpreters_head));
-	if (l->lay.interp_id)
+	if (l->lay.interp_id) {
 		assert_int_equal(word(l, interp + l->lay.interp_id), 0);
+		assert_int_equal(l->lay.main_interpreter, interp);
+	}
 	assert_int_equal(word(l, interp + l->lay.interp_next), 0);
 	if (l->off->version > 0x030a) { /* up to 3.10 it is allocated */
 		assert_int_equal(interp, l->rt.main_interpreter);
