@@ -293,8 +293,7 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 		file = scratch__u64(t->scratch, lay->code_file);
 		name = scratch__u64(t->scratch, lay->code_name);
 		at = scratch__u64(t->scratch, lay->code_table);
-		if (lay->version < VERSION_WITH_CODE_VERSION)
-			table__read(t, lay, at, table);
+		table__read(t, lay, at, table);
 		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
 		memo->check = ct_code_digest(words, name, table);
 		memo->words = key;

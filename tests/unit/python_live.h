@@ -88,12 +88,9 @@ static inline uint32_t digest_of(struct live *l, uint64_t code)
 
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
 		words[i] = word(l, code + l->lay.code_words[i]);
-	if (l->lay.version < 0x030c) {
-		table[0] = word(l, bytes + l->lay.bytes_size);
-		assert_int_equal(mem__read(&l->mem, bytes + l->lay.bytes_data, &table[1],
-					   8 * CT_TABLE_WORDS),
-				 0);
-	}
+	table[0] = word(l, bytes + l->lay.bytes_size);
+	assert_int_equal(
+		mem__read(&l->mem, bytes + l->lay.bytes_data, &table[1], 8 * CT_TABLE_WORDS), 0);
 	strings = str_digest_of(l, word(l, code + l->lay.code_name)) |
 		  (uint64_t)str_digest_of(l, word(l, code + l->lay.code_file)) << 32;
 	return ct_code_digest(words, strings, table);
