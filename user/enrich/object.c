@@ -187,8 +187,10 @@ static void fill_content(struct view *v)
 	struct block_fact *b = &v->facts->block;
 	uint64_t word, start = b->start;
 
-	if (view__word(v, start + 8, &word) && (word & ~0xffull) == DEBUG_PAD)
-		start += DEBUG_HEAD;
+	/* Twice in what was too large for pymalloc: its own hooks and those of the raw domain. */
+	for (int i = 0; i < 2; i++)
+		if (view__word(v, start + 8, &word) && (word & ~0xffull) == DEBUG_PAD)
+			start += DEBUG_HEAD;
 	if (!view__word(v, start, &word))
 		b->content = CONTENT_UNKNOWN;
 	else if (object_at(v, start))
