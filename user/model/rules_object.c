@@ -105,75 +105,6 @@ static bool local_count(const struct fault_facts *f, struct verdict *v)
 	return decide(v, CAUSE_REFCOUNT, CERTAINTY_LIKELY, "");
 }
 
-/* --- the collector --- */
-
-static const char *gc_detail(const struct fault_facts *f)
-{
-	if (f->gc_collecting)
-		return "collect";
-	return f->has_new && !f->new_value ? "untrack" : "track";
-}
-
-/* A link to another head, with two flags; or, while collecting, a number of references instead. */
-static bool is_gc_word(uint64_t word)
-{
-	return word >> 47 == 0 && (word >> 34 == 0 || (word & ~3ull) % 8 == 0);
-}
-
-static bool gc_word(const struct fault_facts *f, struct verdict *v)
-{
-	bool fits = f->insn.width == 8 && f->addr % 8 == 0 && writes_memory(&f->insn);
-	bool values = !f->has_new || is_gc_word(f->new_value);
-
-	return decide(v, CAUSE_GC_HEADER, proven_if(fits && values), gc_detail(f));
-}
-
-/*
- * _gc_next or _gc_prev of a tracked object. Every collection writes _gc_prev of all that it visits.
- * Otherwise an object is linked into, or taken out of, the list of the youngest generation, whose
- * head lies in the interpreter's own data.
- */
-bool rule__gc_header(const struct fault_facts *f, struct verdict *v)
-{
-	const struct type_fact *next = f->type_at[OBJECT_AT_GC_NEXT];
-	const struct type_fact *type = f->type_at[OBJECT_AT_GC_PREV] ?: next;
-
-	if (!type || is_bulk(&f->insn) || f->insn.width < 8 ||
-	    (f->object.type && f->object.field.kind != PY_FIELD_GC))
-		return false;
-	v->type = type->name;
-	return gc_word(f, v);
-}
-
-/* ob_gc_bits: bit 0 is "tracked" (3.13t to 3.15t, Include/internal/pycore_gc.h). */
-static bool gc_bits(const struct fault_facts *f, struct verdict *v)
-{
-	const char *detail = f->gc_collecting			 ? "collect"
-			     : f->has_new && !(f->new_value & 1) ? "untrack"
-								 : "track";
-
-	return decide(v, CAUSE_GC_HEADER, proven_if(f->insn.width == 1 && writes_memory(&f->insn)),
-		      detail);
-}
-
-static bool gc_field(const struct fault_facts *f, struct verdict *v)
-{
-	return f->free_threaded ? gc_bits(f, v) : gc_word(f, v);
-}
-
-/* ob_tid: during a collection it holds the number of references and a link; else the owner, until
- * its count is merged into the shared one. */
-static bool owner(const struct fault_facts *f, struct verdict *v)
-{
-	bool fits = f->insn.width == 8 && f->addr % 8 == 0 && writes_memory(&f->insn);
-
-	if (f->gc_collecting)
-		return decide(v, CAUSE_GC_HEADER, proven_if(fits), "collect");
-	if (f->has_new && f->new_value == f->thread_pointer)
-		return decide(v, CAUSE_ALLOCATOR, proven_if(fits), "reuse of a block");
-	return decide(v, CAUSE_REFCOUNT, proven_if(fits && f->has_new && !f->new_value), "");
-}
-
 /* --- fields that CPython fills in for itself --- */
 
 /* The instruction writes just this field, or bits in its first bytes. */
@@ -323,11 +254,11 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 	case PY_FIELD_SHARED:
 		return shared_count(f, v);
 	case PY_FIELD_OWNER:
-		return owner(f, v);
+		return gc__owner(f, v);
 	case PY_FIELD_MUTEX:
 		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), "lock");
 	case PY_FIELD_GC:
-		return gc_field(f, v);
+		return gc__field(f, v);
 	case PY_FIELD_TYPE:
 		return type_word(f, v);
 	case PY_FIELD_LAZY:
