@@ -52,7 +52,14 @@ static const struct row lazy_fields_rows[] = {
 		       .address = ADDR,
 		       .dead = true,
 		       .field = {.kind = PY_FIELD_LAZY}},
-	    .addr = ADDR + 24, HEAP, STORE, VALUES(0, ~0ull)),
+	    .addr = ADDR + 24, HEAP, STORE, VALUES(0, ~0ull), .has_window = true),
+	/* an ancestor may have freed it since, which this process has not */
+	ROW("dead elsewhere", ALLOCATOR, LIKELY, "reuse of a block", "str",
+	    .object = {.type = &a_str,
+		       .address = ADDR,
+		       .dead = true,
+		       .field = {.kind = PY_FIELD_LAZY}},
+	    .addr = ADDR + 32, HEAP, STORE, VALUES(0, ~0ull), .has_window = true),
 };
 
 static void lazy_fields(void **state)
@@ -61,12 +68,32 @@ static void lazy_fields(void **state)
 	JUDGE(lazy_fields_rows);
 }
 
+#define MEMBER(kind_, disp_)                                                                       \
+	.insn = {.kind = (kind_), .width = 8, .has_base = true, .disp = (disp_)}
 static const struct row object_fields_rows[] = {
 	/* the place and the bytecode; or the place and the value */
 	ROW("STORE_ATTR", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
 	    STORE, OPCODE(STORES)),
 	ROW("a call", MUTATION, PROVEN, "size", "dict", FIELD(a_dict, DATA, "size", 16, 8),
-	    INSN(INSN_ADD, 8), OPCODE(CALLS)),
+	    MEMBER(INSN_ADD, 16), OPCODE(CALLS)),
+	ROW("a call may do anything", MUTATION, LIKELY, "size", "dict",
+	    FIELD(a_dict, DATA, "size", 16, 8), MEMBER(INSN_ADD, 8), OPCODE(CALLS)),
+	ROW("hash of a datetime", LAZY_CACHE, LIKELY, "hash", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), MEMBER(INSN_STORE, 16), VALUES(~0ull, 0x1234),
+	    OPCODE(CALLS)),
+	ROW("an attribute that was -1", MUTATION, PROVEN, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE, VALUES(~0ull, 0x1234), OPCODE(STORES)),
+	ROW("watched", LAZY_CACHE, PROVEN, "dict watcher", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), INSN(INSN_LOGIC, 8), .python_version = 0x030c),
+	ROW("watched, by a store", LAZY_CACHE, PROVEN, "dict watcher", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x301),
+	    .python_version = 0x030d),
+	ROW("a new version", MUTATION, LIKELY, "version", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x400),
+	    .python_version = 0x030c),
+	ROW("no watchers up to 3.11", MUTATION, LIKELY, "version", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x301),
+	    .python_version = 0x030b),
 	ROW("an iterator", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
 	    INSN(INSN_ADD, 8), OPCODE(ITERATES)),
 	ROW("a reference was there", MUTATION, PROVEN, "field", "Klass",
@@ -136,6 +163,8 @@ static const struct row keys_and_items_rows[] = {
 	    .new_refers = true),
 	ROW("its index", MUTATION, PROVEN, "entries", "dict keys", KEYS(NULL, 33, 0),
 	    INSN(INSN_STORE, 1), OPCODE(STORES)),
+	ROW("its index, by what was there", MUTATION, PROVEN, "entries", "dict keys",
+	    KEYS(NULL, 33, 0), INSN(INSN_STORE, 1), VALUES(0xff00, 7), OPCODE(CALLS)),
 	ROW("its index, who?", MUTATION, LIKELY, "entries", "dict keys", KEYS(NULL, 33, 0),
 	    INSN(INSN_STORE, 1)),
 	ROW("count of a shared table", REFCOUNT, PROVEN, "inc", "dict keys",

@@ -74,6 +74,7 @@ bool rule__mutator(const struct fault_facts *f, struct verdict *v);
 
 /* rules_memory.c: allocators and raw memory */
 bool rule__pool_header(const struct fault_facts *f, struct verdict *v);
+bool rule__free_pool(const struct fault_facts *f, struct verdict *v);
 bool rule__free_block(const struct fault_facts *f, struct verdict *v);
 bool rule__arena(const struct fault_facts *f, struct verdict *v);
 bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v);

@@ -169,12 +169,21 @@ static bool is_mutator(const struct fault_facts *f)
 	return false;
 }
 
+/* The instruction takes the object's address for a structure, and addr is a member of it. */
+static bool is_member(const struct fault_facts *f)
+{
+	const struct insn *i = &f->insn;
+
+	return i->has_base && !i->has_index && !i->stack_relative && f->object.type &&
+	       f->addr - i->disp == f->object.address;
+}
+
 /* The bytecode being executed can change objects that were there before, or the function is one
- * that does. */
+ * that does. A call may do anything: there the instruction must know of the object. */
 static bool program_changes(const struct fault_facts *f)
 {
-	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_CALLS ||
-	       f->opcode_kind == PY_OPCODE_ITERATES || is_mutator(f);
+	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_ITERATES ||
+	       (f->opcode_kind == PY_OPCODE_CALLS && is_member(f)) || is_mutator(f);
 }
 
 static bool is_reference(const struct fault_facts *f)
@@ -196,10 +205,34 @@ static bool is_immutable(const struct type_fact *type)
 	       !strcmp(type->name, "slice");
 }
 
+/* 3.12 and later: reading a global makes the interpreter a watcher of its dict, one of 8 bits. */
+static bool is_watcher(const struct fault_facts *f)
+{
+	uint64_t bits = f->new_value ^ overwritten(f);
+	bool one = f->has_new && bits && bits < 256 && !(bits & (bits - 1));
+
+	return f->python_version >= 0x030c && !strcmp(f->object.type->name, "dict") &&
+	       f->object.field.name && !strcmp(f->object.field.name, "version") &&
+	       (one || f->insn.kind == INSN_LOGIC);
+}
+
+/* -1 is what a hash is until it is wanted, in all types that keep one (datetime, weak references);
+ * other fields may be -1 as well. */
+static bool is_hash(const struct fault_facts *f)
+{
+	return f->insn.width == 8 && f->insn.kind == INSN_STORE && f->has_old && f->has_new &&
+	       overwritten(f) == ~0ull && f->opcode_kind != PY_OPCODE_STORES;
+}
+
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
 	const char *detail = field->name ? field->name : "field";
+
+	if (is_watcher(f))
+		return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f)), "dict watcher");
+	if (is_hash(f))
+		return decide(v, CAUSE_LAZY_CACHE, CERTAINTY_LIKELY, "hash");
 
 	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),
@@ -208,6 +241,15 @@ static bool data(const struct fault_facts *f, struct verdict *v)
 		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || f->insn.width <= 4),
 			      "");
 	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)), detail);
+}
+
+/* An entry's number where there was none (-1), or one that has been deleted (-2). */
+static bool is_index(const struct fault_facts *f)
+{
+	uint64_t none = low_bytes(~0ull, f->insn.width);
+
+	return f->has_new && f->insn.width <= 4 && f->new_value < none - 1 &&
+	       overwritten(f) >= none - 1;
 }
 
 /*
@@ -223,8 +265,8 @@ static bool keys(const struct fault_facts *f, struct verdict *v)
 
 	if (usable && f->block.shared_keys && counts && f->opcode_kind != PY_OPCODE_STORES)
 		return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f)), "shared keys");
-	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)),
-		      "entries");
+	return decide(v, CAUSE_MUTATION,
+		      proven_if(program_changes(f) || is_reference(f) || is_index(f)), "entries");
 }
 
 /* A new object's type where another one's was, or a link in a list of free objects. */
@@ -277,6 +319,13 @@ static bool is_head(uint8_t kind)
 	       kind != PY_FIELD_MANAGED;
 }
 
+/* The words before the write show it. What an ancestor has there may be its own doing. */
+static bool is_dead_for_certain(const struct fault_facts *f)
+{
+	return f->has_window && f->object.address + 24 >= (f->addr & ~7ull) &&
+	       f->object.address <= (f->addr & ~7ull) + 40;
+}
+
 bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 {
 	uint8_t kind = f->object.field.kind;
@@ -291,7 +340,8 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 	if (is_bulk(&f->insn) && is_head(kind) && !f->object.dead)
 		return false;
 	if (f->object.dead)
-		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
+		return decide(v, CAUSE_ALLOCATOR, proven_if(is_dead_for_certain(f)),
+			      "reuse of a block");
 	return field(f, v);
 }
 
