@@ -278,6 +278,12 @@ static const struct row native_data_rows[] = {
 	ROW("data, a read", NATIVE_DATA, LIKELY, "libz.so.1", NULL,
 	    .region = {.kind = REGION_DATA, .name = "libz.so.1"}, READ),
 	ROW("data of nobody", NATIVE_DATA, PROVEN, "", NULL, REGION(REGION_DATA), STORE),
+	ROW("a library that is being loaded", NATIVE_DATA, PROVEN, "relocation", NULL,
+	    INSN(INSN_ADD, 8), .origin = CT_ORIGIN_FILE, .module = "ld-linux-x86-64.so.2"),
+	ROW("not of a file", UNKNOWN, NONE, "unmapped", NULL, INSN(INSN_ADD, 8),
+	    .origin = CT_ORIGIN_ZERO, .module = "ld-linux-x86-64.so.2"),
+	ROW("not the loader", UNKNOWN, NONE, "unmapped", NULL, INSN(INSN_ADD, 8),
+	    .origin = CT_ORIGIN_FILE, .module = "libc.so.6"),
 };
 
 static void native_data(void **state)
@@ -310,6 +316,14 @@ static const struct row malloc_chunks_rows[] = {
 	ROW("second word of a block", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE,
 	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .python = true, .module = "libc.so.6",
 	    IN_USE(MALLOC)),
+	ROW("second word behind a header", ALLOCATOR, PROVEN, "malloc", NULL, HEAP,
+	    .insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = 24},
+	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .has_window = true,
+	    .window = {[1] = 0x1c1}, .python = true, .module = "libc.so.6"),
+	ROW("second word of what?", BUFFER, LIKELY, "libc.so.6", NULL, HEAP,
+	    .insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = 24},
+	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .has_window = true,
+	    .window = {[1] = 0x1c0}, .python = true, .module = "libc.so.6"),
 	ROW("a word of a copy", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, STORE, .addr = ADDR,
 	    VALUES(7, 0x38776f72021b0004), .python = true, .module = "libc.so.6"),
 	ROW("... that is not aligned", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, STORE,

@@ -62,6 +62,26 @@ static const struct row lazy_fields_rows[] = {
 	    .addr = ADDR + 32, HEAP, STORE, VALUES(0, ~0ull), .has_window = true),
 };
 
+#define SET(used, mask, table, disp_)                                                              \
+	.addr = ADDR, HEAP, PYTHON_CODE, .has_window = true,                                       \
+	.window = {(used), (mask), (table), ~0ull},                                                \
+	.insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = (disp_)},               \
+	VALUES(~0ull, 0x5221f264c3f8a5d0)
+static const struct row frozensets_rows[] = {
+	ROW("small", LAZY_CACHE, PROVEN, "hash", "frozenset", SET(2, 7, ADDR + 16, 48)),
+	ROW("large", LAZY_CACHE, PROVEN, "hash", "frozenset", SET(20, 31, 0x7f0000004000, 48)),
+	ROW("no mask", UNKNOWN, NONE, "heap", NULL, SET(2, 8, ADDR + 16, 48)),
+	ROW("fuller than its table", UNKNOWN, NONE, "heap", NULL, SET(9, 7, ADDR + 16, 48)),
+	ROW("another table", UNKNOWN, NONE, "heap", NULL, SET(2, 7, ADDR + 24, 48)),
+	ROW("another field", UNKNOWN, NONE, "heap", NULL, SET(2, 7, ADDR + 16, 40)),
+};
+
+static void frozensets(void **state)
+{
+	(void)state;
+	JUDGE(frozensets_rows);
+}
+
 static void lazy_fields(void **state)
 {
 	(void)state;
@@ -236,9 +256,8 @@ static void free_threaded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lazy_fields),
-		cmocka_unit_test(object_fields),
-		cmocka_unit_test(keys_and_items),
+		cmocka_unit_test(lazy_fields),	 cmocka_unit_test(frozensets),
+		cmocka_unit_test(object_fields), cmocka_unit_test(keys_and_items),
 		cmocka_unit_test(free_threaded),
 	};
 

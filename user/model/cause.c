@@ -56,6 +56,11 @@ static bool native_data(const struct fault_facts *f, struct verdict *v)
 	if (f->region.kind == REGION_TLS)
 		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)),
 			      "thread-local");
+	/* The loader relocates a library that the process has mapped since its maps were read. */
+	if (f->region.kind == REGION_UNKNOWN && f->origin == CT_ORIGIN_FILE && f->module &&
+	    strncmp(f->module, "ld-", 3) == 0)
+		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)),
+			      "relocation");
 	return f->region.kind == REGION_DATA &&
 	       decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)), name);
 }
@@ -88,6 +93,7 @@ static const rule_fn rules[] = {
 	rule__malloc,
 	rule__refcount,
 	rule__gc_header,
+	rule__frozenset,
 	rule__object_field,
 	native_data,
 	rule__arena,

@@ -67,6 +67,7 @@ bool gc__owner(const struct fault_facts *f, struct verdict *v);
 
 /* rules_object.c: heads and fields of objects */
 bool rule__refcount(const struct fault_facts *f, struct verdict *v);
+bool rule__frozenset(const struct fault_facts *f, struct verdict *v);
 bool rule__object_field(const struct fault_facts *f, struct verdict *v);
 /* ... and what belongs to objects without being in them: items of lists, entries of dicts */
 bool rule__references(const struct fault_facts *f, struct verdict *v);

@@ -118,6 +118,12 @@ static bool is_size(uint64_t word)
 	return word >= 32 && word >> 40 == 0 && !(word & 8);
 }
 
+/* A header's size, with the flag that the block in front of it is in use. */
+static bool is_header(uint64_t word)
+{
+	return word & 1 && is_size(word);
+}
+
 static bool is_link(uint64_t word, unsigned int align)
 {
 	return word == 0 || (word >> 47 == 0 && word >> 20 && word % align == 0);
@@ -135,15 +141,11 @@ static bool is_malloc_value(const struct fault_facts *f)
 	bool end = f->addr % 16 == 0 && value % 16 == 0 && is_size(value) && old % 16 == 0 &&
 		   (is_size(old) || !old);
 	bool link = is_link(value, 8) || is_link(value ^ f->addr >> 12, 16);
-	bool second = f->block.allocator == BLOCK_MALLOC && f->addr == f->block.start + 8;
+	bool block = f->block.allocator == BLOCK_MALLOC && f->addr == f->block.start + 8;
+	bool chunk = f->has_window && is_header(f->window[1]) && f->insn.disp == 24;
+	bool second = f->addr % 16 == 8 && f->insn.has_base && !f->insn.has_index && chunk;
 
-	return f->has_new && (header || end || link || second);
-}
-
-/* A header's size, with the flag that the block in front of it is in use. */
-static bool is_header(uint64_t word)
-{
-	return word & 1 && is_size(word);
+	return f->has_new && (header || end || link || block || second);
 }
 
 /* The flags in a header: free() tells the block behind, malloc() takes that back. They are bits 0

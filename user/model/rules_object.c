@@ -134,6 +134,26 @@ static bool lazy(const struct fault_facts *f, struct verdict *v)
 	return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f) && values), field->name);
 }
 
+/*
+ * The hash of a frozenset, by the window alone: by the time that the process is asked it may be
+ * gone. In front of it are the members used, mask and table of PySetObject (3.8 to 3.15); the mask
+ * is one less than a power of two, and a small table follows the hash in the object itself.
+ */
+bool rule__frozenset(const struct fault_facts *f, struct verdict *v)
+{
+	const uint64_t *w = f->window;
+	uint64_t used = w[0], mask = w[1], table = w[2], small = f->addr + 16;
+	bool set = mask >= 7 && !(mask & (mask + 1)) && used <= mask &&
+		   (mask == 7 ? table == small : table >> 12 && !(table >> 47) && table % 8 == 0);
+
+	if (!f->python || f->free_threaded || !f->has_window || !is_memory(f) || f->addr % 16 ||
+	    f->insn.kind != INSN_STORE || f->insn.width != 8 || f->insn.disp != 48 || !f->has_new ||
+	    overwritten(f) != ~0ull || f->new_value == ~0ull || !set)
+		return false;
+	v->type = "frozenset";
+	return decide(v, CAUSE_LAZY_CACHE, CERTAINTY_PROVEN, "hash");
+}
+
 /* --- data of the program --- */
 
 /* Functions of the interpreter that change the object they are called for: by the starts of names
