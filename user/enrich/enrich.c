@@ -485,6 +485,7 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	if (!p->exited)
 		process__look(e, p, p->regions_time);
 	image = p->image;
+	f->no_python = image && !image->python.hexversion && !image->problem[0];
 	if (!image || !image->offsets)
 		return;
 	f->python_version = image->offsets->version;
