@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workloads"))
 
-import interpreters  # noqa: E402
+import versions  # noqa: E402
 import measure  # noqa: E402
 import pythons  # noqa: E402
 
@@ -20,7 +20,7 @@ SOME = ("dataclasses", "flask", "sqlite3")
 @pytest.fixture(scope="module")
 def cells() -> Iterator[dict[str, measure.Cell]]:
     """One run of each, and a run of the first with gc.freeze()."""
-    interpreter = interpreters.of_this_machine(pythons.system(), "system")
+    interpreter = versions.of_this_machine(pythons.system(), "system")
     try:
         found = {}
         for workload in measure.WORKLOADS:
@@ -30,7 +30,7 @@ def cells() -> Iterator[dict[str, measure.Cell]]:
                 found["flask frozen"] = measure.run(interpreter, workload, gc="freeze")
         yield found
     finally:
-        interpreters.close_interpreter(interpreter)
+        versions.close_interpreter(interpreter)
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -63,16 +63,16 @@ def test_freeze_keeps_the_collector_out(cells: dict[str, measure.Cell]) -> None:
 BORROWED = {"len(local)", "local is None", "function(local)"}
 
 
-@pytest.mark.parametrize("version", interpreters.VERSIONS)
+@pytest.mark.parametrize("version", versions.VERSIONS)
 def test_each_way_of_reading_writes_all_objects_or_none(version: str) -> None:
     try:
-        interpreter = interpreters.open_plain(version)
-    except interpreters.Missing as why:
+        interpreter = versions.open_plain(version)
+    except versions.Missing as why:
         pytest.skip(str(why))
     try:
         written = measure.reading(interpreter)
     finally:
-        interpreters.close_interpreter(interpreter)
-    borrows = interpreters.VERSIONS.index(version) >= interpreters.VERSIONS.index("3.14")
+        versions.close_interpreter(interpreter)
+    borrows = versions.VERSIONS.index(version) >= versions.VERSIONS.index("3.14")
     assert len(written) == 20
     assert written == {way: 0 if borrows and way in BORROWED else 53 for way in written}

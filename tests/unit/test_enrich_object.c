@@ -282,6 +282,59 @@ static void small_blocks(void **state)
 	expect_object("dict", address_of(POOL_HEADER + 16));
 }
 
+<<<<<<< HEAD
+=======
+static void an_ended_process_has_no_more_objects(void **state)
+{
+	(void)state;
+	in_pool(0);
+	process.exited = true;
+	object_at(POOL_HEADER + 64 * 2, &plain, 1);
+	write_at(block(2) + 16);
+	expect_object("-", 0);
+	process.exited = false; /* that was no verdict on the type */
+	write_at(block(2) + 16);
+	expect_object("int", block(2));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* --- the collector's lists --- */
+
+/* A runtime with two interpreters, of which the second has that list. */
+static void what_a_link_named(void **state)
+{
+	uint64_t gc = fake_offsets()->interp_gc_collecting;
+	uint64_t *runtime = calloc(1, 4096), *first = calloc(1, gc + 8),
+		 *second = calloc(1, gc + 8);
+
+	(void)state;
+	assert_true(runtime && first && second);
+	runtime[fake_offsets()->runtime_interpreters_head / 8] = (uintptr_t)first;
+	first[fake_offsets()->interp_next / 8] = (uintptr_t)second;
+	object_at(1024 + 16, &tracked, 1);
+	pool[1024 / 8] = (uintptr_t)second + gc - 100;
+	write_at(address_of(1024)); /* the runtime is not known */
+	assert_int_equal(facts.old_link, GC_LINK_UNKNOWN);
+	image.python.runtime = (uintptr_t)runtime;
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_LIST);
+	pool[1024 / 8] += 2; /* a flag */
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_LIST);
+	pool[1024 / 8] = address_of(2048);
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_OBJECT);
+	second[fake_offsets()->interp_next / 8] = (uintptr_t)second; /* without an end */
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_UNKNOWN);
+	image.python.runtime = 0;
+	free(runtime);
+	free(first);
+	free(second);
+}
+
+>>>>>>> main
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +352,11 @@ int main(void)
 		TEST(the_keys_of_a_dict),
 		TEST(references),
 		TEST(small_blocks),
+<<<<<<< HEAD
+=======
+		TEST(an_ended_process_has_no_more_objects),
+		TEST(what_a_link_named),
+>>>>>>> main
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

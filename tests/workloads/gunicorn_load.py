@@ -18,7 +18,7 @@ from typing import Any
 
 import measure
 import web_urls
-from interpreters import Interpreter, cow
+from versions import Interpreter, cow
 
 REQUESTS = 1000
 

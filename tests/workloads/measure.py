@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interpreters import Interpreter, cow
+from versions import Interpreter, cow
 
 PAGE = 4096
 UNKNOWN_MAX = 1.0  # per cent of all copies

@@ -14,17 +14,17 @@ import shutil
 import sys
 
 import gunicorn_load
-import interpreters
+import versions
 import measure
 import tables
 from measure import GC, WORKLOADS, Cell
 
-KEPT = interpreters.ROOT / "build" / "workloads"
-RESULTS = interpreters.ROOT / "tests" / "workloads" / "RESULTS.md"
-README = interpreters.ROOT / "README.md"
+KEPT = versions.ROOT / "build" / "workloads"
+RESULTS = versions.ROOT / "tests" / "workloads" / "RESULTS.md"
+README = versions.ROOT / "README.md"
 
 
-def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, bool]]:
+def plan(names: list[str], gcs: list[str], arrays: bool) -> list[tuple[measure.Workload, str, bool]]:
     """With each gc; and beside an array with the default one only. pandas has arrays by itself."""
     found = []
     for workload in WORKLOADS:
@@ -32,7 +32,7 @@ def plan(names: list[str], gcs: list[str]) -> list[tuple[measure.Workload, str, 
             found += [(workload, "default", False)] if "default" in gcs else []
         elif workload.name in names:
             found += [(workload, gc, False) for gc in gcs]
-            if "default" in gcs and workload.name != "pandas":
+            if arrays and "default" in gcs and workload.name != "pandas":
                 found.append((workload, "default", True))
     return found
 
@@ -54,15 +54,15 @@ def kept() -> tables.Cells:
     cells = (measure.load(path) for path in sorted(KEPT.glob("*.cell.json")))
     found = {(c.workload, c.version, c.gc, c.numpy): c for c in cells}
     order = {w.name: n for n, w in enumerate(WORKLOADS)}
-    return dict(sorted(found.items(), key=lambda item: (order[item[0][0]], interpreters.VERSIONS.index(item[0][1]),
+    return dict(sorted(found.items(), key=lambda item: (order[item[0][0]], versions.VERSIONS.index(item[0][1]),
                                                         GC.index(item[0][2]), item[0][3])))
 
 
 def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]], keep_reports: bool,
                     ways: bool) -> None:
     try:
-        interpreter = interpreters.open_interpreter(version)
-    except interpreters.Missing as why:
+        interpreter = versions.open_interpreter(version)
+    except versions.Missing as why:
         for workload, gc, numpy in todo:
             cell = Cell(workload.name, version, gc, numpy, str(why))
             cell.save(KEPT)
@@ -79,12 +79,12 @@ def measure_version(version: str, todo: list[tuple[measure.Workload, str, bool]]
         if ways:
             (KEPT / f"reading-{version}.json").write_text(json.dumps(measure.reading(interpreter)))
     finally:
-        interpreters.close_interpreter(interpreter)
+        versions.close_interpreter(interpreter)
 
 
 def repeat(version: str, times: int) -> float:
     """The largest difference between runs of one workload: per cent of what a worker copied."""
-    interpreter = interpreters.open_interpreter(version)
+    interpreter = versions.open_interpreter(version)
     worst = 0.0
     try:
         for workload in WORKLOADS:
@@ -97,7 +97,7 @@ def repeat(version: str, times: int) -> float:
                   f"{spread:.2f} %")
             worst = max(worst, spread)
     finally:
-        interpreters.close_interpreter(interpreter)
+        versions.close_interpreter(interpreter)
     return worst
 
 
@@ -115,7 +115,7 @@ def same_answers(cells: tables.Cells) -> list[str]:
 
 def write_tables(cells: tables.Cells) -> None:
     varies = KEPT / "varies"
-    ways = {version: json.loads(path.read_text()) for version in interpreters.VERSIONS
+    ways = {version: json.loads(path.read_text()) for version in versions.VERSIONS
             if (path := KEPT / f"reading-{version}.json").exists()}
     RESULTS.write_text(tables.results(cells, ways, f"Linux {os.uname().release}",
                                       varies.read_text() if varies.exists() else "an amount not measured"))
@@ -128,9 +128,10 @@ def write_tables(cells: tables.Cells) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/workloads", description=__doc__)
-    parser.add_argument("--version", action="append", choices=interpreters.VERSIONS, help="only this CPython")
+    parser.add_argument("--version", action="append", choices=versions.VERSIONS, help="only this CPython")
     parser.add_argument("--workload", action="append", choices=[w.name for w in WORKLOADS], help="only this one")
     parser.add_argument("--gc", action="append", choices=GC, help="only this setting")
+    parser.add_argument("--no-array", action="store_true", help="not beside an array of numpy")
     parser.add_argument("--reports", action="store_true", help="keep what cowtrace wrote, too")
     parser.add_argument("--repeat", type=int, metavar="N", help="run the workloads N times, and say what varies")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the tables")
@@ -144,8 +145,8 @@ def main() -> int:
         (KEPT / "varies").write_text(f"at most {worst:.1f} %")
         return 0
     if not options.render:
-        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC))
-        for version in options.version or interpreters.VERSIONS:
+        todo = plan(options.workload or [w.name for w in WORKLOADS], options.gc or list(GC), not options.no_array)
+        for version in options.version or versions.VERSIONS:
             measure_version(version, todo, options.reports, not options.workload)
     cells = kept()
     write_tables(cells)

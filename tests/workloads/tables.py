@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from interpreters import VERSIONS
+from versions import VERSIONS
 from measure import GC, LINES_MIN, PROVEN_MIN, UNKNOWN_MAX, WORKLOADS, Cell, Workload, percent
 
 CAUSES = ("refcount", "gc-header", "inline-cache", "lazy-cache", "mutation", "allocator", "native-data", "stack",

@@ -6,6 +6,7 @@
 #include <cowtrace/abi.h>
 
 #include "enrich/block.h"
+#include "enrich/gc_list.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/view.h"
@@ -436,6 +437,7 @@ void object__find(struct names *names, struct block_cache *blocks, const struct 
 		object_by_window(&v);
 	else if (f->has_window)
 		fill_types(&v);
+	gc_list__of_process(&v);
 	block__of_pool(&v);
 	if (f->kernel || f->datastack || f->block.header || f->block.is_free || is_explained(&v))
 		return;
