@@ -282,23 +282,6 @@ static void small_blocks(void **state)
 	expect_object("dict", address_of(POOL_HEADER + 16));
 }
 
-<<<<<<< HEAD
-=======
-static void an_ended_process_has_no_more_objects(void **state)
-{
-	(void)state;
-	in_pool(0);
-	process.exited = true;
-	object_at(POOL_HEADER + 64 * 2, &plain, 1);
-	write_at(block(2) + 16);
-	expect_object("-", 0);
-	process.exited = false; /* that was no verdict on the type */
-	write_at(block(2) + 16);
-	expect_object("int", block(2));
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 /* --- the collector's lists --- */
 
 /* A runtime with two interpreters, of which the second has that list. */
@@ -334,29 +317,17 @@ static void what_a_link_named(void **state)
 	free(second);
 }
 
->>>>>>> main
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_object_at_the_address),
-		TEST(the_second_half_of_a_count),
-		TEST(in_front_of_an_object),
-		TEST(pointers_to_types_elsewhere),
-		TEST(no_window),
-		TEST(blocks),
-		TEST(headers),
-		TEST(free_blocks),
-		TEST(the_object_in_the_block),
-		TEST(the_window_comes_first),
-		TEST(dead_objects),
-		TEST(the_keys_of_a_dict),
-		TEST(references),
-		TEST(small_blocks),
+		TEST(the_object_at_the_address), TEST(the_second_half_of_a_count),
+		TEST(in_front_of_an_object), TEST(pointers_to_types_elsewhere), TEST(no_window),
+		TEST(blocks), TEST(headers), TEST(free_blocks), TEST(the_object_in_the_block),
+		TEST(the_window_comes_first), TEST(dead_objects), TEST(the_keys_of_a_dict),
+		TEST(references), TEST(small_blocks),
 <<<<<<< HEAD
 =======
-		TEST(an_ended_process_has_no_more_objects),
 		TEST(what_a_link_named),
->>>>>>> main
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
