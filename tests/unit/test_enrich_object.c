@@ -325,8 +325,6 @@ int main(void)
 		TEST(blocks), TEST(headers), TEST(free_blocks), TEST(the_object_in_the_block),
 		TEST(the_window_comes_first), TEST(dead_objects), TEST(the_keys_of_a_dict),
 		TEST(references), TEST(small_blocks),
-<<<<<<< HEAD
-=======
 		TEST(what_a_link_named),
 	};
 
