@@ -58,6 +58,8 @@ static struct shim {
 	uint64_t wakeups;
 	uint64_t now;
 	const char *lacks; /* members that this kernel does not have */
+	/* Fills a page that is not there yet; false: nor will it be. NULL: only what was written. */
+	bool (*bring)(uint64_t address, uint8_t page[4096]);
 	struct task_struct *current;
 	struct pt_regs *regs;
 	uint64_t kernel_stack[KERNEL_STACK_DEPTH];
@@ -98,12 +100,27 @@ static inline void shim__reset(void)
 
 /* --- user memory --- */
 
+static inline uint8_t *shim__bring(uint64_t address)
+{
+	uint8_t *page;
+
+	assert_true(shim.n_pages < SHIM_PAGES);
+	page = calloc(1, 4096);
+	assert_non_null(page);
+	if (!shim.bring(address, page)) {
+		free(page);
+		return NULL;
+	}
+	shim.pages[shim.n_pages++] = (struct shim_page){address, page};
+	return page;
+}
+
 static inline uint8_t *user__page(uint64_t address)
 {
 	for (size_t i = 0; i < shim.n_pages; i++)
 		if (shim.pages[i].address == (address & ~4095ull))
 			return shim.pages[i].bytes;
-	return NULL;
+	return shim.bring ? shim__bring(address & ~4095ull) : NULL;
 }
 
 /* Where address is in the test's memory; the page becomes present. */
