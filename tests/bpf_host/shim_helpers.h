@@ -47,7 +47,7 @@ static struct shim {
 	struct shim_record records[SHIM_RECORDS];
 	/* user memory: pages that are present */
 	struct shim_page pages[SHIM_PAGES];
-	size_t n_pages;
+	size_t n_pages, last_page;
 	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
 	size_t n_reads;
 	struct shim_element *elements;
@@ -58,7 +58,8 @@ static struct shim {
 	uint64_t wakeups;
 	uint64_t now;
 	const char *lacks; /* members that this kernel does not have */
-	/* Fills a page that is not there yet; false: nor will it be. NULL: only what was written. */
+	/* Fills a page that is not there yet; false: nor will it be. NULL: only what was written.
+	 */
 	bool (*bring)(uint64_t address, uint8_t page[4096]);
 	struct task_struct *current;
 	struct pt_regs *regs;
@@ -117,9 +118,16 @@ static inline uint8_t *shim__bring(uint64_t address)
 
 static inline uint8_t *user__page(uint64_t address)
 {
-	for (size_t i = 0; i < shim.n_pages; i++)
-		if (shim.pages[i].address == (address & ~4095ull))
-			return shim.pages[i].bytes;
+	const struct shim_page *last = &shim.pages[shim.last_page];
+
+	if (shim.last_page < shim.n_pages && last->address == (address & ~4095ull))
+		return last->bytes;
+	for (size_t i = 0; i < shim.n_pages; i++) {
+		if (shim.pages[i].address != (address & ~4095ull))
+			continue;
+		shim.last_page = i;
+		return shim.pages[i].bytes;
+	}
 	return shim.bring ? shim__bring(address & ~4095ull) : NULL;
 }
 

@@ -70,7 +70,7 @@ static int by_address(const void *a, const void *b)
 #define TEXT_MIN 7
 
 /* What stands between the slashes of a path, at least that long. */
-#define NAME_MIN 3
+#define NAME_MIN 2
 
 static bool is_path(uint64_t from, uint64_t end)
 {
