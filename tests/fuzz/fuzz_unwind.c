@@ -65,8 +65,11 @@ static void read_frame(const struct py_offsets *off, const struct ct_frame *fram
 
 static void read_stack(const struct py_offsets *off, const struct thread *t)
 {
+	const struct ct_frame *frames = t->stack.frames;
+
 	for (uint32_t i = 0; i < t->py.nframes; i++)
-		read_frame(off, &t->stack.frames[i]);
+		if (!i || frames[i].code != frames[i - 1].code) /* no recursion */
+			read_frame(off, &frames[i]);
 }
 
 /* Whatever an address may be of. */

@@ -140,7 +140,7 @@ static inline bool recording__read_stack(struct recording *rec, const char *line
 		      frame->function) == 3;
 }
 
-static inline bool recording__read_memory(const char *line)
+static SHIM_DULL inline bool recording__read_memory(const char *line)
 {
 	unsigned int byte;
 	uint64_t at;
@@ -213,7 +213,7 @@ static inline void recorded__walk(struct thread *t, uint64_t pointer)
 }
 
 /* What was sent of a code object. */
-static inline const struct ct_memory *recorded__sent(const struct ct_frame *frame)
+static SHIM_DULL inline const struct ct_memory *recorded__sent(const struct ct_frame *frame)
 {
 	for (size_t i = 0; i < shim.n_records; i++) {
 		const struct ct_memory *m = &shim.records[i].memory;
