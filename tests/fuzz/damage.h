@@ -182,10 +182,13 @@ static inline void damage(struct input *in, const struct shim_read *places, size
 
 /* --- what must hold, whatever is there --- */
 
-/* The kernel side reads this often, at most: the way to the state, and for each frame itself, its
- * bytecode, its code object with three names or tables, and all that once more to send it. */
+/*
+ * The kernel side reads this often, at most: on the way to the state; for each frame itself, its
+ * place in the bytecode, the code object with two names and a table; and these once more to send
+ * them.
+ */
 #define WALK_READS_MAX                                                                             \
-	(64 + 2 * (MAX_THREADS + MAX_INTERPRETERS) + 20 * MAX_WALK + 16 * CT_MAX_FRAMES)
+	(16 + 3 * (MAX_THREADS + MAX_INTERPRETERS) + 14 * MAX_WALK + 12 * CT_MAX_FRAMES)
 
 static inline void expect_bounded_walk(struct thread *t, uint64_t pointer)
 {

@@ -66,8 +66,8 @@ static int by_address(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Shorter ones may be a pointer. */
-#define TEXT_MIN 7
+/* Shorter ones may be a pointer: its upper two bytes are 0. */
+#define TEXT_MIN 6
 
 /* What stands between the slashes of a path, at least that long. */
 #define NAME_MIN 2
@@ -93,7 +93,11 @@ static void user__fill(uint64_t address, uint8_t byte, size_t size)
 		*user__at(address + i) = byte;
 }
 
-/* Behind a string that was read there may be others, such as paths of this machine. */
+/*
+ * Behind a string that was read there may be others, such as paths of this machine, and what is
+ * left of freed ones fills the gaps of structures: so the first byte of a word stays, which may be
+ * a member (the state of a str object).
+ */
 static void blacken_paths(uint64_t from, uint64_t end)
 {
 	uint64_t start = from;
@@ -101,7 +105,8 @@ static void blacken_paths(uint64_t from, uint64_t end)
 	for (uint64_t at = from; at <= end; at++) {
 		if (at < end && isprint(*user__at(at)))
 			continue;
-		if (is_path(start, at))
+		start += start % 8 == 0;
+		if (start < at && is_path(start, at))
 			user__fill(start, 'x', at - start);
 		start = at + 1;
 	}
