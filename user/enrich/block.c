@@ -11,6 +11,7 @@
 #include "enrich/view.h"
 #include "model/facts.h"
 #include "proc/chunk.h"
+#include "proc/slot.h"
 #include "python/mimalloc.h"
 #include "python/offsets.h"
 #include "python/raw.h"
@@ -195,13 +196,23 @@ static bool find_chunk(struct view *v, struct chunk *out)
 	return true;
 }
 
+/* Only where the C library may be musl. */
+static bool find_slot(struct view *v, struct chunk *out)
+{
+	const struct fault_facts *f = v->facts;
+	struct chunk_space space = {.low = f->region.start, .high = f->region.end};
+
+	return !v->image->python.pthread_specific &&
+	       !slot__find(&v->mem, f->addr, &space, &v->blocks->scratch, out);
+}
+
 static void of_malloc(struct view *v)
 {
 	struct fault_facts *f = v->facts;
 	struct block_fact *b = &f->block;
 	struct chunk chunk;
 
-	if (!find_chunk(v, &chunk))
+	if (!find_slot(v, &chunk) && !find_chunk(v, &chunk))
 		return;
 	b->allocator = BLOCK_MALLOC;
 	b->start = chunk.start;
