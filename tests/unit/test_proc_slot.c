@@ -12,7 +12,7 @@
 #include "proc/mem.h"
 #include "proc/slot.h"
 
-static _Alignas(4096) uint8_t memory[65536];
+static _Alignas(4096) uint8_t memory[256 * 1024];
 static uint64_t meta[5];
 static struct chunk_scratch scratch;
 
@@ -53,7 +53,7 @@ static int find(size_t at, struct chunk *out)
 	uint64_t start = (uintptr_t)memory;
 	struct chunk_space all = {.low = start, .high = start + sizeof(memory)};
 
-	return slot__find(&mem, start + at, &all, &scratch, out);
+	return slot__find(&mem, start + at, &all, true, &scratch, out);
 }
 
 static void expect(size_t at, size_t start, size_t size)
@@ -81,6 +81,16 @@ static void a_block_that_begins_later(void **state)
 	expect(GROUP + 16 + 3 * STRIDE + 700, GROUP + 16 + 3 * STRIDE + 32, STRIDE - 36);
 }
 
+/* Of 40 pages, at the start of a page. */
+static void large_blocks(void **state)
+{
+	(void)state;
+	meta[3] = 0;
+	meta[4] = 63 << 6 | 40 << 12;
+	expect(GROUP + 150000, GROUP + 16, 40 * 4096 - 20);
+	expect(GROUP + 100, GROUP + 16, 40 * 4096 - 20);
+}
+
 static void no_blocks(void **state)
 {
 	struct chunk chunk;
@@ -102,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(blocks),
 		TEST(a_block_that_begins_later),
+		TEST(large_blocks),
 		TEST(no_blocks),
 	};
 

@@ -168,6 +168,19 @@ static bool may_go_far(struct block_cache *cache, const struct block_miss *miss)
 	return miss->times % 64 == 0 || (miss->times < MISSES && cache->failed < MAX_FAILED);
 }
 
+/* The C library may be musl where it is not known to be glibc. */
+static int ask_malloc(const struct view *v, const struct chunk_space *space, bool far,
+		      struct chunk *out)
+{
+	struct chunk_scratch *scratch = &v->blocks->scratch;
+	uint64_t addr = v->facts->addr;
+	int err = -ENOENT;
+
+	if (!v->image->python.pthread_specific)
+		err = slot__find(&v->mem, addr, space, far, scratch, out);
+	return err == -ENOENT ? chunk__find(&v->mem, addr, space, far, scratch, out) : err;
+}
+
 static bool find_chunk(struct view *v, struct chunk *out)
 {
 	const struct fault_facts *f = v->facts;
@@ -182,7 +195,7 @@ static bool find_chunk(struct view *v, struct chunk *out)
 		return true;
 	miss = cache__miss(v);
 	far = may_go_far(v->blocks, miss);
-	err = chunk__find(&v->mem, f->addr, &space, far, &v->blocks->scratch, out);
+	err = ask_malloc(v, &space, far, out);
 	if (err == -ENOENT) {
 		miss->times++;
 		v->blocks->failed += far;
@@ -196,23 +209,13 @@ static bool find_chunk(struct view *v, struct chunk *out)
 	return true;
 }
 
-/* Only where the C library may be musl. */
-static bool find_slot(struct view *v, struct chunk *out)
-{
-	const struct fault_facts *f = v->facts;
-	struct chunk_space space = {.low = f->region.start, .high = f->region.end};
-
-	return !v->image->python.pthread_specific &&
-	       !slot__find(&v->mem, f->addr, &space, &v->blocks->scratch, out);
-}
-
 static void of_malloc(struct view *v)
 {
 	struct fault_facts *f = v->facts;
 	struct block_fact *b = &f->block;
 	struct chunk chunk;
 
-	if (!find_slot(v, &chunk) && !find_chunk(v, &chunk))
+	if (!find_chunk(v, &chunk))
 		return;
 	b->allocator = BLOCK_MALLOC;
 	b->start = chunk.start;

@@ -10,8 +10,11 @@
 /* src/malloc/mallocng/meta.h: UNIT, IB; a block of more than that has a mapping of its own. */
 #define UNIT   16
 #define IN_USE 4
-#define REACH  (128 * 1024)
+#define REACH  (64 * 1024)
 #define PAGE   4096
+/* Numbers that could name a group: no more of them are looked at for one address. */
+#define MAX_LOOKS  64
+#define PAGES_BACK 2048
 
 /* struct meta */
 #define META_MEM   16
@@ -93,30 +96,61 @@ static uint64_t base_of(const uint8_t *p, uint64_t address)
 	return address - (uint64_t)UNIT * units - UNIT;
 }
 
-int slot__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in,
+/* Is it worth a look? What was read already shows most of them to be none. */
+static bool is_candidate(const uint8_t *bytes, uint64_t first, uint64_t base, uint64_t p,
+			 const struct chunk_space *in, unsigned int *looks)
+{
+	uint64_t meta;
+
+	if (base < in->low || base >= p || base % UNIT)
+		return false;
+	if (base < first)
+		return (*looks)++ < MAX_LOOKS;
+	memcpy(&meta, bytes + (base - first), sizeof(meta));
+	return meta >= PAGE && meta % 8 == 0 && meta >> 47 == 0 && (*looks)++ < MAX_LOOKS;
+}
+
+/* A large block is a group of its own, at the start of a mapping, which may be joined with others.
+ */
+static int find_large(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in,
+		      struct chunk *out)
+{
+	uint64_t page = addr & ~(uint64_t)(PAGE - 1), words[2];
+	struct group group;
+
+	for (unsigned int i = 0; i < PAGES_BACK && page >= in->low; i++, page -= PAGE) {
+		if (mem__read(mem, page, words, sizeof(words)))
+			return -ENOENT;
+		if (words[0] && words[0] % 8 == 0 && words[0] >> 47 == 0 && !words[1] &&
+		    group__read(mem, page, &group))
+			return block_of(mem, &group, addr, out);
+	}
+	return -ENOENT;
+}
+
+int slot__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
 	       struct chunk_scratch *scratch, struct chunk *out)
 {
 	const uint8_t *bytes = (const uint8_t *)scratch->words;
 	uint64_t from = addr - addr % UNIT, first, last = 0;
+	unsigned int looks = 0;
 	struct group group;
 	int err;
 
-	first = from - in->low > REACH ? from - REACH : in->low;
-	if (addr < in->low || addr >= in->high || from < first + UNIT)
+	if (addr < in->low || addr >= in->high)
 		return -ENOENT;
+	first = from - in->low > REACH ? from - REACH : in->low;
 	err = mem__read(mem, first, scratch->words, from - first);
 	if (err)
 		return err;
 	for (uint64_t p = from; p >= first + UNIT; p -= UNIT) {
 		uint64_t base = base_of(bytes + (p - first), p);
 
-		/* Zeroes name the 16 bytes before as the group: as a rule there are more zeroes. */
-		if (base == last || base < in->low || base >= p ||
-		    (base >= first && memcmp(bytes + (base - first), "\0\0\0\0\0\0\0\0", 8) == 0))
+		if (base == last || !is_candidate(bytes, first, base, p, in, &looks))
 			continue;
 		last = base;
-		if (group__read(mem, base, &group) && addr - base - UNIT < group.stride * 32)
+		if (group__read(mem, base, &group))
 			return block_of(mem, &group, addr, out);
 	}
-	return -ENOENT;
+	return far ? find_large(mem, addr, in, out) : -ENOENT;
 }

@@ -8,9 +8,10 @@
 
 #include "proc/chunk.h"
 
-/* The block in use that holds addr, in a mapping [low, high). 0, -ENOENT, -ESTALE (it is free) or
+/* The block in use that holds addr, in a mapping. far: also a large one that begins
+ * more than 64 KiB before addr. 0, -ENOENT, -ESTALE (it is free) or
  * an error of mem__read. */
-int slot__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in,
+int slot__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
 	       struct chunk_scratch *scratch, struct chunk *out);
 
 #endif
