@@ -206,9 +206,18 @@ static bool program_changes(const struct fault_facts *f)
 	       (f->opcode_kind == PY_OPCODE_CALLS && is_member(f)) || is_mutator(f);
 }
 
+static bool may_refer(uint64_t word)
+{
+	return word == 0 || (word % 8 == 0 && word >= 0x10000 && !(word >> 47));
+}
+
+/* A reference is put there, or one is taken away. What was there may be left over from an object
+ * that is gone: a number in its place is none. */
 static bool is_reference(const struct fault_facts *f)
 {
-	return writes_word(&f->insn) && (f->old_refers || f->new_refers);
+	bool fits = !f->has_new || may_refer(f->new_value);
+
+	return writes_word(&f->insn) && (f->new_refers || (f->old_refers && fits));
 }
 
 static bool is_raw(const struct type_fact *type)
@@ -372,9 +381,10 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 bool rule__references(const struct fault_facts *f, struct verdict *v)
 {
 	bool block = f->block.allocator != BLOCK_NONE && f->block.content == CONTENT_OTHER;
+	bool both = f->old_refers && f->new_refers; /* what was there, and what is written */
 
 	return is_memory(f) && is_reference(f) &&
-	       decide(v, CAUSE_MUTATION, proven_if(block || program_changes(f)), "items");
+	       decide(v, CAUSE_MUTATION, proven_if(block || both || program_changes(f)), "items");
 }
 
 /* Nothing is known of the place, but the function is one that changes objects. */
