@@ -100,6 +100,16 @@ $(B)/tests/bpf_%: tests/bpf_host/%.c $(B)/libcowtrace.a
 		$(if $(SANFLAGS),-fno-sanitize=alignment) -Itests/bpf_host -Ibpf $< $(B)/libcowtrace.a -o $@ \
 		$(LIBS) -lcmocka
 
+# Walks the stacks of this machine's interpreters once, for tests of those that have none: tests/recorded.
+$(B)/record: tests/recorded/record.c $(B)/libcowtrace.a
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
+		-Itests/bpf_host -Itests/unit -Ibpf $< $(B)/libcowtrace.a -o $@ $(LIBS) -lcmocka
+
+.PHONY: record
+record: $(B)/record
+	$(B)/record tests/recorded
+
 $(B)/targets/%: tests/targets/%.c
 	@mkdir -p $(@D)
 	$(call say,TARGET,$@)
@@ -140,4 +150,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(TARGETS:=.d)
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(TARGETS:=.d)

@@ -203,8 +203,10 @@ struct ct_exit {
 /* Per process, kept by the kernel side, read by the daemon. */
 struct ct_proc {
 	__u64 reuses;
-	__u64 lost;	      /* copies of this process that did not reach the daemon */
-	__u64 kernel_copies;  /* wpcopy_count of its ended threads since the start of the trace */
+	__u64 lost; /* copies of this process that did not reach the daemon */
+	/* wpcopy_count of its ended threads since the start of the trace, without what the kernel
+	 * began, gave up before it had a page, and counted again */
+	__u64 kernel_copies;
 	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
 };
 

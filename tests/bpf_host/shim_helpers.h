@@ -8,6 +8,13 @@
 #define SHIM_RECORDS 512
 #define SHIM_CPUS    3
 
+/* Not for a fuzzer to look into. */
+#ifdef __clang__
+#define SHIM_DULL __attribute__((no_sanitize("coverage")))
+#else
+#define SHIM_DULL
+#endif
+
 struct shim_page {
 	uint64_t address;
 	uint8_t *bytes;
@@ -47,7 +54,7 @@ static struct shim {
 	struct shim_record records[SHIM_RECORDS];
 	/* user memory: pages that are present */
 	struct shim_page pages[SHIM_PAGES];
-	size_t n_pages;
+	size_t n_pages, last_page;
 	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
 	size_t n_reads;
 	struct shim_element *elements;
@@ -58,6 +65,9 @@ static struct shim {
 	uint64_t wakeups;
 	uint64_t now;
 	const char *lacks; /* members that this kernel does not have */
+	/* Fills a page that is not there yet; false: nor will it be. NULL: only what was written.
+	 */
+	bool (*bring)(uint64_t address, uint8_t page[4096]);
 	struct task_struct *current;
 	struct pt_regs *regs;
 	uint64_t kernel_stack[KERNEL_STACK_DEPTH];
@@ -70,13 +80,13 @@ static struct shim {
 } shim;
 
 /* They are large: only what was used of them. */
-static inline void shim__forget_records(void)
+static SHIM_DULL inline void shim__forget_records(void)
 {
 	for (size_t i = 0; i < shim.n_records; i++)
 		memset(&shim.records[i], 0, sizeof(shim.records[i]));
 }
 
-static inline void shim__reset(void)
+static SHIM_DULL inline void shim__reset(void)
 {
 	struct shim_element *next;
 
@@ -98,12 +108,34 @@ static inline void shim__reset(void)
 
 /* --- user memory --- */
 
-static inline uint8_t *user__page(uint64_t address)
+static inline uint8_t *shim__bring(uint64_t address)
 {
-	for (size_t i = 0; i < shim.n_pages; i++)
-		if (shim.pages[i].address == (address & ~4095ull))
-			return shim.pages[i].bytes;
-	return NULL;
+	uint8_t *page;
+
+	assert_true(shim.n_pages < SHIM_PAGES);
+	page = calloc(1, 4096);
+	assert_non_null(page);
+	if (!shim.bring(address, page)) {
+		free(page);
+		return NULL;
+	}
+	shim.pages[shim.n_pages++] = (struct shim_page){address, page};
+	return page;
+}
+
+static SHIM_DULL inline uint8_t *user__page(uint64_t address)
+{
+	const struct shim_page *last = &shim.pages[shim.last_page];
+
+	if (shim.last_page < shim.n_pages && last->address == (address & ~4095ull))
+		return last->bytes;
+	for (size_t i = 0; i < shim.n_pages; i++) {
+		if (shim.pages[i].address != (address & ~4095ull))
+			continue;
+		shim.last_page = i;
+		return shim.pages[i].bytes;
+	}
+	return shim.bring ? shim__bring(address & ~4095ull) : NULL;
 }
 
 /* Where address is in the test's memory; the page becomes present. */
@@ -148,7 +180,7 @@ static inline void user__set32(uint64_t address, uint32_t value)
 	user__write(address, &value, sizeof(value));
 }
 
-static inline bool user__copy(uint8_t *dst, uint64_t from, uint32_t size)
+static SHIM_DULL inline bool user__copy(uint8_t *dst, uint64_t from, uint32_t size)
 {
 	const uint8_t *page;
 
@@ -237,7 +269,7 @@ static inline struct shim_map shim__map(const void *map)
 	return (struct shim_map){};
 }
 
-static inline struct shim_element *shim__element(const void *map, uint64_t key)
+static SHIM_DULL inline struct shim_element *shim__element(const void *map, uint64_t key)
 {
 	for (struct shim_element *e = shim.elements; e; e = e->next)
 		if (e->map == map && e->key == key)

@@ -129,9 +129,9 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 
 	if (p->regions && since <= p->regions_time)
 		return p->regions;
-	pid = process__living(p); /* or the parent, whose memory it began with */
 	p->regions_time = now_ns();
-	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), p->regions, &fresh))
+	pid = regions__ask(e->elves, e->pool, p, image_root(p->image), &fresh);
+	if (!pid)
 		return p->regions;
 	if (p->image && !image__runs_in(p->image, pid)) {
 		regions__unref(fresh);

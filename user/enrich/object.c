@@ -22,6 +22,8 @@
 /* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
  * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
 #define DEBUG_HEAD 16
+/* Words of the window that an ancestor may have changed without having given the memory away. */
+#define MAX_DIFFER 2
 
 static const struct type_fact keys_type = {.name = PY_FIELD_KEYS};
 
@@ -94,6 +96,35 @@ static bool is_count(const struct view *v, uint64_t word)
 }
 
 /*
+ * An ancestor runs on, and may have other things at that address by now. What the window shows was
+ * the same in both at the fork; single words, as counts, may have changed since.
+ */
+static bool ancestor_agrees(const struct view *v)
+{
+	uint64_t from = (v->facts->addr & ~7ull) - CT_WINDOW_BEFORE, words[CT_WINDOW_WORDS];
+	unsigned int differ = 0;
+
+	if (!v->facts->has_window || !v->before.n ||
+	    mem__read(&v->before, from, words, sizeof(words)))
+		return false;
+	for (size_t i = 0; i < CT_WINDOW_WORDS; i++)
+		differ += words[i] != v->facts->window[i];
+	return differ <= MAX_DIFFER;
+}
+
+/* Has what is said of the place been read in an ancestor that has something else there? */
+static bool is_doubtful(const struct view *v)
+{
+	struct mem_source self = v->mem;
+	uint64_t word;
+
+	self.n = v->mem.n - v->before.n;
+	if (self.n && mem__read_u64(&self, v->facts->addr & ~7ull, &word) == 0)
+		return false;
+	return !ancestor_agrees(v);
+}
+
+/*
  * Is the memory only kept for the next object, or has it been given to a new one since the fork?
  * Where the window does not reach, an ancestor shows what was there.
  */
@@ -109,7 +140,7 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 	/* The page of its head may have been written to before this one. */
 	if (object >> 12 == v->facts->addr >> 12 && view__in_window(v, object))
 		return false;
-	if (!view__word_before(v, object, &word))
+	if (!ancestor_agrees(v) || !view__word_before(v, object, &word))
 		return false;
 	if (!is_count(v, word))
 		return true;
@@ -386,8 +417,9 @@ static void find_in_memory(struct view *v)
 		if (f->block.content == CONTENT_UNKNOWN)
 			f->object = by_window;
 	}
-	if (!f->block.allocator && !f->object.type)
+	if (f->block.content == CONTENT_UNKNOWN && !f->object.type)
 		object_by_displacement(v);
+	f->doubtful = is_doubtful(v);
 	fill_references(v);
 }
 

@@ -106,12 +106,22 @@ static const rule_fn rules[] = {
 };
 /* clang-format on */
 
+/* Those that go by block and object, which may have been read in another process. */
+static bool asks_memory(rule_fn rule)
+{
+	return rule == rule__free_block || rule == interpreter || rule == rule__object_field ||
+	       rule == rule__arena || rule == rule__references || rule == rule__buffer;
+}
+
 void cause__judge(const struct fault_facts *facts, struct verdict *out)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		*out = (struct verdict){.detail = ""};
-		if (rules[i](facts, out))
-			return;
+		if (!rules[i](facts, out))
+			continue;
+		if (facts->doubtful && asks_memory(rules[i]) && out->certainty == CERTAINTY_PROVEN)
+			out->certainty = CERTAINTY_LIKELY;
+		return;
 	}
 }
 

@@ -152,6 +152,7 @@ struct fault_facts {
 	/* The 8 bytes at addr held, and get, a pointer to an object; to a type. */
 	bool old_refers, new_refers, new_is_type;
 	bool interpreter; /* addr lies in the state of an interpreter or a thread */
+	bool doubtful;	  /* block and object are an ancestor's, which has other things there now */
 	uint8_t old_link; /* enum gc_link, of the 8 bytes at addr */
 
 	const struct stack_fact *stack; /* NULL: no Python stack */
