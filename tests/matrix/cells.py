@@ -77,6 +77,7 @@ CELLS = [
     Cell(
         "lazy-cache code", "codes", "lazy-cache", None, "code", "call",
         absent=((since(3, 11), "only up to 3.10 a code object has a cache of look-ups and a spare frame"),),
+        inexact=((before(3, 11), 0.8, 1, "a call allocates: malloc may write beside a code object first"),),
     ),
     Cell("lazy-cache str hash", "lazy", "lazy-cache", None, "str", "str hash"),
     Cell("lazy-cache bytes hash", "lazy", "lazy-cache", None, "bytes", "bytes hash"),

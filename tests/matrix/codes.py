@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Code objects that the child is the first to run: inline caches, counters, and what 3.10 keeps in them."""
+import builtins
 import sys
 
 import place
@@ -51,7 +52,7 @@ def first_call(name, count, statements, hit):
     # Made before the code objects, so that none of them lies between these: they are written to as well.
     chosen = [type(first_call)(code, space) for _ in range(count)]
     codes, pages = place.choose([code.replace() for _ in range(4000)], count, hit, place.REFS,
-                                [space, code, *chosen])
+                                [space, code, vars(builtins), globals(), *chosen])
     # Uses up what is free between them, before it gets other things.
     place.keep([bytes(size) for size in range(16, 640, 16) for _ in range(300)])
     for function, own in zip(chosen, codes):
