@@ -320,11 +320,20 @@ static void what_a_link_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_object_at_the_address), TEST(the_second_half_of_a_count),
-		TEST(in_front_of_an_object), TEST(pointers_to_types_elsewhere), TEST(no_window),
-		TEST(blocks), TEST(headers), TEST(free_blocks), TEST(the_object_in_the_block),
-		TEST(the_window_comes_first), TEST(dead_objects), TEST(the_keys_of_a_dict),
-		TEST(references), TEST(small_blocks),
+		TEST(the_object_at_the_address),
+		TEST(the_second_half_of_a_count),
+		TEST(in_front_of_an_object),
+		TEST(pointers_to_types_elsewhere),
+		TEST(no_window),
+		TEST(blocks),
+		TEST(headers),
+		TEST(free_blocks),
+		TEST(the_object_in_the_block),
+		TEST(the_window_comes_first),
+		TEST(dead_objects),
+		TEST(the_keys_of_a_dict),
+		TEST(references),
+		TEST(small_blocks),
 		TEST(what_a_link_named),
 	};
 

@@ -11,6 +11,7 @@
 #include "enrich/view.h"
 #include "model/facts.h"
 #include "proc/chunk.h"
+#include "proc/slot.h"
 #include "python/mimalloc.h"
 #include "python/offsets.h"
 #include "python/raw.h"
@@ -167,6 +168,19 @@ static bool may_go_far(struct block_cache *cache, const struct block_miss *miss)
 	return miss->times % 64 == 0 || (miss->times < MISSES && cache->failed < MAX_FAILED);
 }
 
+/* The C library may be musl where it is not known to be glibc. */
+static int ask_malloc(const struct view *v, const struct chunk_space *space, bool far,
+		      struct chunk *out)
+{
+	struct chunk_scratch *scratch = &v->blocks->scratch;
+	uint64_t addr = v->facts->addr;
+	int err = -ENOENT;
+
+	if (!v->image->python.pthread_specific)
+		err = slot__find(&v->mem, addr, space, far, scratch, out);
+	return err == -ENOENT ? chunk__find(&v->mem, addr, space, far, scratch, out) : err;
+}
+
 static bool find_chunk(struct view *v, struct chunk *out)
 {
 	const struct fault_facts *f = v->facts;
@@ -181,7 +195,7 @@ static bool find_chunk(struct view *v, struct chunk *out)
 		return true;
 	miss = cache__miss(v);
 	far = may_go_far(v->blocks, miss);
-	err = chunk__find(&v->mem, f->addr, &space, far, &v->blocks->scratch, out);
+	err = ask_malloc(v, &space, far, out);
 	if (err == -ENOENT) {
 		miss->times++;
 		v->blocks->failed += far;

@@ -115,9 +115,13 @@ static bool ancestor_agrees(const struct view *v)
 /* Has what is said of the place been read in an ancestor that has something else there? */
 static bool is_doubtful(const struct view *v)
 {
+	const struct object_fact *o = &v->facts->object;
 	struct mem_source self = v->mem;
-	uint64_t word;
+	uint64_t head = o->type == &keys_type ? PY_KEYS_HEAD : v->off->object_head, word;
 
+	/* All that says so is in the window. */
+	if (o->type && view__in_window(v, o->address) && view__in_window(v, o->address + head - 8))
+		return false;
 	self.n = v->mem.n - v->before.n;
 	if (self.n && mem__read_u64(&self, v->facts->addr & ~7ull, &word) == 0)
 		return false;
