@@ -59,17 +59,27 @@ int py_object__type_flags(const struct mem_source *mem, const struct py_offsets 
 	return 0;
 }
 
-/* A type's own type is a type, too: the strongest sign there is. */
-static int check_metatype(const struct mem_source *mem, const struct py_offsets *off,
-			  uint64_t metatype)
+static int check_is_type(const struct mem_source *mem, const struct py_offsets *off, uint64_t type)
 {
 	uint64_t flags;
-	int err = is_aligned(metatype) ? mem__read_u64(mem, metatype + off->type_flags, &flags)
-				       : -EINVAL;
+	int err = is_aligned(type) ? mem__read_u64(mem, type + off->type_flags, &flags) : -EINVAL;
 
 	if (err)
 		return err;
 	return flags & FLAG_TYPE_SUBCLASS && flags & FLAG_READY ? 0 : -EINVAL;
+}
+
+/* A type's own type is a type, too, and so is the type of that: the strongest sign there is. One
+ * alone is also seen in arrays of pointers and numbers. */
+static int check_metatype(const struct mem_source *mem, const struct py_offsets *off,
+			  uint64_t metatype)
+{
+	uint64_t above;
+	int err = check_is_type(mem, off, metatype);
+
+	if (!err)
+		err = mem__read_u64(mem, metatype + off->object_type, &above);
+	return err ?: check_is_type(mem, off, above);
 }
 
 static bool is_sane(const struct py_offsets *off, const struct py_type *type, uint64_t flags)
