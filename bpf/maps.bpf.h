@@ -60,13 +60,15 @@ struct file_memo {
 };
 
 struct thread {
-	u64 copies;	 /* confirmed for this thread: the number of the next one */
-	u64 pending_ip;	 /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
-	u64 last_page;	 /* struct page allocated by the fault that is being handled, 0: none */
-	u64 wp_fault;	 /* struct vm_fault of the do_wp_page that is running, 0: none */
-	u32 layout;	 /* slot of the Python layout, 0: not known yet */
-	u32 wpcopy_base; /* the kernel's own count when this thread began to be traced */
-	u32 tss_key;	 /* thread-specific key of CPython + 1; 0: not read yet */
+	u64 copies;	  /* confirmed for this thread: the number of the next one */
+	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
+	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
+	u32 layout;	  /* slot of the Python layout, 0: not known yet */
+	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
+			   * counted since that came to nothing: see attempts__forget */
+	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
+	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
 	u8 started;    /* the command has been executed: from here on copies count */
 	u8 pending;    /* enum pending */

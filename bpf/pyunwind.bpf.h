@@ -216,13 +216,18 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
 	table[4] = scratch__u64(t->scratch, skip + 24);
 }
 
-/* What tells this thread's interpreter from all others that it runs, or has run. 3.13+: a
- * sub-interpreter's memory is soon that of the next one, which has another id. */
+/*
+ * What tells this thread's interpreter from all others that it runs, or has run. A
+ * sub-interpreter's memory is soon that of the next one, which has another id. Up to 3.12 ids are
+ * not needed: one count numbers the code objects of all of them.
+ */
 static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayout *lay)
 {
 	u64 key = hash__mix(t->py.interp, t->execs);
 
-	return lay->interp_id ? hash__mix(key, user__u64(t->py.interp + lay->interp_id)) : key;
+	if (!lay->interp_id || t->py.interp == lay->main_interpreter)
+		return key;
+	return hash__mix(key, user__u64(t->py.interp + lay->interp_id));
 }
 
 /*
@@ -288,8 +293,7 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 		file = scratch__u64(t->scratch, lay->code_file);
 		name = scratch__u64(t->scratch, lay->code_name);
 		at = scratch__u64(t->scratch, lay->code_table);
-		if (lay->version < VERSION_WITH_CODE_VERSION)
-			table__read(t, lay, at, table);
+		table__read(t, lay, at, table);
 		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
 		memo->check = ct_code_digest(words, name, table);
 		memo->words = key;

@@ -44,6 +44,20 @@ static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct
 				      : in_user_fault(task, t->pending_ip);
 }
 
+/*
+ * The kernel counts what it begins. Since it handles faults under the lock of the mapping alone
+ * (6.4), it gives up the first copy in a mapping before it has a page for it, when the lock of the
+ * address space is taken, and begins again: two counted, one copied. Our own reads of the memory
+ * are enough for that. So what was counted in the fault before the page came is subtracted.
+ */
+static __always_inline void attempts__forget(struct thread *t, struct task_struct *task)
+{
+	u32 count;
+
+	if (task__wpcopy(task, &count))
+		t->wpcopy_base += count - t->wpcopy_fault;
+}
+
 static __always_inline void copy__confirm(struct thread *t, u8 origin)
 {
 	struct ct_copy *ev = &t->event;
@@ -76,6 +90,7 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 {
 	thread__layout(t, task->tgid);
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
+	task__wpcopy(task, &t->wpcopy_fault);
 	t->pending_ip = ip;
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
 }
@@ -136,6 +151,7 @@ static __always_inline void page__alloc(void *ctx, struct page *page, u32 order,
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
 	t->last_page = (u64)page;
+	attempts__forget(t, task);
 	copy__confirm(t, gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
 }
 
@@ -175,10 +191,12 @@ static __always_inline u8 page__origin(struct page *page)
 
 static __always_inline void wp_page__entry(struct vm_fault *vmf)
 {
-	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
 
 	if (!t)
 		return;
+	task__wpcopy(task, &t->wpcopy_fault);
 	t->wp_fault = (u64)vmf;
 	t->last_page = 0;
 }
@@ -226,6 +244,8 @@ static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
 	if (!t)
 		return;
 	t->wp_fault = 0;
+	if (t->started && result & VM_FAULT_RETRY)
+		attempts__forget(t, task);
 	if (!t->started || !(vmf->flags & FAULT_FLAG_WRITE) || vmf->flags & FAULT_FLAG_UNSHARE)
 		return;
 	if (bpf_probe_read_kernel(&now, sizeof(now), vmf->pte))

@@ -24,7 +24,7 @@
 #include "proc/delayacct.h"
 #include "proc/tree.h"
 
-/* A correction of a copy follows within its page fault; after this long none will come. */
+/* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
 #define SETTLE_NS 50000000ull
 /* Lines quoted in a report; the text shows far fewer. */
 #define MAX_SOURCES   200
@@ -185,12 +185,14 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 
 	if (v->certainty == CERTAINTY_PROVEN || !log__enabled(LOG_DEBUG))
 		return;
-	log_debug("pid %u: %s: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new %#lx%s, "
-		  "block of %lu at %#lx, opcode %d %u",
-		  f->pid, cause__name(v->cause), f->addr, v->detail,
-		  f->gc_collecting ? " in gc" : "", f->symbol ?: "?", f->ip, i->kind, i->width,
-		  i->disp, f->old_value, f->new_value, f->has_new ? "" : "?", f->block.size,
-		  f->block.start, f->has_opcode ? f->opcode : -1, f->oparg);
+	log_debug("pid %u, %lu ms ago: %s: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new "
+		  "%#lx%s, "
+		  "block %u of %lu at %#lx, content %u, opcode %d %u",
+		  f->pid, (unsigned long)((now_ns() - f->time) / 1000000), cause__name(v->cause),
+		  f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?", f->ip,
+		  i->kind, i->width, i->disp, f->old_value, f->new_value, f->has_new ? "" : "?",
+		  f->block.allocator, f->block.size, f->block.start, f->block.content,
+		  f->has_opcode ? f->opcode : -1, f->oparg);
 	for (int w = 0; w < CT_WINDOW_WORDS; w++)
 		log_debug("    %+3d  %016lx", 8 * w - CT_WINDOW_BEFORE, f->window[w]);
 }

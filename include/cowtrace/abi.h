@@ -56,6 +56,7 @@ enum ct_copy_flags {
 	CT_F_DATASTACK = 1 << 5,     /* addr lies in this thread's Python data stack (3.11+) */
 	CT_F_POOL = 1 << 6,	     /* addr lies in a pymalloc pool: pool_* are valid */
 	CT_F_POOL_HEADER = 1 << 7,   /* ... and in its header */
+	CT_F_THREADS = 1 << 8, /* other threads can make the same copy: it may be taken back */
 };
 
 /* One copied page. */
@@ -203,8 +204,10 @@ struct ct_exit {
 /* Per process, kept by the kernel side, read by the daemon. */
 struct ct_proc {
 	__u64 reuses;
-	__u64 lost;	      /* copies of this process that did not reach the daemon */
-	__u64 kernel_copies;  /* wpcopy_count of its ended threads since the start of the trace */
+	__u64 lost; /* copies of this process that did not reach the daemon */
+	/* wpcopy_count of its ended threads since the start of the trace, without what the kernel
+	 * began, gave up before it had a page, and counted again */
+	__u64 kernel_copies;
 	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
 };
 

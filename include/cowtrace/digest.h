@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) __u32 ct_str_digest(__u64 hash, __u
  *   3.12 on co_version, which is unique for each code object of an interpreter: but its siblings,
  *   forked from the same parent, give the same numbers);
  * - strings: ct_str_digest() of its name, and in the upper half that of its file name;
- * - up to 3.11, where there is no version: the size of the line table and its first bytes.
+ * - the size of the line table and its first bytes.
  * words, strings and table: missing ones are 0.
  */
 static inline __attribute__((always_inline)) __u32

@@ -31,12 +31,13 @@ enum ct_pylayout_flags {
 #define CT_CODE_WORDS 6
 
 struct ct_pylayout {
-	__u32 version;	     /* major << 8 | minor */
-	__u32 flags;	     /* enum ct_pylayout_flags */
-	__u64 cookie;	     /* differs for each program image: part of every stack id */
-	__u64 runtime;	     /* address of _PyRuntime */
-	__u64 gc_collecting; /* 3.8: address of _PyRuntime.gc.collecting (int); else 0 */
-	__u32 pool_size;     /* of pymalloc, a power of two; 0: no pymalloc */
+	__u32 version;		/* major << 8 | minor */
+	__u32 flags;		/* enum ct_pylayout_flags */
+	__u64 cookie;		/* differs for each program image: part of every stack id */
+	__u64 runtime;		/* address of _PyRuntime */
+	__u64 main_interpreter; /* 3.13+: its address, which no other one gets; 0: not known */
+	__u64 gc_collecting;	/* 3.8: address of _PyRuntime.gc.collecting (int); else 0 */
+	__u32 pool_size;	/* of pymalloc, a power of two; 0: no pymalloc */
 	/*
 	 * CT_PY_TLS: where a thread keeps the pointer to the thread state that is attached to it
 	 * (3.12+: _Py_tss_tstate; NULL while the thread has released the GIL; the right one where a

@@ -161,11 +161,9 @@ static inline uint32_t code__check(unsigned int n)
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
 		if (lay.code_words[i])
 			words[i] = user__get64(code_at(n) + lay.code_words[i]);
-	if (lay.version < 0x030c) {
-		table[0] = user__get64(table_at(n) + lay.bytes_size);
-		user__copy((uint8_t *)&table[1], table_at(n) + lay.bytes_data,
-			   table[0] < 32 ? table[0] : 32);
-	}
+	table[0] = user__get64(table_at(n) + lay.bytes_size);
+	user__copy((uint8_t *)&table[1], table_at(n) + lay.bytes_data,
+		   table[0] < 32 ? table[0] : 32);
 	strings = str__check(user__get64(code_at(n) + lay.code_name));
 	strings |= (uint64_t)str__check(user__get64(code_at(n) + lay.code_file)) << 32;
 	return ct_code_digest((__u64 *)words, strings, (__u64 *)table);

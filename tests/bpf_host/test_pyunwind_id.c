@@ -227,6 +227,15 @@ static void another_interpreter_at_the_same_address(void **state)
 			user__set64(INTERP + lay.interp_id, 2);
 			assert_int_not_equal(take(), id);
 			assert_int_equal(last_stack()->frames[2].check, code__check(2));
+			/* The main one needs no look. */
+			lay.main_interpreter = INTERP;
+			layout__store();
+			take();
+			shim.n_reads = 0;
+			take();
+			assert_int_equal(
+				reads_between(INTERP + lay.interp_id, INTERP + lay.interp_id + 8),
+				0);
 		}
 	}
 }

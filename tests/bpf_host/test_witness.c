@@ -131,6 +131,25 @@ static void nothing_is_seen_before_the_start(void **state)
 	assert_int_equal(shim.n_records, 0);
 }
 
+/* Two attempts in one fault: the first was given up before it had a page. */
+static void what_the_kernel_begins_again_is_counted_once(void **state)
+{
+	(void)state;
+	the_thread()->wpcopy_base = 1000;
+	user_fault(ADDR);
+	delays.wpcopy_count++; /* given up */
+	alloc(&pages[0]);
+	delays.wpcopy_count++;
+	user_fault(ADDR);
+	alloc(&pages[0]);
+	delays.wpcopy_count++;
+	expect_counts(2, 0, 0);
+	delays.wpcopy_count++; /* no fault that we saw: it stays in the count */
+	user_fault(ADDR);
+	thread__exit(&task);
+	assert_int_equal(proc(100)->kernel_copies, 3);
+}
+
 /* --- corrections --- */
 
 static void the_loser_of_a_race_is_retracted(void **state)
@@ -343,6 +362,7 @@ int main(void)
 		TEST(a_fault_without_a_copy_is_a_reuse),
 		TEST(other_allocations_are_no_copies),
 		TEST(nothing_is_seen_before_the_start),
+		TEST(what_the_kernel_begins_again_is_counted_once),
 		TEST(the_loser_of_a_race_is_retracted),
 		TEST(a_free_after_the_fault_is_no_retraction),
 		TEST(a_page_of_a_file),

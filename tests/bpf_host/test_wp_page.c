@@ -99,6 +99,26 @@ static void the_same_frame_is_a_reuse(void **state)
 	assert_int_equal(shim.n_records, 0);
 }
 
+static void what_the_kernel_begins_again_is_counted_once(void **state)
+{
+	struct vm_fault vmf = fault_at(&pages[1]);
+
+	(void)state;
+	the_thread()->wpcopy_base = 1000;
+	delays.wpcopy_count = 1005;
+	wp_page__entry(&vmf);
+	delays.wpcopy_count++;
+	wp_page__exit(&vmf, VM_FAULT_RETRY);
+	assert_int_equal(the_thread()->wpcopy_base, 1001);
+	wp_page__entry(&vmf);
+	wp_page__alloc(&pages[0], 0, GFP);
+	delays.wpcopy_count++;
+	wp_page__exit(&vmf, 0);
+	expect_counts(1, 0, 0);
+	thread__exit(&task);
+	assert_int_equal(proc(100)->kernel_copies, 6);
+}
+
 static void others_made_the_copy(void **state)
 {
 	struct vm_fault vmf = fault_at(&pages[1]);
@@ -221,13 +241,10 @@ static void heads_of_compound_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(another_frame_is_a_copy),
-		TEST(origins),
-		TEST(the_same_frame_is_a_reuse),
-		TEST(others_made_the_copy),
-		TEST(other_allocations),
-		TEST(no_write_no_copy),
-		TEST(the_memory_of_another_process),
+		TEST(another_frame_is_a_copy),	 TEST(origins),
+		TEST(the_same_frame_is_a_reuse), TEST(what_the_kernel_begins_again_is_counted_once),
+		TEST(others_made_the_copy),	 TEST(other_allocations),
+		TEST(no_write_no_copy),		 TEST(the_memory_of_another_process),
 		TEST(heads_of_compound_pages),
 	};
 

@@ -51,7 +51,8 @@ def need(version: str) -> str:
 
 
 def need_any() -> str:
-    for version in SUPPORTED:
+    """The system's, or else the newest."""
+    for version in (_version("/usr/bin/python3") or "none", *reversed(SUPPORTED)):
         path = find(version)
         if path is not None:
             return path

@@ -45,14 +45,14 @@ def test_stack_of_100_frames_is_whole(python: str) -> None:
     assert any(f.startswith("read (") and f.endswith(f"deep.py:{line})") for f in frames), frames[-3:]
 
 
-def test_stack_of_200_frames_is_marked_as_cut(python: str) -> None:
+def test_stack_of_300_frames_is_marked_as_cut(python: str) -> None:
     path = target("deep.py")
-    run = run_cowtrace([], [python, path, "200"])
+    run = run_cowtrace([], [python, path, "300"])
     assert at_line(run.report, path, "read", cause="refcount", type="bytes") == 23, (
         show_sites(run.report)
     )
     frames = deepest(run.folded, "read (")
-    assert sum(f.startswith("descend (") for f in frames) == 126
+    assert sum(f.startswith("descend (") for f in frames) == 208
     # A frame in brackets stands where the outer ones are missing.
     assert frames[0].startswith("["), frames[:3]
 

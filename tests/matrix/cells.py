@@ -47,6 +47,10 @@ NO_CTYPES = (lambda i: not i.ctypes, "this build has no ctypes")
 NO_BREAKS = (lambda i: i.libc == "musl", "musl's malloc keeps its notes away from the memory that it hands out")
 
 FILLED = (lambda i: i.debug, "debug builds fill what is freed, which writes to that page first")
+LINKED = (
+    lambda i: i.libc != "musl", 1, 1.1,
+    "free() also links what was freed to a block that had been free before, and so for the items of the list",
+)
 
 CELLS = [
     Cell("refcount inc slotted", "refcounts", "refcount", "inc", "Slotted", "slotted"),
@@ -87,7 +91,7 @@ CELLS = [
     ),
     Cell("lazy-cache type version", "types_and_keys", "lazy-cache", None, "Meta", "type version"),
     Cell(
-        "lazy-cache dict keys version", "types_and_keys", "lazy-cache", None, None, function="load",
+        "lazy-cache dict keys version", "types_and_keys", "lazy-cache", "keys version", None, function="load",
         absent=((before(3, 11), "3.11 brought versions of keys"), NO_SPECIALIZING),
     ),
     Cell("mutation list item", "mutations", "mutation", "items", None, "list item"),
@@ -98,7 +102,7 @@ CELLS = [
     ),
     Cell(
         "allocator malloc", "allocations", "allocator", "malloc", None, "free",
-        absent=(NO_PYMALLOC, NO_BREAKS, FILLED),
+        absent=(NO_PYMALLOC, NO_BREAKS, FILLED), inexact=(LINKED,),
     ),
     Cell(
         "allocator mimalloc", "allocations", "allocator", ("mimalloc block", "reuse of a block"), None, "mimalloc",

@@ -3,15 +3,17 @@
 
 The parent fills pools with blocks of 512 bytes, then frees one block in each of 54 pools: 53 blocks that
 lie on another page than their pool's header, and one on the page of the header. So the child's 54
-allocations write 54 + 53 = 107 pages, all of them pymalloc's.
+allocations write 54 + 53 = 107 pages, all of them pymalloc's. Up to 3.9 a pool is one page: 53 pools.
 """
 import gc
-import os
+import sys
 
 import truth
 
-POOL = 16384  # 3.10 and later
-POOLS = 54
+SMALL_POOLS = sys.version_info < (3, 10)
+POOL = truth.PAGE if SMALL_POOLS else 16384
+POOLS = 53 if SMALL_POOLS else 54
+PER_POOL = (POOL - 48) // 512
 SIZE = 470  # a bytes object of 503 bytes: the largest size class
 
 
@@ -31,13 +33,13 @@ def victims(blocks):
     pools = {}
     for i, block in enumerate(blocks):
         pools.setdefault(id(block) // POOL, []).append(i)
-    full = [members for members in pools.values() if len(members) == 31]
+    full = [members for members in pools.values() if len(members) == PER_POOL]
     chosen = []
     for members in full[:POOLS]:
         for i in members:
             in_header_page = id(blocks[i]) % POOL < truth.PAGE
             crosses = id(blocks[i]) // truth.PAGE != (id(blocks[i]) + 511) // truth.PAGE
-            if in_header_page == (not chosen) and not crosses:
+            if (in_header_page == (not chosen) or SMALL_POOLS) and not crosses:
                 chosen.append(i)
                 break
     return chosen
@@ -52,7 +54,7 @@ def spare(blocks, chosen):
 def main():
     gc.disable()
     source = bytes(SIZE + POOLS)
-    blocks = [source[i % POOLS : i % POOLS + SIZE] for i in range(31 * 200)]
+    blocks = [source[i % POOLS : i % POOLS + SIZE] for i in range(PER_POOL * 200)]
     chosen = victims(blocks)
     assert len(chosen) == POOLS, "too few full pools"
     addresses = [id(blocks[i]) for i in chosen]

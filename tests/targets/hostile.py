@@ -33,7 +33,10 @@ def template(items):
 
 def make(name):
     code = template.__code__
-    new = code.replace(co_name=name, co_qualname=name, co_filename="/hostile/" + name + ".py")
+    names = {"co_name": name, "co_filename": "/hostile/" + name + ".py"}
+    if hasattr(code, "co_qualname"):  # 3.11+
+        names["co_qualname"] = name
+    new = code.replace(**names)
     return type(template)(new, {"__builtins__": __builtins__}, "plain")
 
 

@@ -192,12 +192,10 @@ static inline uint32_t world__check(const struct world *w)
 	name = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_name);
 	file = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_file);
 	strings = world__str_check(w, name) | (uint64_t)world__str_check(w, file) << 32;
-	if (w->off->version < 0x030c) {
-		bytes = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_table);
-		table[0] = world__word(bytes + lay.bytes_size);
-		for (int i = 0; i < CT_TABLE_WORDS; i++)
-			table[1 + i] = world__word(bytes + lay.bytes_data + 8 * i);
-	}
+	bytes = (const uint8_t *)(uintptr_t)world__word(w->code + lay.code_table);
+	table[0] = world__word(bytes + lay.bytes_size);
+	for (int i = 0; i < CT_TABLE_WORDS; i++)
+		table[1 + i] = world__word(bytes + lay.bytes_data + 8 * i);
 	return ct_code_digest(words, strings, table);
 }
 

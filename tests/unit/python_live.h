@@ -88,12 +88,9 @@ static inline uint32_t digest_of(struct live *l, uint64_t code)
 
 	for (unsigned int i = 0; i < CT_CODE_WORDS; i++)
 		words[i] = word(l, code + l->lay.code_words[i]);
-	if (l->lay.version < 0x030c) {
-		table[0] = word(l, bytes + l->lay.bytes_size);
-		assert_int_equal(mem__read(&l->mem, bytes + l->lay.bytes_data, &table[1],
-					   8 * CT_TABLE_WORDS),
-				 0);
-	}
+	table[0] = word(l, bytes + l->lay.bytes_size);
+	assert_int_equal(
+		mem__read(&l->mem, bytes + l->lay.bytes_data, &table[1], 8 * CT_TABLE_WORDS), 0);
 	strings = str_digest_of(l, word(l, code + l->lay.code_name)) |
 		  (uint64_t)str_digest_of(l, word(l, code + l->lay.code_file)) << 32;
 	return ct_code_digest(words, strings, table);
@@ -265,8 +262,10 @@ static inline void check_threads(struct live *l)
 	unsigned int found = 0, steps = 0;
 
 	assert_int_equal(interp, word(l, l->lay.runtime + l->lay.rt_interpreters_head));
-	if (l->lay.interp_id)
+	if (l->lay.interp_id) {
 		assert_int_equal(word(l, interp + l->lay.interp_id), 0);
+		assert_int_equal(l->lay.main_interpreter, interp);
+	}
 	assert_int_equal(word(l, interp + l->lay.interp_next), 0);
 	if (l->off->version > 0x030a) { /* up to 3.10 it is allocated */
 		assert_int_equal(interp, l->rt.main_interpreter);

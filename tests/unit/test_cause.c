@@ -45,7 +45,9 @@ static const struct row code_objects_rows[] = {
 	ROW("bytecode", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(true, true, 200), STORE),
 	ROW("16-bit counter", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(true, true, 200),
 	    INSN(INSN_ADD, 2)),
-	ROW("of a caller", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(false, true, 200), STORE),
+	ROW("of a caller", INLINE_CACHE, LIKELY, "bytecode", NULL, CODE(false, true, 200), STORE),
+	ROW("a counter of a caller", INLINE_CACHE, PROVEN, "bytecode", NULL, CODE(false, true, 200),
+	    INSN(INSN_STORE, 2)),
 	ROW("a copy of it", INLINE_CACHE, LIKELY, "bytecode", NULL, CODE(false, true, 200),
 	    INSN(INSN_VECTOR, 16)),
 	/* the copy of this thread (free-threaded 3.14+) is in no code object */
@@ -110,6 +112,28 @@ static const struct row pools_rows[] = {
 	ROW("a block in use", UNKNOWN, NONE, "unmapped", NULL,
 	    .block = {.allocator = BLOCK_PYMALLOC, .start = ADDR, .size = 64}, .addr = ADDR, STORE),
 };
+
+/* The window of a write to nextpool of a pool of 16 KiB with blocks of 192 bytes. */
+#define POOL_ADDR 0x7f0000004000
+#define POOL_WINDOW                                                                                \
+	.has_window = true, .window = {[5] = 11ull << 32 | 9, [6] = 16192ull << 32 | 240}
+static const struct row free_pools_rows[] = {
+	ROW("links of a free pool", ALLOCATOR, PROVEN, "pymalloc pool", NULL, ANON, POOL_WINDOW,
+	    INSN(INSN_VECTOR, 16), .addr = POOL_ADDR + 16, PYTHON_CODE),
+	ROW("one link of it", ALLOCATOR, PROVEN, "pymalloc pool", NULL, ANON, POOL_WINDOW, STORE,
+	    .addr = POOL_ADDR + 16, PYTHON_CODE),
+	ROW("not where a pool begins", UNKNOWN, NONE, "anonymous memory", NULL, ANON, POOL_WINDOW,
+	    STORE, .addr = POOL_ADDR + 4096 + 16, PYTHON_CODE),
+	ROW("no pool", UNKNOWN, NONE, "anonymous memory", NULL, ANON, STORE, .has_window = true,
+	    .window = {[5] = 12ull << 32, [6] = 16192ull << 32}, .addr = POOL_ADDR + 16,
+	    PYTHON_CODE),
+};
+
+static void free_pools(void **state)
+{
+	(void)state;
+	JUDGE(free_pools_rows);
+}
 
 static void pools(void **state)
 {
@@ -200,16 +224,34 @@ static const struct row gc_headers_rows[] = {
 	ROW("collect to 0", GC_HEADER, PROVEN, "collect", "dict", PREV, STORE, VALUES(5, 0),
 	    .gc_collecting = true),
 	ROW("track", GC_HEADER, PROVEN, "track", "dict", PREV, STORE, VALUES(0, 0x7f0000000300)),
-	ROW("track, value not known", GC_HEADER, PROVEN, "track", "Klass", NEXT, STORE),
+	ROW("value not known", GC_HEADER, PROVEN, "link", "Klass", NEXT, STORE),
+	/* who is linked in goes behind the last one, which linked to the list's head */
+	ROW("track, of the last one", GC_HEADER, PROVEN, "track", "Klass", NEXT, STORE,
+	    VALUES(0x555500002028, 0x7f0000000300), .old_link = GC_LINK_LIST),
+	ROW("untrack, of the one before", GC_HEADER, PROVEN, "untrack", "Klass", NEXT, STORE,
+	    VALUES(0x7f0000000300, 0x7f0000000500), .old_link = GC_LINK_OBJECT),
+	ROW("... of the last but one", GC_HEADER, PROVEN, "untrack", "Klass", NEXT, STORE,
+	    VALUES(0x7f0000000300, 0x555500002028), .old_link = GC_LINK_OBJECT),
+	ROW("one or the other", GC_HEADER, PROVEN, "link", "Klass", NEXT, STORE,
+	    VALUES(0x7f0000000300, 0x7f0000000500)),
+	ROW("untrack, of the one behind", GC_HEADER, PROVEN, "untrack", "dict", PREV, STORE,
+	    VALUES(0x7f0000000301, 0x7f0000000501)),
+	ROW("track, own flags", GC_HEADER, PROVEN, "track", "dict", PREV, STORE,
+	    VALUES(1, 0x7f0000000301)),
+	ROW("untrack, flags stay", GC_HEADER, PROVEN, "untrack", "dict", PREV, INSN(INSN_LOGIC, 8),
+	    .has_old = true, .old_value = 0x7f0000000300),
+	ROW("track, flags stay", GC_HEADER, PROVEN, "track", "dict", PREV, INSN(INSN_LOGIC, 8),
+	    .has_old = true, .old_value = 1),
+	ROW("nothing over nothing", GC_HEADER, PROVEN, "link", "dict", PREV, STORE, VALUES(0, 0)),
 	ROW("untrack", GC_HEADER, PROVEN, "untrack", "Klass", NEXT, STORE,
 	    VALUES(0x7f0000000300, 0)),
-	ROW("who?", GC_HEADER, LIKELY, "track", "dict", PREV, INSN(INSN_UNKNOWN, 8)),
+	ROW("who?", GC_HEADER, LIKELY, "link", "dict", PREV, INSN(INSN_UNKNOWN, 8)),
 	ROW("32 bits", UNKNOWN, NONE, "heap", NULL, PREV, STORE32, PYTHON_CODE),
 	ROW("no link, no number", GC_HEADER, LIKELY, "track", "dict", PREV, STORE,
 	    VALUES(0, 0xdddddddddddddddd)),
 	ROW("a number of references", GC_HEADER, PROVEN, "collect", "dict", PREV, STORE,
 	    VALUES(0x7f0000000300, 5 << 2 | 2), .gc_collecting = true),
-	ROW("both: _gc_prev", GC_HEADER, PROVEN, "track", "dict", .addr = ADDR,
+	ROW("both: _gc_prev", GC_HEADER, PROVEN, "link", "dict", .addr = ADDR,
 	    .type_at = {[OBJECT_AT_GC_PREV] = &a_dict, [OBJECT_AT_GC_NEXT] = &a_klass}, STORE),
 	ROW("two pointers at once", BUFFER, LIKELY, "", NULL, PREV, INSN(INSN_VECTOR, 16),
 	    PYTHON_CODE),
@@ -236,6 +278,12 @@ static const struct row native_data_rows[] = {
 	ROW("data, a read", NATIVE_DATA, LIKELY, "libz.so.1", NULL,
 	    .region = {.kind = REGION_DATA, .name = "libz.so.1"}, READ),
 	ROW("data of nobody", NATIVE_DATA, PROVEN, "", NULL, REGION(REGION_DATA), STORE),
+	ROW("a library that is being loaded", NATIVE_DATA, PROVEN, "relocation", NULL,
+	    INSN(INSN_ADD, 8), .origin = CT_ORIGIN_FILE, .module = "ld-linux-x86-64.so.2"),
+	ROW("not of a file", UNKNOWN, NONE, "unmapped", NULL, INSN(INSN_ADD, 8),
+	    .origin = CT_ORIGIN_ZERO, .module = "ld-linux-x86-64.so.2"),
+	ROW("not the loader", UNKNOWN, NONE, "unmapped", NULL, INSN(INSN_ADD, 8),
+	    .origin = CT_ORIGIN_FILE, .module = "libc.so.6"),
 };
 
 static void native_data(void **state)
@@ -246,6 +294,8 @@ static void native_data(void **state)
 
 /* --- memory of C --- */
 
+#define FLAG(bits) .insn = {.kind = INSN_LOGIC, .width = 8, .source = INSN_SRC_IMM, .imm = (bits)}
+#define LINKS	   .insn = {.kind = INSN_VECTOR, .width = 16, .has_base = true, .disp = 16}
 static const struct row malloc_chunks_rows[] = {
 	ROW("no symbols, no value", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, STORE, .addr = ADDR,
 	    .python = true, .module = "libc.so.6"),
@@ -266,6 +316,14 @@ static const struct row malloc_chunks_rows[] = {
 	ROW("second word of a block", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, STORE,
 	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .python = true, .module = "libc.so.6",
 	    IN_USE(MALLOC)),
+	ROW("second word behind a header", ALLOCATOR, PROVEN, "malloc", NULL, HEAP,
+	    .insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = 24},
+	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .has_window = true,
+	    .window = {[1] = 0x1c1}, .python = true, .module = "libc.so.6"),
+	ROW("second word of what?", BUFFER, LIKELY, "libc.so.6", NULL, HEAP,
+	    .insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = 24},
+	    .addr = ADDR + 8, VALUES(0, 0xaf394dbe37e5f3b1), .has_window = true,
+	    .window = {[1] = 0x1c0}, .python = true, .module = "libc.so.6"),
 	ROW("a word of a copy", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, STORE, .addr = ADDR,
 	    VALUES(7, 0x38776f72021b0004), .python = true, .module = "libc.so.6"),
 	ROW("... that is not aligned", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, STORE,
@@ -285,6 +343,30 @@ static const struct row malloc_chunks_rows[] = {
 	    .region = {.kind = REGION_DATA, .name = "libc.so.6"}, STORE, LIBC("malloc")),
 	ROW("memcpy", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, INSN(INSN_VECTOR, 32),
 	    .python = true, .module = "libc.so.6"),
+	/* and [chunk + 8], ~1; or [chunk + 8], 1 */
+	ROW("in use no more", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, FLAG(~1), .addr = ADDR + 8,
+	    .has_old = true, .old_value = 0x1f71, .python = true, .module = "libc.so.6"),
+	ROW("in use again", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, FLAG(1), .addr = ADDR + 8,
+	    .has_old = true, .old_value = 0x1f70, .python = true, .module = "libc.so.6"),
+	ROW("not a flag", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, FLAG(0xf0), .addr = ADDR + 8,
+	    .has_old = true, .old_value = 0x1f71, .python = true, .module = "libc.so.6"),
+	ROW("not a size", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, FLAG(1), .addr = ADDR + 8,
+	    .has_old = true, .old_value = 0x78, .python = true, .module = "libc.so.6"),
+	ROW("a flag of something else", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, FLAG(1),
+	    .addr = ADDR, .has_old = true, .old_value = 0x1f71, .python = true,
+	    .module = "libc.so.6"),
+	ROW("two links behind a header", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, LINKS,
+	    .addr = ADDR, .has_window = true, .window = {[2] = 0x231}, .python = true,
+	    .module = "libc.so.6"),
+	ROW("two links at the start of a block", ALLOCATOR, PROVEN, "malloc", NULL, HEAP, LINKS,
+	    .addr = ADDR, IN_USE(MALLOC), .python = true, .module = "libc.so.6"),
+	ROW("two links, the header comes later", ALLOCATOR, LIKELY, "malloc", NULL, HEAP, LINKS,
+	    .addr = ADDR, .has_window = true, .window = {[2] = 0x1f04}, .python = true,
+	    .module = "libc.so.6"),
+	ROW("a copy that has come to a new page", BUFFER, LIKELY, "libc.so.6", NULL, HEAP, LINKS,
+	    .addr = 0x7f0000001000, .python = true, .module = "libc.so.6"),
+	ROW("a copy into the middle of a block", BUFFER, PROVEN, "libc.so.6", NULL, HEAP, LINKS,
+	    .addr = 0x7f0000001000, IN_USE(MALLOC), .python = true, .module = "libc.so.6"),
 	ROW("rep stos", BUFFER, PROVEN, "libc.so.6", NULL, ANON, INSN(INSN_STRING, 8),
 	    .python = true, .module = "libc.so.6"),
 	ROW("two links?", BUFFER, LIKELY, "libc.so.6", NULL, ANON, INSN(INSN_VECTOR, 16),
@@ -317,6 +399,7 @@ static void malloc_chunks(void **state)
 	}
 }
 
+#define MMAP "mmap.cpython-315-x86_64-linux-gnu.so"
 static const struct row raw_memory_rows[] = {
 	ROW("vector", BUFFER, LIKELY, "", NULL, ANON, INSN(INSN_VECTOR, 16), PYTHON_CODE),
 	ROW("string", BUFFER, LIKELY, "", NULL, HEAP, INSN(INSN_STRING, 1), PYTHON_CODE),
@@ -336,10 +419,34 @@ static const struct row raw_memory_rows[] = {
 	ROW("library", BUFFER, LIKELY, "_multiarray_umath.cpython-311-x86_64-linux-gnu.so", NULL,
 	    ANON, STORE, .python = true,
 	    .module = "_multiarray_umath.cpython-311-x86_64-linux-gnu.so"),
-	ROW("no Python", BUFFER, PROVEN, "", NULL, ANON, STORE, .module = "worker"),
-	ROW("no Python, heap", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_ADD, 4)),
-	ROW("no Python, who?", UNKNOWN, NONE, "heap", NULL, HEAP),
-	ROW("no Python, bulk", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_VECTOR, 16)),
+	ROW("item of an mmap", BUFFER, PROVEN, MMAP, NULL, ANON, INSN(INSN_STORE, 1),
+	    .python = true, .module = MMAP, .opcode_kind = PY_OPCODE_STORES, VALUES(0, 1)),
+	ROW("... not in the heap", BUFFER, LIKELY, MMAP, NULL, HEAP, INSN(INSN_STORE, 1),
+	    .python = true, .module = MMAP, .opcode_kind = PY_OPCODE_STORES, VALUES(0, 1)),
+	ROW("... by a call", BUFFER, LIKELY, MMAP, NULL, ANON, INSN(INSN_STORE, 1), .python = true,
+	    .module = MMAP, .opcode_kind = PY_OPCODE_CALLS, VALUES(0, 1)),
+	ROW("wide vectors", BUFFER, PROVEN, MMAP, NULL, HEAP, INSN(INSN_VECTOR, 32), .python = true,
+	    .module = MMAP),
+	ROW("two words at once", BUFFER, LIKELY, MMAP, NULL, HEAP, INSN(INSN_VECTOR, 16),
+	    .python = true, .module = MMAP),
+	ROW("library that knows objects", BUFFER, LIKELY, "libtorch_python.so", NULL, HEAP, STORE,
+	    .python = true, .module = "libtorch_python.so"),
+	/* a hash in some table of the interpreter? */
+	ROW("a word in a block", BUFFER, LIKELY, "", NULL, ANON, STORE, VALUES(0, 0x1234),
+	    PYTHON_CODE, IN_USE(MALLOC)),
+	ROW("an item in a block", BUFFER, PROVEN, "", NULL, ANON, STORE, VALUES(0, 0x1234),
+	    PYTHON_CODE, IN_USE(MALLOC), .opcode_kind = PY_OPCODE_STORES),
+	ROW("no Python", BUFFER, PROVEN, "", NULL, ANON, STORE, .no_python = true,
+	    .module = "worker"),
+	ROW("no Python, heap", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_ADD, 4),
+	    .no_python = true),
+	ROW("no Python, who?", UNKNOWN, NONE, "heap", NULL, HEAP, .no_python = true),
+	ROW("no Python, bulk", BUFFER, PROVEN, "", NULL, HEAP, INSN(INSN_VECTOR, 16),
+	    .no_python = true),
+	ROW("a Python of some version", UNKNOWN, NONE, "heap", NULL, HEAP, STORE,
+	    .module = "python3.16"),
+	ROW("... and its memcpy", BUFFER, LIKELY, "", NULL, HEAP, INSN(INSN_VECTOR, 16),
+	    .module = "python3.16"),
 };
 
 static void raw_memory(void **state)
@@ -419,6 +526,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_and_stacks),
 		cmocka_unit_test(code_objects),
 		cmocka_unit_test(pools),
+		cmocka_unit_test(free_pools),
 		cmocka_unit_test(reference_counts),
 		cmocka_unit_test(gc_headers),
 		cmocka_unit_test(native_data),

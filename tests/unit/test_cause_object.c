@@ -20,6 +20,9 @@ static const struct row lazy_fields_rows[] = {
 	    VALUES(~0ull, 0x1234)),
 	ROW("hash, value not known", LAZY_CACHE, PROVEN, "hash", "str",
 	    LAZY(a_str, "hash", 24, 8, ~0ull), STORE, .has_old = true, .old_value = ~0ull),
+	ROW("hash, read in an ancestor that has something else there", LAZY_CACHE, LIKELY, "hash",
+	    "str", LAZY(a_str, "hash", 24, 8, ~0ull), STORE, VALUES(~0ull, 0x1234),
+	    .doubtful = true),
 	ROW("hash that was there", LAZY_CACHE, LIKELY, "hash", "str",
 	    LAZY(a_str, "hash", 24, 8, ~0ull), STORE, VALUES(0x99, 0x1234)),
 	ROW("hash, half of it", LAZY_CACHE, LIKELY, "hash", "str",
@@ -52,8 +55,35 @@ static const struct row lazy_fields_rows[] = {
 		       .address = ADDR,
 		       .dead = true,
 		       .field = {.kind = PY_FIELD_LAZY}},
-	    .addr = ADDR + 24, HEAP, STORE, VALUES(0, ~0ull)),
+	    .addr = ADDR + 24, HEAP, STORE, VALUES(0, ~0ull), .has_window = true),
+	/* an ancestor may have freed it since, which this process has not */
+	ROW("dead elsewhere", ALLOCATOR, LIKELY, "reuse of a block", "str",
+	    .object = {.type = &a_str,
+		       .address = ADDR,
+		       .dead = true,
+		       .field = {.kind = PY_FIELD_LAZY}},
+	    .addr = ADDR + 32, HEAP, STORE, VALUES(0, ~0ull), .has_window = true),
 };
+
+#define SET(used, mask, table, disp_)                                                              \
+	.addr = ADDR, HEAP, PYTHON_CODE, .has_window = true,                                       \
+	.window = {(used), (mask), (table), ~0ull},                                                \
+	.insn = {.kind = INSN_STORE, .width = 8, .has_base = true, .disp = (disp_)},               \
+	VALUES(~0ull, 0x5221f264c3f8a5d0)
+static const struct row frozensets_rows[] = {
+	ROW("small", LAZY_CACHE, PROVEN, "hash", "frozenset", SET(2, 7, ADDR + 16, 48)),
+	ROW("large", LAZY_CACHE, PROVEN, "hash", "frozenset", SET(20, 31, 0x7f0000004000, 48)),
+	ROW("no mask", UNKNOWN, NONE, "heap", NULL, SET(2, 8, ADDR + 16, 48)),
+	ROW("fuller than its table", UNKNOWN, NONE, "heap", NULL, SET(9, 7, ADDR + 16, 48)),
+	ROW("another table", UNKNOWN, NONE, "heap", NULL, SET(2, 7, ADDR + 24, 48)),
+	ROW("another field", UNKNOWN, NONE, "heap", NULL, SET(2, 7, ADDR + 16, 40)),
+};
+
+static void frozensets(void **state)
+{
+	(void)state;
+	JUDGE(frozensets_rows);
+}
 
 static void lazy_fields(void **state)
 {
@@ -61,12 +91,32 @@ static void lazy_fields(void **state)
 	JUDGE(lazy_fields_rows);
 }
 
+#define MEMBER(kind_, disp_)                                                                       \
+	.insn = {.kind = (kind_), .width = 8, .has_base = true, .disp = (disp_)}
 static const struct row object_fields_rows[] = {
 	/* the place and the bytecode; or the place and the value */
 	ROW("STORE_ATTR", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
 	    STORE, OPCODE(STORES)),
 	ROW("a call", MUTATION, PROVEN, "size", "dict", FIELD(a_dict, DATA, "size", 16, 8),
-	    INSN(INSN_ADD, 8), OPCODE(CALLS)),
+	    MEMBER(INSN_ADD, 16), OPCODE(CALLS)),
+	ROW("a call may do anything", MUTATION, LIKELY, "size", "dict",
+	    FIELD(a_dict, DATA, "size", 16, 8), MEMBER(INSN_ADD, 8), OPCODE(CALLS)),
+	ROW("hash of a datetime", LAZY_CACHE, LIKELY, "hash", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), MEMBER(INSN_STORE, 16), VALUES(~0ull, 0x1234),
+	    OPCODE(CALLS)),
+	ROW("an attribute that was -1", MUTATION, PROVEN, "field", "Klass",
+	    FIELD(a_klass, DATA, NULL, 16, 8), STORE, VALUES(~0ull, 0x1234), OPCODE(STORES)),
+	ROW("watched", LAZY_CACHE, PROVEN, "dict watcher", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), INSN(INSN_LOGIC, 8), .python_version = 0x030c),
+	ROW("watched, by a store", LAZY_CACHE, PROVEN, "dict watcher", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x301),
+	    .python_version = 0x030d),
+	ROW("a new version", MUTATION, LIKELY, "version", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x400),
+	    .python_version = 0x030c),
+	ROW("no watchers up to 3.11", MUTATION, LIKELY, "version", "dict",
+	    FIELD(a_dict, DATA, "version", 24, 8), STORE, VALUES(0x300, 0x301),
+	    .python_version = 0x030b),
 	ROW("an iterator", MUTATION, PROVEN, "field", "Klass", FIELD(a_klass, DATA, NULL, 16, 8),
 	    INSN(INSN_ADD, 8), OPCODE(ITERATES)),
 	ROW("a reference was there", MUTATION, PROVEN, "field", "Klass",
@@ -91,8 +141,13 @@ static const struct row object_fields_rows[] = {
 	ROW("its class is changed", MUTATION, PROVEN, "__class__", "Klass",
 	    FIELD(a_klass, TYPE, "ob_type", 8, 8), STORE, .new_is_type = true, .new_refers = true,
 	    .old_refers = true, OPCODE(STORES)),
-	ROW("GC head", GC_HEADER, PROVEN, "track", "dict", FIELD(a_dict, GC, "_gc_next", -16, 8),
+	ROW("GC head", GC_HEADER, PROVEN, "link", "dict", FIELD(a_dict, GC, "_gc_next", -16, 8),
 	    STORE),
+	ROW("GC head, neighbour", GC_HEADER, PROVEN, "untrack", "dict",
+	    FIELD(a_dict, GC, "_gc_prev", -8, 8), STORE, VALUES(0x7f0000000300, 0x7f0000000500)),
+	ROW("GC head, last", GC_HEADER, PROVEN, "track", "dict",
+	    FIELD(a_dict, GC, "_gc_next", -16, 8), STORE, VALUES(0x7f0000000300, 0x7f0000000500),
+	    .old_link = GC_LINK_LIST),
 	ROW("GC head, collecting", GC_HEADER, PROVEN, "collect", "dict",
 	    FIELD(a_dict, GC, "_gc_prev", -8, 8), STORE, .gc_collecting = true),
 	ROW("warmup", INLINE_CACHE, PROVEN, "warmup", "code", FIELD(a_code, CODE, "warmup", 52, 2),
@@ -131,6 +186,8 @@ static const struct row keys_and_items_rows[] = {
 	    .new_refers = true),
 	ROW("its index", MUTATION, PROVEN, "entries", "dict keys", KEYS(NULL, 33, 0),
 	    INSN(INSN_STORE, 1), OPCODE(STORES)),
+	ROW("its index, by what was there", MUTATION, PROVEN, "entries", "dict keys",
+	    KEYS(NULL, 33, 0), INSN(INSN_STORE, 1), VALUES(0xff00, 7), OPCODE(CALLS)),
 	ROW("its index, who?", MUTATION, LIKELY, "entries", "dict keys", KEYS(NULL, 33, 0),
 	    INSN(INSN_STORE, 1)),
 	ROW("count of a shared table", REFCOUNT, PROVEN, "inc", "dict keys",
@@ -146,6 +203,21 @@ static const struct row keys_and_items_rows[] = {
 	    STORE, .old_refers = true, PYTHON_CODE),
 	ROW("an item, by its bytecode", MUTATION, PROVEN, "items", NULL, HEAP, STORE,
 	    .new_refers = true, OPCODE(STORES), PYTHON_CODE),
+	ROW("an item for another one", MUTATION, PROVEN, "items", NULL, HEAP, STORE,
+	    VALUES(0x7f0000000500, 0x7f0000000700), .old_refers = true, .new_refers = true,
+	    OPCODE(CALLS), PYTHON_CODE),
+	ROW("an item of many", MUTATION, PROVEN, "items", NULL, HEAP, STORE, .has_window = true,
+	    .window = {0, 0x7f0000000310, 0x7f0000000320, 0x7f0000000330, 0x7f0000000340,
+		       0x7f0000000350},
+	    VALUES(0x7f0000000330, 0x7f0000000700), .new_refers = true, OPCODE(CALLS), PYTHON_CODE),
+	ROW("an item among other things", MUTATION, LIKELY, "items", NULL, HEAP, STORE,
+	    .has_window = true,
+	    .window = {0, 0x7f0000000310, 0x7f0000000320, 0x7f0000000330, 17, 0x7f0000000350},
+	    VALUES(0x7f0000000330, 0x7f0000000700), .new_refers = true, OPCODE(CALLS), PYTHON_CODE),
+	ROW("an item is taken away", MUTATION, LIKELY, "items", NULL, HEAP, STORE,
+	    VALUES(0x7f0000000500, 0), .old_refers = true, OPCODE(CALLS), PYTHON_CODE),
+	ROW("a number where an item was", BUFFER, LIKELY, "", NULL, HEAP, STORE,
+	    VALUES(0x7f0000000500, 0xffe), .old_refers = true, PYTHON_CODE, IN_USE(MALLOC)),
 	ROW("an item, by its value alone", MUTATION, LIKELY, "items", NULL, HEAP, STORE,
 	    .new_refers = true, PYTHON_CODE),
 	ROW("a function that changes something", MUTATION, LIKELY, "", NULL, HEAP, STORE,
@@ -202,9 +274,8 @@ static void free_threaded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lazy_fields),
-		cmocka_unit_test(object_fields),
-		cmocka_unit_test(keys_and_items),
+		cmocka_unit_test(lazy_fields),	 cmocka_unit_test(frozensets),
+		cmocka_unit_test(object_fields), cmocka_unit_test(keys_and_items),
 		cmocka_unit_test(free_threaded),
 	};
 

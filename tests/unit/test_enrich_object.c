@@ -1,101 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CPython 3.12 objects in a pymalloc pool of this very process. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include <cowtrace/abi.h>
-
-#include "base/intern.h"
-#include "enrich/block.h"
-#include "enrich/image.h"
-#include "enrich/names.h"
-#include "enrich/object.h"
-#include "model/facts.h"
-#include "proc/tree.h"
-#include "python_fake.h"
-
-#define POOL_SIZE   16384
-#define POOL_HEADER 48
-
-struct fake_type fake_metatype;
-
-static struct fake_type plain, tracked, managed;
-static struct intern *strings;
-static struct names *names;
-static struct image image;
-static struct process process;
-static uint64_t *pool; /* aligned as a pool is */
-static struct ct_copy copy;
-static struct fault_facts facts;
-static struct block_cache blocks_seen;
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_metatype = fake_type("type", FAKE_TYPE | FAKE_GC);
-	fake_metatype.basic_size = 920;
-	fake_metatype.item_size = 40;
-	plain = fake_type("int", 0);
-	tracked = fake_type("dict", FAKE_GC);
-	managed = fake_type("Klass", FAKE_GC | 1 << 4);
-	image.offsets = fake_offsets();
-	process = (struct process){.pid = getpid()};
-	copy = (struct ct_copy){};
-	facts = (struct fault_facts){.has_window = true};
-	pool = aligned_alloc(POOL_SIZE, POOL_SIZE);
-	assert_non_null(pool);
-	memset(pool, 0, POOL_SIZE);
-	return intern__new(&strings) ?: names__new(strings, NULL, &names);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	names__free(names);
-	intern__free(strings);
-	free(pool);
-	return 0;
-}
-
-static uint64_t address_of(size_t offset)
-{
-	return (uintptr_t)pool + offset;
-}
-
-/* A write to address; the window shows what is there now. */
-static void write_at(uint64_t address)
-{
-	facts = (struct fault_facts){
-		.addr = address,
-		.has_window = facts.has_window,
-		.has_old = facts.has_window,
-		.python_version = 0x030c,
-		.region = {.kind = REGION_ANON,
-			   .start = address_of(0),
-			   .end = address_of(POOL_SIZE)},
-		.insn = {.kind = INSN_STORE, .width = 8},
-	};
-	for (int i = 0; facts.has_window && i < CT_WINDOW_WORDS; i++) {
-		uint64_t at = (address & ~7ull) - CT_WINDOW_BEFORE + 8 * i;
-
-		if (at >= (uintptr_t)pool && at < (uintptr_t)pool + POOL_SIZE)
-			memcpy(&facts.window[i], (void *)at, 8);
-	}
-	facts.old_value = facts.window[CT_WINDOW_BEFORE / 8];
-	object__find(names, &blocks_seen, &process, &image, &copy, &facts);
-}
-
-static void object_at(size_t offset, const struct fake_type *type, uint64_t refcount)
-{
-	pool[offset / 8] = refcount;
-	pool[offset / 8 + 1] = (uintptr_t)type;
-}
+/* Which object a write goes to: by the window, by the pool. */
+#include "object_world.h"
 
 /* Which places show a type: a name, or "-" for none. */
 static void expect_places(const char *const want[OBJECT_PLACES])
@@ -185,27 +90,6 @@ static void no_window(void **state)
 }
 
 /* --- the pool --- */
-
-/* A block of 64 bytes each, from the header on. */
-static uint64_t block(unsigned int n)
-{
-	return address_of(POOL_HEADER + 64 * n);
-}
-
-static void in_pool(uint64_t free_list)
-{
-	copy.flags = CT_F_POOL;
-	copy.pool_szidx = 3;
-	copy.pool_free = free_list;
-}
-
-static void expect_object(const char *type, uint64_t object)
-{
-	assert_string_equal(facts.object.type ? facts.object.type->name : "-", type);
-	assert_int_equal(facts.object.address, object);
-	facts.block = (struct block_fact){};
-	memset(facts.type_at, 0, sizeof(facts.type_at));
-}
 
 static void blocks(void **state)
 {
@@ -398,20 +282,40 @@ static void small_blocks(void **state)
 	expect_object("dict", address_of(POOL_HEADER + 16));
 }
 
-static void an_ended_process_has_no_more_objects(void **state)
-{
-	(void)state;
-	in_pool(0);
-	process.exited = true;
-	object_at(POOL_HEADER + 64 * 2, &plain, 1);
-	write_at(block(2) + 16);
-	expect_object("-", 0);
-	process.exited = false; /* that was no verdict on the type */
-	write_at(block(2) + 16);
-	expect_object("int", block(2));
-}
+/* --- the collector's lists --- */
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* A runtime with two interpreters, of which the second has that list. */
+static void what_a_link_named(void **state)
+{
+	uint64_t gc = fake_offsets()->interp_gc_collecting;
+	uint64_t *runtime = calloc(1, 4096), *first = calloc(1, gc + 8),
+		 *second = calloc(1, gc + 8);
+
+	(void)state;
+	assert_true(runtime && first && second);
+	runtime[fake_offsets()->runtime_interpreters_head / 8] = (uintptr_t)first;
+	first[fake_offsets()->interp_next / 8] = (uintptr_t)second;
+	object_at(1024 + 16, &tracked, 1);
+	pool[1024 / 8] = (uintptr_t)second + gc - 100;
+	write_at(address_of(1024)); /* the runtime is not known */
+	assert_int_equal(facts.old_link, GC_LINK_UNKNOWN);
+	image.python.runtime = (uintptr_t)runtime;
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_LIST);
+	pool[1024 / 8] += 2; /* a flag */
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_LIST);
+	pool[1024 / 8] = address_of(2048);
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_OBJECT);
+	second[fake_offsets()->interp_next / 8] = (uintptr_t)second; /* without an end */
+	write_at(address_of(1024));
+	assert_int_equal(facts.old_link, GC_LINK_UNKNOWN);
+	image.python.runtime = 0;
+	free(runtime);
+	free(first);
+	free(second);
+}
 
 int main(void)
 {
@@ -430,7 +334,7 @@ int main(void)
 		TEST(the_keys_of_a_dict),
 		TEST(references),
 		TEST(small_blocks),
-		TEST(an_ended_process_has_no_more_objects),
+		TEST(what_a_link_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "enrich/regions.h"
 #include "model/facts.h"
 #include "proc/maps.h"
+#include "proc/tree.h"
 
 /* A library that every glibc has and that this test does not need. */
 #define LIBRARY "libBrokenLocale.so.1"
@@ -51,6 +53,27 @@ static void kinds(void **state)
 	assert_false(regions__has_code(r, (uint64_t)&zero));
 	assert_false(regions__has_code(r, 8));
 	regions__unref(r);
+}
+
+/* A zombie is still said to live, but has no maps; its parent has those that it began with. */
+static void of_a_zombie(void **state)
+{
+	struct process parent = {.pid = getpid()}, child = {.forked_memory = true};
+	struct regions *regions;
+	pid_t pid = fork();
+	siginfo_t info;
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+	child.pid = pid;
+	assert_int_equal(regions__ask(elves, strings, &child, root, &regions), 0);
+	child.parent = &parent;
+	assert_int_equal(regions__ask(elves, strings, &child, root, &regions), getpid());
+	assert_true(regions__has_code(regions, (uint64_t)of_a_zombie));
+	regions__unref(regions);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void programs_and_libraries_are_opened_at_first_sight(void **state)
@@ -142,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(of_a_zombie),
 		cmocka_unit_test(programs_and_libraries_are_opened_at_first_sight),
 		cmocka_unit_test(a_library_that_comes_late),
 		cmocka_unit_test(a_place_that_is_used_again),

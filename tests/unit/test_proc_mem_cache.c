@@ -44,8 +44,8 @@ static void end(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* Where no program has anything of its own. */
-#define APART ((char *)0x2000000000)
+/* Where no program has anything of its own, and what ASan leaves to it. */
+#define APART ((char *)0x60000000)
 
 static char *page_apart(char first)
 {

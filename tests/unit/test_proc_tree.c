@@ -56,7 +56,6 @@ static void expect_sources(const struct process *p, unsigned int n, const pid_t 
 	assert_int_equal(src.n, n);
 	for (unsigned int i = 0; i < n; i++)
 		assert_int_equal(src.pids[i], pids[i]);
-	assert_int_equal(process__living(p), n ? pids[0] : 0);
 }
 
 #define SOURCES(p, ...)                                                                            \

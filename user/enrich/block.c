@@ -2,6 +2,7 @@
 #include "enrich/block.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include <cowtrace/abi.h>
@@ -10,6 +11,7 @@
 #include "enrich/view.h"
 #include "model/facts.h"
 #include "proc/chunk.h"
+#include "proc/slot.h"
 #include "python/mimalloc.h"
 #include "python/offsets.h"
 #include "python/raw.h"
@@ -22,8 +24,11 @@
 #define POOL_NEXT	40
 #define POOL_MAX_NEXT	44
 #define POOL_SIZES	32
-/* After that many failed searches in a row in one mapping, only every 64th goes far. */
-#define MISSES 32
+/* After that many failed searches in a MiB of addresses, only every 64th goes far; and after so
+ * many of them in a row, wherever, only the first in each. */
+#define MISSES	   3
+#define MISS_SHIFT 20
+#define MAX_FAILED 32
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
 
@@ -119,15 +124,16 @@ static bool is_interpreter(const struct view *v, uint64_t start)
 	return false;
 }
 
+/* Workers have what their parent had: what was found in one is looked up for all of its image. */
 static bool cache__find(const struct view *v, struct chunk *out)
 {
 	const struct block_cache *cache = v->blocks;
 	uint64_t addr = v->facts->addr, word;
 
-	for (size_t i = 0; i < sizeof(cache->slots) / sizeof(cache->slots[0]); i++) {
+	for (size_t i = 0; i < BLOCK_SLOTS; i++) {
 		const struct block_slot *s = &cache->slots[i];
 
-		if (s->pid != v->facts->pid || addr - s->chunk.start >= s->chunk.size ||
+		if (s->image != v->image->id || addr - s->chunk.start >= s->chunk.size ||
 		    mem__read_u64(&v->mem, s->chunk.start - 8, &word) || word != s->head)
 			continue;
 		*out = s->chunk;
@@ -139,39 +145,66 @@ static bool cache__find(const struct view *v, struct chunk *out)
 static void cache__add(const struct view *v, const struct chunk *chunk)
 {
 	struct block_cache *cache = v->blocks;
-	struct block_slot *s = &cache->slots[cache->next++ % 32];
+	struct block_slot *s = &cache->slots[cache->next++ % BLOCK_SLOTS];
 	uint64_t word;
 
 	if (mem__read_u64(&v->mem, chunk->start - 8, &word) == 0)
-		*s = (struct block_slot){.pid = v->facts->pid, .head = word, .chunk = *chunk};
+		*s = (struct block_slot){.image = v->image->id, .head = word, .chunk = *chunk};
 }
 
 static struct block_miss *cache__miss(const struct view *v)
 {
-	uint64_t region = v->facts->region.start;
-	struct block_miss *m = &v->blocks->misses[(region >> 12 ^ v->facts->pid) % 32];
+	uint64_t place = v->facts->addr >> MISS_SHIFT;
+	struct block_miss *m = &v->blocks->misses[(place ^ v->image->id) % BLOCK_MISSES];
 
-	if (m->pid != v->facts->pid || m->region != region)
-		*m = (struct block_miss){.pid = v->facts->pid, .region = region};
+	if (m->image != v->image->id || m->place != place)
+		*m = (struct block_miss){.image = v->image->id, .place = place};
 	return m;
+}
+
+/* A far search costs a millisecond: not again where several have failed, nor too often at all. */
+static bool may_go_far(struct block_cache *cache, const struct block_miss *miss)
+{
+	return miss->times % 64 == 0 || (miss->times < MISSES && cache->failed < MAX_FAILED);
+}
+
+/* The C library may be musl where it is not known to be glibc. */
+static int ask_malloc(const struct view *v, const struct chunk_space *space, bool far,
+		      struct chunk *out)
+{
+	struct chunk_scratch *scratch = &v->blocks->scratch;
+	uint64_t addr = v->facts->addr;
+	int err = -ENOENT;
+
+	if (!v->image->python.pthread_specific)
+		err = slot__find(&v->mem, addr, space, far, scratch, out);
+	return err == -ENOENT ? chunk__find(&v->mem, addr, space, far, scratch, out) : err;
 }
 
 static bool find_chunk(struct view *v, struct chunk *out)
 {
 	const struct fault_facts *f = v->facts;
-	struct block_miss *miss = cache__miss(v);
+	struct chunk_space space = {.low = f->region.start,
+				    .high = f->region.end,
+				    .brk = f->region.kind == REGION_HEAP};
+	struct block_miss *miss;
 	bool far;
+	int err;
 
 	if (cache__find(v, out))
 		return true;
-	far = miss->times < MISSES || miss->times % 64 == 0;
-	if (chunk__find(&v->mem, f->addr, f->region.start, f->region.end, far, out)) {
+	miss = cache__miss(v);
+	far = may_go_far(v->blocks, miss);
+	err = ask_malloc(v, &space, far, out);
+	if (err == -ENOENT) {
 		miss->times++;
-		return false;
+		v->blocks->failed += far;
 	}
+	if (err)
+		return false;
 	if (f->addr - out->start < 4096)
 		return true; /* found soon enough the next time */
-	miss->times = 0;
+	v->blocks->failed = 0;
 	cache__add(v, out);
 	return true;
 }

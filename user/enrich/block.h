@@ -13,21 +13,25 @@ struct view;
 /* The debug hooks' second word before a block, but for its lowest byte. */
 #define DEBUG_PAD 0xfdfdfdfdfdfdfd00ull
 
+#define BLOCK_SLOTS  64
+#define BLOCK_MISSES 256
+
 /*
- * Large blocks of malloc that were found, and mappings in which the search failed: a program that
- * fills a buffer of many pages would have each page searched for again.
+ * Large blocks of malloc that were found, and places where the search failed: a program that fills
+ * a buffer of many pages would have each page searched for again.
  */
 struct block_cache {
 	struct block_slot {
-		uint32_t pid;
-		uint64_t head; /* the word in front of the block: still the same block */
+		uint64_t image; /* image.id */
+		uint64_t head;	/* the word in front of the block: still the same block */
 		struct chunk chunk;
-	} slots[32];
+	} slots[BLOCK_SLOTS];
 	struct block_miss {
-		uint32_t pid, times;
-		uint64_t region;
-	} misses[32];
-	unsigned int next;
+		uint64_t image, place;
+		uint32_t times;
+	} misses[BLOCK_MISSES];
+	unsigned int next, failed; /* far searches since the last that found something */
+	struct chunk_scratch scratch;
 };
 
 /* From the header of the pymalloc pool, which came with the copy. */

@@ -129,9 +129,9 @@ static struct regions *process__regions(struct enrich *e, struct process *p, uin
 
 	if (p->regions && since <= p->regions_time)
 		return p->regions;
-	pid = process__living(p); /* or the parent, whose memory it began with */
 	p->regions_time = now_ns();
-	if (!pid || regions__read(e->elves, e->pool, pid, image_root(p->image), p->regions, &fresh))
+	pid = regions__ask(e->elves, e->pool, p, image_root(p->image), &fresh);
+	if (!pid)
 		return p->regions;
 	if (p->image && !image__runs_in(p->image, pid)) {
 		regions__unref(fresh);
@@ -245,7 +245,8 @@ void enrich__forked(struct enrich *e, struct process *p)
 	 * now. */
 	image__hurry(p->image);
 	process__look(e, parent, parent->regions_time);
-	/* ... and then the kernel side would walk that one's memory with the layout of its parent. */
+	/* ... and then the kernel side would walk that one's memory with the layout of its parent.
+	 */
 	if (p->image->slot && image__runs_in(p->image, p->pid))
 		e->ops.use_layout(e->ops.ctx, p->pid, p->image->slot);
 }
@@ -484,6 +485,7 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	if (!p->exited)
 		process__look(e, p, p->regions_time);
 	image = p->image;
+	f->no_python = image && !image->python.hexversion && !image->problem[0];
 	if (!image || !image->offsets)
 		return;
 	f->python_version = image->offsets->version;

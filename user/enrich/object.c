@@ -6,6 +6,7 @@
 #include <cowtrace/abi.h>
 
 #include "enrich/block.h"
+#include "enrich/gc_list.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/view.h"
@@ -21,6 +22,8 @@
 /* Two words of the debug hooks stand before each block that they hand out: its size, big-endian,
  * and a byte 'o', 'm' or 'r' with seven 0xfd behind it (Objects/obmalloc.c, 3.8 to 3.15). */
 #define DEBUG_HEAD 16
+/* Words of the window that an ancestor may have changed without having given the memory away. */
+#define MAX_DIFFER 2
 
 static const struct type_fact keys_type = {.name = PY_FIELD_KEYS};
 
@@ -93,6 +96,39 @@ static bool is_count(const struct view *v, uint64_t word)
 }
 
 /*
+ * An ancestor runs on, and may have other things at that address by now. What the window shows was
+ * the same in both at the fork; single words, as counts, may have changed since.
+ */
+static bool ancestor_agrees(const struct view *v)
+{
+	uint64_t from = (v->facts->addr & ~7ull) - CT_WINDOW_BEFORE, words[CT_WINDOW_WORDS];
+	unsigned int differ = 0;
+
+	if (!v->facts->has_window || !v->before.n ||
+	    mem__read(&v->before, from, words, sizeof(words)))
+		return false;
+	for (size_t i = 0; i < CT_WINDOW_WORDS; i++)
+		differ += words[i] != v->facts->window[i];
+	return differ <= MAX_DIFFER;
+}
+
+/* Has what is said of the place been read in an ancestor that has something else there? */
+static bool is_doubtful(const struct view *v)
+{
+	const struct object_fact *o = &v->facts->object;
+	struct mem_source self = v->mem;
+	uint64_t head = o->type == &keys_type ? PY_KEYS_HEAD : v->off->object_head, word;
+
+	/* All that says so is in the window. */
+	if (o->type && view__in_window(v, o->address) && view__in_window(v, o->address + head - 8))
+		return false;
+	self.n = v->mem.n - v->before.n;
+	if (self.n && mem__read_u64(&self, v->facts->addr & ~7ull, &word) == 0)
+		return false;
+	return !ancestor_agrees(v);
+}
+
+/*
  * Is the memory only kept for the next object, or has it been given to a new one since the fork?
  * Where the window does not reach, an ancestor shows what was there.
  */
@@ -108,7 +144,7 @@ static bool is_dead(const struct view *v, const struct type_fact *type, uint64_t
 	/* The page of its head may have been written to before this one. */
 	if (object >> 12 == v->facts->addr >> 12 && view__in_window(v, object))
 		return false;
-	if (!view__word_before(v, object, &word))
+	if (!ancestor_agrees(v) || !view__word_before(v, object, &word))
 		return false;
 	if (!is_count(v, word))
 		return true;
@@ -187,8 +223,10 @@ static void fill_content(struct view *v)
 	struct block_fact *b = &v->facts->block;
 	uint64_t word, start = b->start;
 
-	if (view__word(v, start + 8, &word) && (word & ~0xffull) == DEBUG_PAD)
-		start += DEBUG_HEAD;
+	/* Twice in what was too large for pymalloc: its own hooks and those of the raw domain. */
+	for (int i = 0; i < 2; i++)
+		if (view__word(v, start + 8, &word) && (word & ~0xffull) == DEBUG_PAD)
+			start += DEBUG_HEAD;
 	if (!view__word(v, start, &word))
 		b->content = CONTENT_UNKNOWN;
 	else if (object_at(v, start))
@@ -383,8 +421,9 @@ static void find_in_memory(struct view *v)
 		if (f->block.content == CONTENT_UNKNOWN)
 			f->object = by_window;
 	}
-	if (!f->block.allocator && !f->object.type)
+	if (f->block.content == CONTENT_UNKNOWN && !f->object.type)
 		object_by_displacement(v);
+	f->doubtful = is_doubtful(v);
 	fill_references(v);
 }
 
@@ -402,6 +441,7 @@ void object__find(struct names *names, struct block_cache *blocks, const struct 
 		object_by_window(&v);
 	else if (f->has_window)
 		fill_types(&v);
+	gc_list__of_process(&v);
 	block__of_pool(&v);
 	if (f->kernel || f->datastack || f->block.header || f->block.is_free || is_explained(&v))
 		return;

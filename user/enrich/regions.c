@@ -10,6 +10,8 @@
 #include "elf/elf.h"
 #include "model/facts.h"
 #include "proc/maps.h"
+#include "proc/mem.h"
+#include "proc/tree.h"
 
 struct regions {
 	int refs;
@@ -188,6 +190,18 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int 
 	r->modules = modules_digest(r->maps, "");
 	r->libpythons = modules_digest(r->maps, "libpython");
 	*out = r;
+	return 0;
+}
+
+pid_t regions__ask(struct elf_cache *elves, struct intern *names, const struct process *p, int root,
+		   struct regions **out)
+{
+	struct mem_source all;
+
+	process__sources(p, &all);
+	for (unsigned int i = 0; i < all.n; i++)
+		if (!regions__read(elves, names, all.pids[i], root, p->regions, out))
+			return all.pids[i];
 	return 0;
 }
 

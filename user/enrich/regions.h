@@ -13,6 +13,7 @@ struct elf_cache;
 struct intern;
 struct maps;
 struct region_fact;
+struct process;
 struct regions;
 
 /*
@@ -21,6 +22,10 @@ struct regions;
  */
 int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int root,
 		  const struct regions *before, struct regions **out);
+/* Of a process or, if it is gone or a zombie, of the nearest ancestor whose memory it began with.
+ * Returns whose; 0: of none. */
+pid_t regions__ask(struct elf_cache *elves, struct intern *names, const struct process *p, int root,
+		   struct regions **out);
 struct regions *regions__ref(struct regions *regions);
 void regions__unref(struct regions *regions);
 

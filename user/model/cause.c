@@ -28,12 +28,14 @@ static bool stack(const struct fault_facts *f, struct verdict *v)
 /*
  * Bytecode: of a code object on the stack; or of the instruction that is being executed, wherever
  * this thread's copy of it lies (free-threaded 3.14+). The interpreter writes counters, caches and
- * opcodes there, never anything else.
+ * opcodes there, never anything else; in a function that waits for another one to return it has no
+ * cache to fill, but changes opcodes and counters, of two bytes.
  */
 static bool inline_cache(const struct fault_facts *f, struct verdict *v)
 {
 	bool running = f->has_opcode && f->addr - f->instr < PY_OPCODE_MAX_BYTES;
-	bool fits = f->insn.width <= 8 && writes_word(&f->insn);
+	unsigned int most = running || f->code.on_stack ? 8 : 2;
+	bool fits = f->insn.width <= most && writes_word(&f->insn);
 
 	if (!running && (!f->code.found || !f->code.in_bytecode))
 		return false;
@@ -54,6 +56,11 @@ static bool native_data(const struct fault_facts *f, struct verdict *v)
 	if (f->region.kind == REGION_TLS)
 		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)),
 			      "thread-local");
+	/* The loader relocates a library that the process has mapped since its maps were read. */
+	if (f->region.kind == REGION_UNKNOWN && f->origin == CT_ORIGIN_FILE && f->module &&
+	    strncmp(f->module, "ld-", 3) == 0)
+		return decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)),
+			      "relocation");
 	return f->region.kind == REGION_DATA &&
 	       decide(v, CAUSE_NATIVE_DATA, proven_if(writes_memory(&f->insn)), name);
 }
@@ -79,12 +86,14 @@ static const rule_fn rules[] = {
 	stack,
 	inline_cache,
 	rule__pool_header,
+	rule__free_pool,
 	rule__free_block,
 	interpreter,
 	rule__debug_hooks,
 	rule__malloc,
 	rule__refcount,
 	rule__gc_header,
+	rule__frozenset,
 	rule__object_field,
 	native_data,
 	rule__arena,
@@ -97,12 +106,22 @@ static const rule_fn rules[] = {
 };
 /* clang-format on */
 
+/* Those that go by block and object, which may have been read in another process. */
+static bool asks_memory(rule_fn rule)
+{
+	return rule == rule__free_block || rule == interpreter || rule == rule__object_field ||
+	       rule == rule__arena || rule == rule__references || rule == rule__buffer;
+}
+
 void cause__judge(const struct fault_facts *facts, struct verdict *out)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		*out = (struct verdict){.detail = ""};
-		if (rules[i](facts, out))
-			return;
+		if (!rules[i](facts, out))
+			continue;
+		if (facts->doubtful && asks_memory(rules[i]) && out->certainty == CERTAINTY_PROVEN)
+			out->certainty = CERTAINTY_LIKELY;
+		return;
 	}
 }
 

@@ -62,6 +62,13 @@ struct code_fact { /* the code object that addr lies in, if any */
 	int64_t offset;	  /* addr - code object */
 };
 
+/* What the link held that is overwritten in the GC head of a tracked object. */
+enum gc_link {
+	GC_LINK_UNKNOWN,
+	GC_LINK_LIST,	/* the head of a list: the object was the last one of it */
+	GC_LINK_OBJECT, /* another object's head, or nothing */
+};
+
 enum block_allocator {
 	BLOCK_NONE, /* not found */
 	BLOCK_PYMALLOC,
@@ -119,6 +126,7 @@ struct fault_facts {
 	bool gc_collecting;
 	bool datastack;	    /* addr lies in the thread's Python data stack */
 	bool python;	    /* a Python layout is known for the process */
+	bool no_python;	    /* ... and there is no Python in it, of any version */
 	bool free_threaded; /* ... of a Py_GIL_DISABLED build */
 	bool debug_build;   /* ... of a Py_DEBUG build: its objects lie 16 bytes into a block */
 	uint32_t python_version; /* major << 8 | minor, 0: unknown */
@@ -144,6 +152,8 @@ struct fault_facts {
 	/* The 8 bytes at addr held, and get, a pointer to an object; to a type. */
 	bool old_refers, new_refers, new_is_type;
 	bool interpreter; /* addr lies in the state of an interpreter or a thread */
+	bool doubtful;	  /* block and object are an ancestor's, which has other things there now */
+	uint8_t old_link; /* enum gc_link, of the 8 bytes at addr */
 
 	const struct stack_fact *stack; /* NULL: no Python stack */
 	uint8_t unwind;			/* enum ct_unwind */

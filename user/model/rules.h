@@ -60,9 +60,14 @@ static inline bool is_memory(const struct fault_facts *f)
 	return f->region.kind == REGION_ANON || f->region.kind == REGION_HEAP;
 }
 
+/* rules_gc.c: GC heads; the fields of an object that are the collector's */
+bool rule__gc_header(const struct fault_facts *f, struct verdict *v);
+bool gc__field(const struct fault_facts *f, struct verdict *v);
+bool gc__owner(const struct fault_facts *f, struct verdict *v);
+
 /* rules_object.c: heads and fields of objects */
 bool rule__refcount(const struct fault_facts *f, struct verdict *v);
-bool rule__gc_header(const struct fault_facts *f, struct verdict *v);
+bool rule__frozenset(const struct fault_facts *f, struct verdict *v);
 bool rule__object_field(const struct fault_facts *f, struct verdict *v);
 /* ... and what belongs to objects without being in them: items of lists, entries of dicts */
 bool rule__references(const struct fault_facts *f, struct verdict *v);
@@ -70,6 +75,7 @@ bool rule__mutator(const struct fault_facts *f, struct verdict *v);
 
 /* rules_memory.c: allocators and raw memory */
 bool rule__pool_header(const struct fault_facts *f, struct verdict *v);
+bool rule__free_pool(const struct fault_facts *f, struct verdict *v);
 bool rule__free_block(const struct fault_facts *f, struct verdict *v);
 bool rule__arena(const struct fault_facts *f, struct verdict *v);
 bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v);

@@ -32,6 +32,20 @@ bool rule__pool_header(const struct fault_facts *f, struct verdict *v)
 		      details[f->block.allocator]);
 }
 
+/* The links of a pool that is in no list of its size class, or in none yet: what follows them is
+ * like the rest of a pool's header. */
+bool rule__free_pool(const struct fault_facts *f, struct verdict *v)
+{
+	uint32_t index = f->window[5] >> 32, next = f->window[6], max = f->window[6] >> 32;
+	uint32_t size = max + 16 * (index + 1);
+	bool links = f->addr % 4096 == 16 && (writes_word(&f->insn) || f->insn.width == 16);
+
+	return f->region.kind == REGION_ANON && f->has_window && links && index < 32 &&
+	       (size == 4096 || size == 16384) && f->addr % size == 16 && next <= size &&
+	       writes_memory(&f->insn) &&
+	       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "pymalloc pool");
+}
+
 /* A block that is handed out or given back, whatever is written to it first. */
 bool rule__free_block(const struct fault_facts *f, struct verdict *v)
 {
@@ -104,6 +118,12 @@ static bool is_size(uint64_t word)
 	return word >= 32 && word >> 40 == 0 && !(word & 8);
 }
 
+/* A header's size, with the flag that the block in front of it is in use. */
+static bool is_header(uint64_t word)
+{
+	return word & 1 && is_size(word);
+}
+
 static bool is_link(uint64_t word, unsigned int align)
 {
 	return word == 0 || (word >> 47 == 0 && word >> 20 && word % align == 0);
@@ -121,30 +141,79 @@ static bool is_malloc_value(const struct fault_facts *f)
 	bool end = f->addr % 16 == 0 && value % 16 == 0 && is_size(value) && old % 16 == 0 &&
 		   (is_size(old) || !old);
 	bool link = is_link(value, 8) || is_link(value ^ f->addr >> 12, 16);
-	bool second = f->block.allocator == BLOCK_MALLOC && f->addr == f->block.start + 8;
+	bool block = f->block.allocator == BLOCK_MALLOC && f->addr == f->block.start + 8;
+	bool chunk = f->has_window && is_header(f->window[1]) && f->insn.disp == 24;
+	bool second = f->addr % 16 == 8 && f->insn.has_base && !f->insn.has_index && chunk;
 
-	return f->has_new && (header || end || link || second);
+	return f->has_new && (header || end || link || block || second);
 }
 
-/* Chunk headers and free lists of the C library's allocator, in the memory that it manages. Without
- * symbols: a plain store of a word by libc into its heap, which is no copy of some bytes. */
+/* The flags in a header: free() tells the block behind, malloc() takes that back. They are bits 0
+ * to 2 of the size (glibc 2.3 to 2.43), changed in place. */
+static bool is_malloc_flag(const struct fault_facts *f)
+{
+	const struct insn *i = &f->insn;
+	uint64_t bits = (uint64_t)i->imm > 7 ? ~(uint64_t)i->imm : (uint64_t)i->imm;
+
+	return i->kind == INSN_LOGIC && i->source == INSN_SRC_IMM && i->width == 8 && bits &&
+	       bits <= 7 && f->has_old && f->addr % 16 == 8 && is_size(f->old_value);
+}
+
+/*
+ * The two links of a free block, written at once: the first words of a block, 16 bytes into what
+ * malloc's code calls a chunk. A copy of bytes that has come so far would have begun in front of
+ * the block, in its header.
+ */
+static bool is_malloc_links(const struct fault_facts *f)
+{
+	const struct insn *i = &f->insn;
+
+	return i->kind == INSN_VECTOR && i->width <= 16 && i->has_base && !i->has_index &&
+	       i->disp == 16 && f->addr % 16 == 0;
+}
+
+/* ... of which the address says so too: a header stands in front of it, or a block begins there. */
+static bool is_chunk(const struct fault_facts *f)
+{
+	return (f->has_window && is_header(f->window[2])) ||
+	       (f->block.allocator == BLOCK_MALLOC && f->block.start == f->addr);
+}
+
+/* A plain store of a word by libc into its heap, by what it writes. */
+static bool malloc_word(const struct fault_facts *f, struct verdict *v)
+{
+	if (f->insn.width != 8 || f->addr % 8 || (f->has_new && !is_malloc_value(f)))
+		return false;
+	return decide(v, CAUSE_ALLOCATOR, proven_if(f->has_new), "malloc");
+}
+
+/* Chunk headers and free lists of the C library's allocator, in the memory that it manages. */
 bool rule__malloc(const struct fault_facts *f, struct verdict *v)
 {
-	if (!is_memory(f) || !is_libc(f->module) || !writes_word(&f->insn))
+	if (!is_memory(f) || !is_libc(f->module) || !writes_memory(&f->insn))
 		return false;
-	if (f->symbol_is_function && !is_malloc_symbol(f->symbol))
-		return false;
-	if (!f->symbol_is_function && (f->insn.width != 8 || f->addr % 8))
-		return false;
-	if (f->has_new && !f->symbol_is_function && !is_malloc_value(f))
-		return false;
-	return decide(v, CAUSE_ALLOCATOR, proven_if(f->symbol_is_function || f->has_new), "malloc");
+	if (f->symbol_is_function)
+		return is_malloc_symbol(f->symbol) &&
+		       decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "malloc");
+	if (is_malloc_flag(f))
+		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "malloc");
+	if (is_malloc_links(f) && (is_chunk(f) || f->addr % 4096 >= 16))
+		return decide(v, CAUSE_ALLOCATOR, proven_if(is_chunk(f)), "malloc");
+	return writes_word(&f->insn) && malloc_word(f, v);
 }
 
 /* --- raw memory --- */
 
-/* Whole vectors and strings of bytes are written to raw memory, never to headers. What is no
- * reference, in a block that holds neither object nor keys, is raw memory too. */
+/*
+ * Whole vectors and strings of bytes are written to raw memory, never to headers. What is no
+ * reference, in a block that holds neither object nor keys, is raw memory too: if it is too short
+ * for a link or a hash in some table of the interpreter, or the bytecode stores an item.
+ */
+static bool is_raw_value(const struct fault_facts *f)
+{
+	return f->has_new && (f->insn.width <= 4 || f->opcode_kind == PY_OPCODE_STORES);
+}
+
 bool rule__buffer(const struct fault_facts *f, struct verdict *v)
 {
 	if (f->region.kind == REGION_FILE || f->region.kind == REGION_SHARED)
@@ -152,7 +221,7 @@ bool rule__buffer(const struct fault_facts *f, struct verdict *v)
 	if (!is_memory(f) || !writes_memory(&f->insn))
 		return false;
 	if (is_raw_block(f))
-		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || f->has_new), "");
+		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || is_raw_value(f)), "");
 	return is_bulk(&f->insn) && decide(v, CAUSE_BUFFER, CERTAINTY_LIKELY, "");
 }
 
@@ -162,14 +231,35 @@ static bool is_interpreter(const char *module)
 	       strncmp(module, "libpython", 9) == 0;
 }
 
-/* An extension module knows objects, other libraries do not. What libc writes may be its
- * allocator's, where its functions have no names. */
+static bool is_extension(const char *module)
+{
+	return strstr(module, ".cpython-") || strstr(module, ".abi3.so");
+}
+
+/* Strings of bytes and vectors that no member of an object has the size of. */
+static bool is_wide(const struct insn *i)
+{
+	return i->kind == INSN_STRING || (i->kind == INSN_VECTOR && i->width > 16);
+}
+
+/* An extension module knows objects, and so do libraries made for such (libtorch_python.so,
+ * libpyside6.so); others do not. What libc writes may be its allocator's, where its functions have
+ * no names. */
 static bool is_foreign(const struct fault_facts *f)
 {
-	if (strstr(f->module, ".cpython-") || strstr(f->module, ".abi3.so"))
+	if (is_wide(&f->insn))
+		return true;
+	if (is_extension(f->module) || strstr(f->module, "py"))
 		return false;
-	return f->symbol_is_function || !is_libc(f->module) || f->insn.kind == INSN_STRING ||
-	       f->insn.width > 16;
+	return f->symbol_is_function || !is_libc(f->module);
+}
+
+/* The bytecode stores an item, and the type that does it comes from an extension module (mmap): no
+ * reference, in a mapping in which no allocator has a block there. */
+static bool is_mapped_item(const struct fault_facts *f)
+{
+	return f->region.kind == REGION_ANON && f->block.allocator == BLOCK_NONE &&
+	       f->opcode_kind == PY_OPCODE_STORES && is_extension(f->module) && f->has_new;
 }
 
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.
@@ -177,12 +267,14 @@ static bool is_foreign(const struct fault_facts *f)
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v)
 {
 	return !is_interpreter(f->module) && writes_memory(&f->insn) && is_memory(f) &&
-	       decide(v, CAUSE_BUFFER, proven_if(is_foreign(f) || is_raw_block(f)), f->module);
+	       decide(v, CAUSE_BUFFER,
+		      proven_if(is_foreign(f) || is_raw_block(f) || is_mapped_item(f)), f->module);
 }
 
-/* A program without Python has no objects: what it writes is its own memory. */
+/* A program without any Python has no objects: what it writes is its own memory. Of a Python that
+ * is not understood, nothing is known. */
 bool rule__no_python(const struct fault_facts *f, struct verdict *v)
 {
-	return !f->python && writes_memory(&f->insn) && is_memory(f) &&
+	return !f->python && f->no_python && writes_memory(&f->insn) && is_memory(f) &&
 	       decide(v, CAUSE_BUFFER, CERTAINTY_PROVEN, "");
 }

@@ -105,75 +105,6 @@ static bool local_count(const struct fault_facts *f, struct verdict *v)
 	return decide(v, CAUSE_REFCOUNT, CERTAINTY_LIKELY, "");
 }
 
-/* --- the collector --- */
-
-static const char *gc_detail(const struct fault_facts *f)
-{
-	if (f->gc_collecting)
-		return "collect";
-	return f->has_new && !f->new_value ? "untrack" : "track";
-}
-
-/* A link to another head, with two flags; or, while collecting, a number of references instead. */
-static bool is_gc_word(uint64_t word)
-{
-	return word >> 47 == 0 && (word >> 34 == 0 || (word & ~3ull) % 8 == 0);
-}
-
-static bool gc_word(const struct fault_facts *f, struct verdict *v)
-{
-	bool fits = f->insn.width == 8 && f->addr % 8 == 0 && writes_memory(&f->insn);
-	bool values = !f->has_new || is_gc_word(f->new_value);
-
-	return decide(v, CAUSE_GC_HEADER, proven_if(fits && values), gc_detail(f));
-}
-
-/*
- * _gc_next or _gc_prev of a tracked object. Every collection writes _gc_prev of all that it visits.
- * Otherwise an object is linked into, or taken out of, the list of the youngest generation, whose
- * head lies in the interpreter's own data.
- */
-bool rule__gc_header(const struct fault_facts *f, struct verdict *v)
-{
-	const struct type_fact *next = f->type_at[OBJECT_AT_GC_NEXT];
-	const struct type_fact *type = f->type_at[OBJECT_AT_GC_PREV] ?: next;
-
-	if (!type || is_bulk(&f->insn) || f->insn.width < 8 ||
-	    (f->object.type && f->object.field.kind != PY_FIELD_GC))
-		return false;
-	v->type = type->name;
-	return gc_word(f, v);
-}
-
-/* ob_gc_bits: bit 0 is "tracked" (3.13t to 3.15t, Include/internal/pycore_gc.h). */
-static bool gc_bits(const struct fault_facts *f, struct verdict *v)
-{
-	const char *detail = f->gc_collecting			 ? "collect"
-			     : f->has_new && !(f->new_value & 1) ? "untrack"
-								 : "track";
-
-	return decide(v, CAUSE_GC_HEADER, proven_if(f->insn.width == 1 && writes_memory(&f->insn)),
-		      detail);
-}
-
-static bool gc_field(const struct fault_facts *f, struct verdict *v)
-{
-	return f->free_threaded ? gc_bits(f, v) : gc_word(f, v);
-}
-
-/* ob_tid: during a collection it holds the number of references and a link; else the owner, until
- * its count is merged into the shared one. */
-static bool owner(const struct fault_facts *f, struct verdict *v)
-{
-	bool fits = f->insn.width == 8 && f->addr % 8 == 0 && writes_memory(&f->insn);
-
-	if (f->gc_collecting)
-		return decide(v, CAUSE_GC_HEADER, proven_if(fits), "collect");
-	if (f->has_new && f->new_value == f->thread_pointer)
-		return decide(v, CAUSE_ALLOCATOR, proven_if(fits), "reuse of a block");
-	return decide(v, CAUSE_REFCOUNT, proven_if(fits && f->has_new && !f->new_value), "");
-}
-
 /* --- fields that CPython fills in for itself --- */
 
 /* The instruction writes just this field, or bits in its first bytes. */
@@ -201,6 +132,26 @@ static bool lazy(const struct fault_facts *f, struct verdict *v)
 	if (f->has_new && f->new_value == 0 && field->empty == 0 && field->width == 4)
 		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), field->name);
 	return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f) && values), field->name);
+}
+
+/*
+ * The hash of a frozenset, by the window alone: by the time that the process is asked it may be
+ * gone. In front of it are the members used, mask and table of PySetObject (3.8 to 3.15); the mask
+ * is one less than a power of two, and a small table follows the hash in the object itself.
+ */
+bool rule__frozenset(const struct fault_facts *f, struct verdict *v)
+{
+	const uint64_t *w = f->window;
+	uint64_t used = w[0], mask = w[1], table = w[2], small = f->addr + 16;
+	bool set = mask >= 7 && !(mask & (mask + 1)) && used <= mask &&
+		   (mask == 7 ? table == small : table >> 12 && !(table >> 47) && table % 8 == 0);
+
+	if (!f->python || f->free_threaded || !f->has_window || !is_memory(f) || f->addr % 16 ||
+	    f->insn.kind != INSN_STORE || f->insn.width != 8 || f->insn.disp != 48 || !f->has_new ||
+	    overwritten(f) != ~0ull || f->new_value == ~0ull || !set)
+		return false;
+	v->type = "frozenset";
+	return decide(v, CAUSE_LAZY_CACHE, CERTAINTY_PROVEN, "hash");
 }
 
 /* --- data of the program --- */
@@ -238,17 +189,36 @@ static bool is_mutator(const struct fault_facts *f)
 	return false;
 }
 
-/* The bytecode being executed can change objects that were there before, or the function is one
- * that does. */
-static bool program_changes(const struct fault_facts *f)
+/* The instruction takes the object's address for a structure, and addr is a member of it. */
+static bool is_member(const struct fault_facts *f)
 {
-	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_CALLS ||
-	       f->opcode_kind == PY_OPCODE_ITERATES || is_mutator(f);
+	const struct insn *i = &f->insn;
+
+	return i->has_base && !i->has_index && !i->stack_relative && f->object.type &&
+	       f->addr - i->disp == f->object.address;
 }
 
+/* The bytecode being executed can change objects that were there before, or the function is one
+ * that does. A call may do anything: there the instruction must know of the object. */
+static bool program_changes(const struct fault_facts *f)
+{
+	return f->opcode_kind == PY_OPCODE_STORES || f->opcode_kind == PY_OPCODE_ITERATES ||
+	       (f->opcode_kind == PY_OPCODE_CALLS && is_member(f)) || is_mutator(f);
+}
+
+/* No program has objects in its first 4 MiB. */
+static bool may_refer(uint64_t word)
+{
+	return word == 0 || (word % 8 == 0 && word >= 0x400000 && !(word >> 47));
+}
+
+/* A reference is put there, or one is taken away. What was there may be left over from an object
+ * that is gone: a number in its place is none. */
 static bool is_reference(const struct fault_facts *f)
 {
-	return writes_word(&f->insn) && (f->old_refers || f->new_refers);
+	bool fits = !f->has_new || may_refer(f->new_value);
+
+	return writes_word(&f->insn) && (f->new_refers || (f->old_refers && fits));
 }
 
 static bool is_raw(const struct type_fact *type)
@@ -265,10 +235,34 @@ static bool is_immutable(const struct type_fact *type)
 	       !strcmp(type->name, "slice");
 }
 
+/* 3.12 and later: reading a global makes the interpreter a watcher of its dict, one of 8 bits. */
+static bool is_watcher(const struct fault_facts *f)
+{
+	uint64_t bits = f->new_value ^ overwritten(f);
+	bool one = f->has_new && bits && bits < 256 && !(bits & (bits - 1));
+
+	return f->python_version >= 0x030c && !strcmp(f->object.type->name, "dict") &&
+	       f->object.field.name && !strcmp(f->object.field.name, "version") &&
+	       (one || f->insn.kind == INSN_LOGIC);
+}
+
+/* -1 is what a hash is until it is wanted, in all types that keep one (datetime, weak references);
+ * other fields may be -1 as well. */
+static bool is_hash(const struct fault_facts *f)
+{
+	return f->insn.width == 8 && f->insn.kind == INSN_STORE && f->has_old && f->has_new &&
+	       overwritten(f) == ~0ull && f->opcode_kind != PY_OPCODE_STORES;
+}
+
 static bool data(const struct fault_facts *f, struct verdict *v)
 {
 	const struct py_field *field = &f->object.field;
 	const char *detail = field->name ? field->name : "field";
+
+	if (is_watcher(f))
+		return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f)), "dict watcher");
+	if (is_hash(f))
+		return decide(v, CAUSE_LAZY_CACHE, CERTAINTY_LIKELY, "hash");
 
 	if (is_immutable(f->object.type) && field->kind != PY_FIELD_MANAGED)
 		return decide(v, CAUSE_ALLOCATOR, proven_if(writes_memory(&f->insn)),
@@ -277,6 +271,15 @@ static bool data(const struct fault_facts *f, struct verdict *v)
 		return decide(v, CAUSE_BUFFER, proven_if(is_bulk(&f->insn) || f->insn.width <= 4),
 			      "");
 	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)), detail);
+}
+
+/* An entry's number where there was none (-1), or one that has been deleted (-2). */
+static bool is_index(const struct fault_facts *f)
+{
+	uint64_t none = low_bytes(~0ull, f->insn.width);
+
+	return f->has_new && f->insn.width <= 4 && f->new_value < none - 1 &&
+	       overwritten(f) >= none - 1;
 }
 
 /*
@@ -292,8 +295,8 @@ static bool keys(const struct fault_facts *f, struct verdict *v)
 
 	if (usable && f->block.shared_keys && counts && f->opcode_kind != PY_OPCODE_STORES)
 		return decide(v, CAUSE_LAZY_CACHE, proven_if(writes_field(f)), "shared keys");
-	return decide(v, CAUSE_MUTATION, proven_if(program_changes(f) || is_reference(f)),
-		      "entries");
+	return decide(v, CAUSE_MUTATION,
+		      proven_if(program_changes(f) || is_reference(f) || is_index(f)), "entries");
 }
 
 /* A new object's type where another one's was, or a link in a list of free objects. */
@@ -323,11 +326,11 @@ static bool field(const struct fault_facts *f, struct verdict *v)
 	case PY_FIELD_SHARED:
 		return shared_count(f, v);
 	case PY_FIELD_OWNER:
-		return owner(f, v);
+		return gc__owner(f, v);
 	case PY_FIELD_MUTEX:
 		return decide(v, CAUSE_MUTATION, proven_if(writes_field(f)), "lock");
 	case PY_FIELD_GC:
-		return gc_field(f, v);
+		return gc__field(f, v);
 	case PY_FIELD_TYPE:
 		return type_word(f, v);
 	case PY_FIELD_LAZY:
@@ -346,6 +349,13 @@ static bool is_head(uint8_t kind)
 	       kind != PY_FIELD_MANAGED;
 }
 
+/* The words before the write show it. What an ancestor has there may be its own doing. */
+static bool is_dead_for_certain(const struct fault_facts *f)
+{
+	return f->has_window && f->object.address + 24 >= (f->addr & ~7ull) &&
+	       f->object.address <= (f->addr & ~7ull) + 40;
+}
+
 bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 {
 	uint8_t kind = f->object.field.kind;
@@ -360,8 +370,22 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 	if (is_bulk(&f->insn) && is_head(kind) && !f->object.dead)
 		return false;
 	if (f->object.dead)
-		return decide(v, CAUSE_ALLOCATOR, CERTAINTY_PROVEN, "reuse of a block");
+		return decide(v, CAUSE_ALLOCATOR, proven_if(is_dead_for_certain(f)),
+			      "reuse of a block");
 	return field(f, v);
+}
+
+/* All around the place are pointers into the same part of memory as the one that is written. */
+static bool is_among_pointers(const struct fault_facts *f)
+{
+	uint64_t part = f->new_value >> 32;
+
+	if (!f->has_window || !f->has_new || !f->new_value || !may_refer(f->new_value))
+		return false;
+	for (size_t i = 1; i <= 5; i++)
+		if (!f->window[i] || !may_refer(f->window[i]) || f->window[i] >> 32 != part)
+			return false;
+	return true;
 }
 
 /*
@@ -371,9 +395,11 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 bool rule__references(const struct fault_facts *f, struct verdict *v)
 {
 	bool block = f->block.allocator != BLOCK_NONE && f->block.content == CONTENT_OTHER;
+	/* what was there, and what is written */
+	bool both = (f->old_refers && f->new_refers) || is_among_pointers(f);
 
 	return is_memory(f) && is_reference(f) &&
-	       decide(v, CAUSE_MUTATION, proven_if(block || program_changes(f)), "items");
+	       decide(v, CAUSE_MUTATION, proven_if(block || both || program_changes(f)), "items");
 }
 
 /* Nothing is known of the place, but the function is one that changes objects. */

@@ -18,10 +18,25 @@ struct chunk {
 	bool mapped;	      /* a mapping of its own (large blocks) */
 };
 
-/* The block in use that holds addr, in a mapping [low, high). far: also one that begins more than
- * 8 KiB before addr, which costs more. 0, -ENOENT or an error of mem__read. */
-int chunk__find(const struct mem_source *mem, uint64_t addr, uint64_t low, uint64_t high, bool far,
-		struct chunk *out);
+/* A mapping that blocks lie in. */
+struct chunk_space {
+	uint64_t low, high;
+	bool brk; /* the heap: no block is a mapping of its own */
+};
+
+#define CHUNK_STEP   (128 * 1024) /* so much is looked at at once */
+#define CHUNK_RUN_UP (16 * 1024)  /* ... and before it, for headers that lead to it */
+
+/* Room to work in. Fresh memory for each search would cost more than the search. */
+struct chunk_scratch {
+	uint64_t words[(CHUNK_STEP + CHUNK_RUN_UP) / 8 + 4];
+	uint8_t links[(CHUNK_STEP + CHUNK_RUN_UP) / 16 + 2];
+};
+
+/* The block in use that holds addr. far: also one that begins more than 8 KiB before addr, which
+ * costs more. 0, -ENOENT, -ESTALE (memory that is free) or an error of mem__read. */
+int chunk__find(const struct mem_source *mem, uint64_t addr, const struct chunk_space *in, bool far,
+		struct chunk_scratch *scratch, struct chunk *out);
 
 /* Is word a header's size | flags that a chunk of a heap of `limit` bytes can have? */
 bool chunk__is_size(uint64_t word, uint64_t limit);

@@ -156,14 +156,6 @@ void process__sources(const struct process *p, struct mem_source *out)
 	}
 }
 
-pid_t process__living(const struct process *p)
-{
-	struct mem_source src;
-
-	process__sources(p, &src);
-	return src.n ? src.pids[0] : 0;
-}
-
 /* Arguments are separated by NUL; what a process writes there is its own choice. */
 static size_t cmdline__read(uint32_t pid, char *buf, size_t size)
 {

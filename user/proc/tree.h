@@ -67,8 +67,6 @@ struct process *tree__first(const struct tree *tree);
  * program image with.
  */
 void process__sources(const struct process *p, struct mem_source *out);
-/* The first living one of these, for /proc; 0: none. */
-pid_t process__living(const struct process *p);
 
 /* Reads the command line of the process from /proc, falls back to comm. */
 void process__read_command(struct process *p, const char *comm);

@@ -144,11 +144,9 @@ static uint32_t take_check(const struct mem_source *mem, const struct py_offsets
 			words[i] = raw__u64(head, at[i]);
 	strings = str_check(mem, off, raw__u64(head, name_offset(off))) |
 		  (uint64_t)str_check(mem, off, raw__u64(head, off->code_filename)) << 32;
-	if (off->version < 0x030c) {
-		bytes = raw__u64(head, off->code_linetable);
-		read_or_zero(mem, bytes + off->object_size, &table[0], sizeof(table[0]));
-		read_or_zero(mem, bytes + off->bytes_data, &table[1], 8 * CT_TABLE_WORDS);
-	}
+	bytes = raw__u64(head, off->code_linetable);
+	read_or_zero(mem, bytes + off->object_size, &table[0], sizeof(table[0]));
+	read_or_zero(mem, bytes + off->bytes_data, &table[1], 8 * CT_TABLE_WORDS);
 	return ct_code_digest(words, strings, table);
 }
 

@@ -164,6 +164,8 @@ static void fill_runtime(const struct py_offsets *off, const struct py_runtime *
 	out->interp_gc_collecting = or_zero(off->interp_gc_collecting);
 	out->interp_code_count = or_zero(off->interp_code_count);
 	out->interp_id = or_zero(off->interp_id);
+	if (out->interp_id)
+		out->main_interpreter = rt->main_interpreter;
 	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? rt->pthread_specific : 0;
 }
 

@@ -266,6 +266,20 @@ static int find_tls(const struct elf_file *elf, pid_t pid, struct py_runtime *rt
 }
 
 /* 0: this file holds the runtime; -ENOENT: it does not. */
+/* Python 3 had no _PyRuntime before 3.7: found to be named, not to be read. */
+static int try_ancient(const struct search *s, const struct map_entry *map,
+		       const struct elf_file *elf)
+{
+	struct py_runtime rt = {.hexversion = py_version__of_code(elf)};
+
+	if (!rt.hexversion || rt.hexversion >= 0x03070000)
+		return -ENOENT;
+	print_version(&rt);
+	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));
+	*s->rt = rt;
+	return 0;
+}
+
 static int try_file(const struct search *s, const struct map_entry *map)
 {
 	struct py_runtime rt = {};
@@ -277,9 +291,9 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	err = elf_cache__mapped(s->elves, map->file, s->root, map->name, map->inode, &elf);
 	if (err)
 		return err == -EINVAL ? -ENOENT : err; /* not ELF: no Python there */
-	err = find_symbol(elf, &vaddr, &rt.size);
-	if (!err)
-		err = elf__bias(elf, map->start, map->offset, &rt.bias);
+	if (find_symbol(elf, &vaddr, &rt.size))
+		return try_ancient(s, map, elf);
+	err = elf__bias(elf, map->start, map->offset, &rt.bias);
 	if (err)
 		return err;
 	rt.runtime = vaddr + rt.bias;

@@ -47,6 +47,7 @@ static const struct {
 	{"gc-header", "collect", "a garbage collection walked over the objects"},
 	{"gc-header", "track",
 	 "a new object was linked to an old one in the list of tracked objects"},
+	{"gc-header", "link", "links between tracked objects were changed"},
 	{"gc-header", "untrack", "an object was taken out of the list of tracked objects"},
 	{"inline-cache", "bytecode", "bytecode was specialised"},
 	{"inline-cache", "warmup", "calls were counted, to decide what to specialise"},
