@@ -9,15 +9,16 @@
 #include "event/decode.h"
 
 #define ORIGINALS 64
-#define STEPS	  64 /* of damage, at most */
+#define STEPS	  6 /* of damage, at most: more would leave nothing to be walked */
 
 /* Of one recording as it was made. */
 struct original {
 	struct recording rec;
 	struct shim_page *pages;
 	size_t n_pages;
-	struct shim_read *reads; /* what is worth to be damaged */
+	struct shim_read *reads; /* what is worth to be damaged: what was read, and all frames */
 	size_t n_reads;
+	size_t first_frame;
 };
 
 static struct originals {
@@ -54,11 +55,48 @@ static inline uint64_t input__take(struct input *in, size_t bytes)
 
 /* --- the recordings --- */
 
+static inline bool is_noted(uint64_t from)
+{
+	for (size_t i = 0; i < shim.n_reads; i++)
+		if (shim.reads[i].from == from)
+			return true;
+	return false;
+}
+
+/* The last of the reads: where the frames of a walk are. */
+static inline size_t note_frames(struct thread *t, const struct ct_pylayout *lay, size_t n)
+{
+	uint64_t frame = t->py.leaf;
+
+	t->py.frame = frame;
+	t->py.nframes = 0;
+	while (frame && frame__visit(t, lay)) {
+		expect(n < SHIM_READS, "too many frames");
+		shim.reads[n++] = (struct shim_read){frame, lay->fr_size, false};
+		shim.n_reads = n;
+		frame = t->py.frame;
+	}
+	return n;
+}
+
+/* The same place is read many times: once is enough. */
+static inline size_t drop_repeated_reads(void)
+{
+	size_t all = shim.n_reads;
+
+	shim.n_reads = 0;
+	for (size_t i = 0; i < all; i++)
+		if (!is_noted(shim.reads[i].from))
+			shim.reads[shim.n_reads++] = shim.reads[i];
+	return shim.n_reads;
+}
+
 static inline void original__note_reads(struct original *o)
 {
 	static struct thread t;
 	struct py_code *code;
 	struct mem_source mem = recorded__source();
+	size_t n;
 
 	for (unsigned int i = 0; i < o->rec.n_threads; i++) {
 		recorded__walk(&t, o->rec.threads[i].pointer);
@@ -66,7 +104,12 @@ static inline void original__note_reads(struct original *o)
 			if (!py_code__read(&mem, &o->rec.off, t.stack.frames[k].code, NULL, &code))
 				py_code__free(code);
 	}
-	o->n_reads = shim.n_reads;
+	o->first_frame = n = drop_repeated_reads();
+	for (unsigned int i = 0; i < o->rec.n_threads; i++) {
+		recorded__walk(&t, o->rec.threads[i].pointer);
+		n = note_frames(&t, &o->rec.lay, n);
+	}
+	o->n_reads = n;
 	o->reads = calloc(o->n_reads, sizeof(o->reads[0]));
 	expect(o->reads, "no memory");
 	memcpy(o->reads, shim.reads, o->n_reads * sizeof(o->reads[0]));
@@ -128,7 +171,13 @@ static inline uint64_t special__take(struct input *in)
 	return special[input__take(in, 1) % (sizeof(special) / sizeof(special[0]))];
 }
 
-/* A word that was read. */
+/* Something that was read. */
+static inline uint64_t pointer__take(struct input *in, const struct shim_read *places, size_t n)
+{
+	return places[input__take(in, 2) % n].from;
+}
+
+/* A word of it. */
 static inline uint64_t place__take(struct input *in, const struct shim_read *places, size_t n)
 {
 	const struct shim_read *r = &places[input__take(in, 2) % n];
@@ -157,7 +206,7 @@ static inline void damage__step(struct input *in, const struct shim_read *places
 	uint64_t kind = input__take(in, 1) % 8, at = place__take(in, places, n);
 
 	if (kind == 0)
-		user__damage(at, place__take(in, places, n) + (int8_t)input__take(in, 1), 8);
+		user__damage(at, pointer__take(in, places, n), 8);
 	else if (kind == 1)
 		user__damage(at, input__take(in, 8), 8);
 	else if (kind == 2)
@@ -178,6 +227,19 @@ static inline void damage(struct input *in, const struct shim_read *places, size
 {
 	for (int i = 0; i < STEPS && in->size; i++)
 		damage__step(in, places, n);
+}
+
+/* A frame is the caller of any other one, of itself too. */
+static inline void damage__chain(struct input *in, const struct original *o)
+{
+	const struct shim_read *frames = o->reads + o->first_frame;
+	size_t n = o->n_reads - o->first_frame;
+
+	for (uint64_t i = input__take(in, 1) % 4; i; i--) {
+		uint64_t at = pointer__take(in, frames, n) + o->rec.lay.fr_previous;
+
+		user__damage(at, pointer__take(in, frames, n), 8);
+	}
 }
 
 /* --- what must hold, whatever is there --- */

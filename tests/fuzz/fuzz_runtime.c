@@ -60,7 +60,7 @@ static void scribble(struct recording *rec, struct input *in)
 {
 	uint8_t *bytes = (uint8_t *)&rec->lay;
 
-	for (int i = 0; i < STEPS && in->size > 2; i++) {
+	for (int i = 0; i < 4 * STEPS && in->size > 2; i++) {
 		size_t at = input__take(in, 1) % (sizeof(rec->lay) / 4) * 4;
 		uint32_t value = (uint32_t)input__take(in, 4);
 

@@ -116,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *what;
 	char why[512];
 
+	damage__chain(&in, o);
 	damage(&in, o->reads, o->n_reads);
 	recording__choose(&rec, why, sizeof(why));
 	recording__store_layout(&rec);
