@@ -123,7 +123,8 @@ $(B)/targets/%.so: tests/targets/lib/%.c
 build/fuzz/%: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Iuser \
+	$(Q)$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -D_GNU_SOURCE -Iinclude -Iuser \
 		$< $(shell sed -n 's,^// link: ,,p' $<) -o $@
 
 .PHONY: units targets fuzzers

@@ -24,7 +24,7 @@
 #include "proc/delayacct.h"
 #include "proc/tree.h"
 
-/* A correction of a copy follows within its page fault; after this long none will come. */
+/* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
 #define SETTLE_NS 50000000ull
 /* Lines quoted in a report; the text shows far fewer. */
 #define MAX_SOURCES   200

@@ -56,6 +56,7 @@ enum ct_copy_flags {
 	CT_F_DATASTACK = 1 << 5,     /* addr lies in this thread's Python data stack (3.11+) */
 	CT_F_POOL = 1 << 6,	     /* addr lies in a pymalloc pool: pool_* are valid */
 	CT_F_POOL_HEADER = 1 << 7,   /* ... and in its header */
+	CT_F_THREADS = 1 << 8, /* other threads can make the same copy: it may be taken back */
 };
 
 /* One copied page. */

@@ -9,6 +9,7 @@
 static struct thread thread;
 static struct ct_pylayout lay;
 static struct task_struct task;
+static struct signal_struct signals;
 static struct pt_regs regs;
 
 /* --- reading around an address --- */
@@ -230,7 +231,9 @@ static int setup_task(void **state)
 	(void)state;
 	shim__reset();
 	memset(&thread, 0, sizeof(thread));
-	task = (struct task_struct){.pid = 101, .tgid = 100, .thread.fsbase = 0x7f0000000740};
+	signals = (struct signal_struct){.live = {1}};
+	task = (struct task_struct){
+		.pid = 101, .tgid = 100, .thread.fsbase = 0x7f0000000740, .signal = &signals};
 	regs = (struct pt_regs){.ip = CODE, .sp = 0x7ffe12345678, .orig_ax = 45, .cx = 77};
 	lay = (struct ct_pylayout){.pool_size = 16384,
 				   .object_type = 8,
@@ -270,6 +273,13 @@ static void a_write_of_the_kernel(void **state)
 	evidence__take(&thread, &task, BASE, &regs, true);
 	expect_task(&thread.event);
 	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW);
+	signals.live.counter = 2;
+	evidence__take(&thread, &task, BASE, &regs, true);
+	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW | CT_F_THREADS);
+	cfg_fexit = true; /* takes nothing back */
+	evidence__take(&thread, &task, BASE, &regs, true);
+	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW);
+	cfg_fexit = false;
 	assert_int_equal(thread.event.syscall, 45);
 	assert_int_equal(thread.event.window[3], 5);
 	regs.orig_ax = -1ul;

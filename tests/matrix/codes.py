@@ -48,10 +48,14 @@ def first_call(name, count, statements, hit):
     source = "def first(x):\n" + "    x = x\n" * statements
     exec(compile(source, "/generated/first.py", "exec"), space)
     code = space["first"].__code__
-    codes, pages = place.choose([code.replace() for _ in range(4000)], count, hit, place.REFS)
+    # Made before the code objects, so that none of them lies between these: they are written to as well.
+    chosen = [type(first_call)(code, space) for _ in range(count)]
+    codes, pages = place.choose([code.replace() for _ in range(4000)], count, hit, place.REFS,
+                                [space, code, *chosen])
     # Uses up what is free between them, before it gets other things.
     place.keep([bytes(size) for size in range(16, 640, 16) for _ in range(300)])
-    chosen = [type(first_call)(code, space) for code in codes]
+    for function, own in zip(chosen, codes):
+        function.__code__ = own
     call([])
     # Each keeps its frame then (up to 3.10): the child does not have to allocate any.
     call(chosen)

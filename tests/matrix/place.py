@@ -30,12 +30,12 @@ def keep(objects):
     truth.MISFITS.append(objects)
 
 
-def choose(candidates, count, hit, quiet=None):
+def choose(candidates, count, hit, quiet=None, avoid=()):
     """count of the candidates, and the pages of their bytes hit (from, to). Each lies on one page; bytes
-    quiet, which are written too, lie on other pages. Candidates at both ends are left out: there, memory
-    may be free that the child gets. All candidates stay alive."""
+    quiet, and the heads of the objects avoid, which are written too, lie on other pages. Candidates at both
+    ends are left out: there, memory may be free that the child gets. All candidates stay alive."""
     keep(candidates)
-    chosen, hits, others = [], [], set()
+    chosen, hits, others = [], [], {page for other in avoid for page in pages_of(id(other), REFS)}
     for candidate in candidates[len(candidates) // 8 : -(len(candidates) // 8)]:
         pages = pages_of(id(candidate), hit)
         near = pages_of(id(candidate), quiet) if quiet else set()

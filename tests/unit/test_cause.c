@@ -425,6 +425,10 @@ static const struct row raw_memory_rows[] = {
 	    .python = true, .module = MMAP, .opcode_kind = PY_OPCODE_STORES, VALUES(0, 1)),
 	ROW("... by a call", BUFFER, LIKELY, MMAP, NULL, ANON, INSN(INSN_STORE, 1), .python = true,
 	    .module = MMAP, .opcode_kind = PY_OPCODE_CALLS, VALUES(0, 1)),
+	ROW("wide vectors", BUFFER, PROVEN, MMAP, NULL, HEAP, INSN(INSN_VECTOR, 32), .python = true,
+	    .module = MMAP),
+	ROW("two words at once", BUFFER, LIKELY, MMAP, NULL, HEAP, INSN(INSN_VECTOR, 16),
+	    .python = true, .module = MMAP),
 	ROW("library that knows objects", BUFFER, LIKELY, "libtorch_python.so", NULL, HEAP, STORE,
 	    .python = true, .module = "libtorch_python.so"),
 	/* a hash in some table of the interpreter? */

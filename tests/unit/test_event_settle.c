@@ -183,6 +183,28 @@ static void old_copies_are_released(void **state)
 	expect("3:0f");
 }
 
+/* Its thread may wait for a CPU before it can say that it lost the race. */
+static void what_threads_can_race_for_is_held_longer(void **state)
+{
+	const struct ct_copy racing = {
+		.tag = CT_COPY, .pid = PID, .tid = 1, .time = 100, .flags = CT_F_THREADS};
+
+	(void)state;
+	settle__copy(settle, &racing);
+	copy_at(2, 0, 100);
+	settle__flush(settle, 1000000100);
+	expect("2:0");
+	fixup(1, 0, CT_FIXUP_RETRACT);
+	settle__flush(settle, 1000000101);
+	expect("");
+	settle__copy(settle, &racing);
+	settle__flush(settle, 1000000101);
+	expect("1:0");
+	settle__copy(settle, &racing);
+	settle__flush(settle, UINT64_MAX);
+	expect("1:0");
+}
+
 /* A service that runs for months starts many threads. */
 static void a_flush_between_the_copies_of_a_thread(void **state)
 {
@@ -228,6 +250,7 @@ int main(void)
 		TEST(a_correction_of_another_copy_is_ignored),
 		TEST(a_correction_finds_its_thread_among_many),
 		TEST(old_copies_are_released),
+		TEST(what_threads_can_race_for_is_held_longer),
 		TEST(a_flush_between_the_copies_of_a_thread),
 		TEST(what_is_held_at_the_end_is_not_leaked),
 	};

@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+/*
+ * A thread that lost a race says so in the same page fault, but it may have to wait for a CPU
+ * first: under load, or because its cgroup has used up its time. 50 ms were not enough.
+ */
+#define RACE_NS 1000000000ull
+
 struct held {
 	__u32 tid;
 	bool full;
@@ -98,13 +104,19 @@ void settle__fixup(struct settle *s, const struct ct_fixup *fixup)
 		h->copy.origin = CT_ORIGIN_FILE;
 }
 
+/* When the copy was surely final, if it was not taken back. */
+static __u64 held__time(const struct held *h)
+{
+	return h->copy.time + (h->copy.flags & CT_F_THREADS ? RACE_NS : 0);
+}
+
 void settle__flush(struct settle *s, __u64 time)
 {
 	struct held *h, *next;
 
 	/* Entries of threads that are silent go, so that ended threads do not pile up. */
 	HASH_ITER (hh, s->by_tid, h, next) {
-		if (h->full && h->copy.time >= time)
+		if (h->full && held__time(h) >= time)
 			continue;
 		held__release(s, h);
 		if (h == s->last)

@@ -19,7 +19,10 @@ void settle__free(struct settle *s);
 
 void settle__copy(struct settle *s, const struct ct_copy *copy);
 void settle__fixup(struct settle *s, const struct ct_fixup *fixup);
-/* Releases the copies made before `time` (ns); UINT64_MAX: all. */
+/*
+ * Releases the copies made before `time` (ns), those that another thread could make as well a
+ * second later; UINT64_MAX: all.
+ */
 void settle__flush(struct settle *s, __u64 time);
 
 #endif

@@ -236,15 +236,22 @@ static bool is_extension(const char *module)
 	return strstr(module, ".cpython-") || strstr(module, ".abi3.so");
 }
 
+/* Strings of bytes and vectors that no member of an object has the size of. */
+static bool is_wide(const struct insn *i)
+{
+	return i->kind == INSN_STRING || (i->kind == INSN_VECTOR && i->width > 16);
+}
+
 /* An extension module knows objects, and so do libraries made for such (libtorch_python.so,
  * libpyside6.so); others do not. What libc writes may be its allocator's, where its functions have
  * no names. */
 static bool is_foreign(const struct fault_facts *f)
 {
+	if (is_wide(&f->insn))
+		return true;
 	if (is_extension(f->module) || strstr(f->module, "py"))
 		return false;
-	return f->symbol_is_function || !is_libc(f->module) || f->insn.kind == INSN_STRING ||
-	       f->insn.width > 16;
+	return f->symbol_is_function || !is_libc(f->module);
 }
 
 /* The bytecode stores an item, and the type that does it comes from an extension module (mmap): no

@@ -206,9 +206,10 @@ static bool program_changes(const struct fault_facts *f)
 	       (f->opcode_kind == PY_OPCODE_CALLS && is_member(f)) || is_mutator(f);
 }
 
+/* No program has objects in its first 4 MiB. */
 static bool may_refer(uint64_t word)
 {
-	return word == 0 || (word % 8 == 0 && word >= 0x10000 && !(word >> 47));
+	return word == 0 || (word % 8 == 0 && word >= 0x400000 && !(word >> 47));
 }
 
 /* A reference is put there, or one is taken away. What was there may be left over from an object
@@ -374,6 +375,19 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 	return field(f, v);
 }
 
+/* All around the place are pointers into the same part of memory as the one that is written. */
+static bool is_among_pointers(const struct fault_facts *f)
+{
+	uint64_t part = f->new_value >> 32;
+
+	if (!f->has_window || !f->has_new || !f->new_value || !may_refer(f->new_value))
+		return false;
+	for (size_t i = 1; i <= 5; i++)
+		if (!f->window[i] || !may_refer(f->window[i]) || f->window[i] >> 32 != part)
+			return false;
+	return true;
+}
+
 /*
  * A reference to an object, in memory that is none itself: an item of a list, a slot of a set, a
  * value of an instance.
@@ -381,7 +395,8 @@ bool rule__object_field(const struct fault_facts *f, struct verdict *v)
 bool rule__references(const struct fault_facts *f, struct verdict *v)
 {
 	bool block = f->block.allocator != BLOCK_NONE && f->block.content == CONTENT_OTHER;
-	bool both = f->old_refers && f->new_refers; /* what was there, and what is written */
+	/* what was there, and what is written */
+	bool both = (f->old_refers && f->new_refers) || is_among_pointers(f);
 
 	return is_memory(f) && is_reference(f) &&
 	       decide(v, CAUSE_MUTATION, proven_if(block || both || program_changes(f)), "items");
