@@ -174,11 +174,11 @@ static int ask_malloc(const struct view *v, const struct chunk_space *space, boo
 {
 	struct chunk_scratch *scratch = &v->blocks->scratch;
 	uint64_t addr = v->facts->addr;
-	int err = -ENOENT;
+	int err = chunk__find(&v->mem, addr, space, far, scratch, out);
 
-	if (!v->image->python.pthread_specific)
-		err = slot__find(&v->mem, addr, space, far, scratch, out);
-	return err == -ENOENT ? chunk__find(&v->mem, addr, space, far, scratch, out) : err;
+	if (err != -ENOENT || v->image->python.pthread_specific)
+		return err;
+	return slot__find(&v->mem, addr, space, far, scratch, out);
 }
 
 static bool find_chunk(struct view *v, struct chunk *out)
