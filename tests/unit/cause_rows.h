@@ -89,6 +89,9 @@ static inline void judge(const struct row *rows, size_t n)
 	}
 }
 
+/* _gc_prev of a dict. */
+#define PREV .addr = ADDR, .type_at = {[OBJECT_AT_GC_PREV] = &a_dict}, HEAP
+
 #define ROW(name_, cause_, certainty_, detail_, type_, ...)                                        \
 	{                                                                                          \
 		.name = (name_), .cause = CAUSE_##cause_, .certainty = (certainty_),               \

@@ -213,7 +213,6 @@ static void reference_counts(void **state)
 
 /* --- the collector --- */
 
-#define PREV .addr = ADDR, .type_at = {[OBJECT_AT_GC_PREV] = &a_dict}, HEAP
 #define NEXT .addr = ADDR, .type_at = {[OBJECT_AT_GC_NEXT] = &a_klass}, HEAP
 static const struct row gc_headers_rows[] = {
 	ROW("collect", GC_HEADER, PROVEN, "collect", "dict", PREV, STORE, .gc_collecting = true),
