@@ -16,9 +16,10 @@
 #define TYPE_NAME_AT  TYPE_HEAD_MAX
 #define TYPE_NAME_MAX 128
 #define TYPE_META_AT  (TYPE_NAME_AT + TYPE_NAME_MAX)
+#define TYPE_ABOVE_AT (TYPE_META_AT + 8)
 
 _Static_assert(CODE_TABLE_AT < CT_MEMORY_CODE_BYTES, "places of a code object's pieces");
-_Static_assert(TYPE_META_AT + 8 <= CT_MEMORY_TYPE_BYTES, "places of a type's pieces");
+_Static_assert(TYPE_ABOVE_AT + 8 <= CT_MEMORY_TYPE_BYTES, "places of a type's pieces");
 
 #define CODE_TABLE_ROOM	     (CT_MEMORY_CODE_BYTES - CODE_TABLE_AT)
 #define CODE_LONG_TABLE_ROOM (CT_MEMORY_LONG_CODE_BYTES - CODE_TABLE_AT)

@@ -36,7 +36,8 @@ static __always_inline enum type_state
 type__publish(struct thread *t, const struct ct_pylayout *lay, u64 type, u32 check)
 {
 	u64 key = hash__mix(hash__mix(lay->cookie, type), (u64)t->event.pid << 32 | check);
-	u64 meta_flags = scratch__u64(t->scratch, lay->object_type) + lay->type_flags;
+	u64 metatype = scratch__u64(t->scratch, lay->object_type);
+	u64 meta_flags = metatype + lay->type_flags;
 	struct ct_memory *rec;
 	u32 one = 1;
 
@@ -50,6 +51,7 @@ type__publish(struct thread *t, const struct ct_pylayout *lay, u64 type, u32 che
 	memory__begin(rec, t, type, check, CT_MEMORY_TYPE);
 	memory__type(rec, lay, type, scratch__u64(t->scratch, lay->type_name));
 	memory__read(rec, 2, meta_flags, TYPE_META_AT, 8, 8);
+	memory__read(rec, 3, metatype + lay->object_type, TYPE_ABOVE_AT, 8, 8);
 	bpf_ringbuf_submit(rec, 0);
 	bpf_map_update_elem(&types_seen, &key, &one, BPF_ANY);
 	return TYPE_SENT;

@@ -139,7 +139,7 @@ struct ct_stack {
  */
 enum ct_memory_kind {
 	CT_MEMORY_CODE,	     /* the code object, its file name, its name, its line table */
-	CT_MEMORY_TYPE,	     /* the type, its name, tp_flags of its own type */
+	CT_MEMORY_TYPE,	     /* the type, its name, tp_flags and type of its own type */
 	CT_MEMORY_LONG_CODE, /* as CT_MEMORY_CODE, with room for a long line table */
 	CT_MEMORY_KINDS,
 };

@@ -157,7 +157,8 @@ static void a_type_is_sent_once_per_process(void **state)
 		assert_int_equal(rec->chunks[2].len, 8);
 		assert_int_equal(*(uint64_t *)(rec->data + rec->chunks[2].at),
 				 TYPE_READY | TYPE_SUBCLASS);
-		assert_int_equal(rec->chunks[3].len, 0);
+		assert_int_equal(rec->chunks[3].addr, META + lay.object_type);
+		assert_int_equal(rec->chunks[3].len, 8);
 		FIND(ADDR, 1, type_at(1));
 		assert_int_equal(shim.n_records, 1);
 		FIND(ADDR, 1, type_at(0));

@@ -63,6 +63,18 @@ static inline void pythons__add(struct pythons *all, const char *path, unsigned 
 		free(real);
 }
 
+/* A tree that is still being made has no mark beside it (scripts/fetch-python). */
+static inline bool is_being_made(const char *path)
+{
+	const char *tree = strstr(path, "/tree/");
+	char mark[PATH_MAX];
+
+	if (!tree)
+		return false;
+	snprintf(mark, sizeof(mark), "%.*s/.complete", (int)(tree - path), path);
+	return access(mark, F_OK) != 0;
+}
+
 static inline void pythons__glob(struct pythons *all, const char *dir, const char *rest,
 				 unsigned int minor)
 {
@@ -73,7 +85,8 @@ static inline void pythons__glob(struct pythons *all, const char *dir, const cha
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		pythons__add(all, found.gl_pathv[i], minor);
+		if (!is_being_made(found.gl_pathv[i]))
+			pythons__add(all, found.gl_pathv[i], minor);
 	globfree(&found);
 }
 

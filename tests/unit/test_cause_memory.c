@@ -117,7 +117,8 @@ static void malloc_chunks(void **state)
 	}
 }
 
-#define MMAP "mmap.cpython-315-x86_64-linux-gnu.so"
+#define EXTENSION "_multiarray_umath.cpython-311-x86_64-linux-gnu.so"
+#define MMAP	  "mmap.cpython-315-x86_64-linux-gnu.so"
 static const struct row raw_memory_rows[] = {
 	ROW("vector", BUFFER, LIKELY, "", NULL, ANON, INSN(INSN_VECTOR, 16), PYTHON_CODE),
 	ROW("string", BUFFER, LIKELY, "", NULL, HEAP, INSN(INSN_STRING, 1), PYTHON_CODE),
@@ -128,6 +129,14 @@ static const struct row raw_memory_rows[] = {
 	    IN_USE(MALLOC)),
 	ROW("byte of a bytearray", BUFFER, PROVEN, "", NULL, ANON, INSN(INSN_STORE, 1),
 	    VALUES(0, 1), PYTHON_CODE, IN_USE(MALLOC)),
+	ROW("array of numbers", BUFFER, PROVEN, EXTENSION, NULL, HEAP, INSN(INSN_STORE, 8),
+	    VALUES(0x7f0000001000, 0xee6), .python = true, .module = EXTENSION, .sweep = true),
+	ROW("array of doubles", BUFFER, PROVEN, EXTENSION, NULL, HEAP, INSN(INSN_STORE, 8),
+	    VALUES(0, 0x3ff0000000000000), .python = true, .module = EXTENSION, .sweep = true),
+	ROW("array of pointers", BUFFER, LIKELY, EXTENSION, NULL, HEAP, INSN(INSN_STORE, 8),
+	    VALUES(0, 0x7f0000001000), .python = true, .module = EXTENSION, .sweep = true),
+	ROW("one number", BUFFER, LIKELY, EXTENSION, NULL, HEAP, INSN(INSN_STORE, 8),
+	    VALUES(0x7f0000001000, 0xee6), .python = true, .module = EXTENSION),
 	ROW("no value", BUFFER, LIKELY, "", NULL, ANON, INSN(INSN_STORE, 1), PYTHON_CODE,
 	    IN_USE(MALLOC)),
 	ROW("library without objects", BUFFER, PROVEN, "libsqlite3.so.0.8.6", NULL, HEAP, STORE,

@@ -89,6 +89,7 @@ static void send_type(const struct process *p, const uint8_t *type)
 	add_chunk(m, 0, type, w.off->type_flags + 8);
 	add_chunk(m, 1, name, strlen(name) + 1);
 	add_chunk(m, 2, w.metatype + w.off->type_flags, 8);
+	add_chunk(m, 3, w.metatype + w.off->object_type, 8);
 	names__memory(names, p, &image, m);
 	free(m);
 }

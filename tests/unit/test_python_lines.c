@@ -265,7 +265,7 @@ static void add_chroots(struct python *all, size_t *n, unsigned int minor)
 		char *path = strdup(found.gl_pathv[i]), *inside = strstr(path, "/usr/bin/");
 
 		/* The same with modules; the release build beside the debug build. */
-		if (strchr(path, '+') || !is_program(path) ||
+		if (strchr(path, '+') || !is_program(path) || is_being_made(path) ||
 		    (strstr(path, "-dbg/") && path[strlen(path) - 1] != 'd')) {
 			free(path);
 			continue;
@@ -285,7 +285,8 @@ static void check_minor(unsigned int minor)
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < plain.n; i++)
-		all[n++] = (struct python){.program = strdup(plain.paths[i])};
+		if (!root_tree(plain.paths[i])) /* those are found below */
+			all[n++] = (struct python){.program = strdup(plain.paths[i])};
 	pythons__free(&plain);
 	if (geteuid() == 0)
 		add_chroots(all, &n, minor);

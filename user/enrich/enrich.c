@@ -17,6 +17,7 @@
 #include "enrich/object.h"
 #include "enrich/regions.h"
 #include "enrich/stacks.h"
+#include "enrich/sweep.h"
 #include "insn/decode.h"
 #include "model/facts.h"
 #include "proc/root.h"
@@ -35,6 +36,7 @@ struct enrich {
 	struct insn_decoder *insns;
 	struct names *names;
 	struct stacks *stacks;
+	struct sweeps *sweeps;
 	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
 };
@@ -65,7 +67,7 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 	if (!err)
 		err = names__new(pool, e->elves, &e->names);
 	if (!err)
-		err = stacks__new(&e->stacks);
+		err = stacks__new(&e->stacks) ?: sweeps__new(&e->sweeps);
 	if (err) {
 		enrich__free(e);
 		return err;
@@ -105,6 +107,7 @@ void enrich__free(struct enrich *e)
 		past__drop(e, p);
 		process__drop(e, p);
 	}
+	sweeps__free(e->sweeps);
 	stacks__free(e->stacks);
 	names__free(e->names);
 	insn_decoder__free(e->insns);
@@ -471,6 +474,7 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		.opcode = copy->opcode,
 		.oparg = copy->oparg,
 		.instr = copy->instr,
+		.sweep = sweeps__add(e->sweeps, copy),
 	};
 	if (f->kernel)
 		f->syscall = intern__str(e->pool, syscall__name(copy->syscall));

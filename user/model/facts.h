@@ -126,6 +126,7 @@ struct fault_facts {
 	bool gc_collecting;
 	bool datastack;	    /* addr lies in the thread's Python data stack */
 	bool python;	    /* a Python layout is known for the process */
+	bool sweep;	    /* the same instruction came here from the page beside this one */
 	bool no_python;	    /* ... and there is no Python in it, of any version */
 	bool free_threaded; /* ... of a Py_GIL_DISABLED build */
 	bool debug_build;   /* ... of a Py_DEBUG build: its objects lie 16 bytes into a block */

@@ -262,13 +262,27 @@ static bool is_mapped_item(const struct fault_facts *f)
 	       f->opcode_kind == PY_OPCODE_STORES && is_extension(f->module) && f->has_new;
 }
 
+/*
+ * An instruction of an extension module went from one page to the next and wrote numbers: an array
+ * of them. No member of an object is met that way, and no reference has such a value (no program
+ * has objects in its first 4 MiB).
+ */
+static bool is_array(const struct fault_facts *f)
+{
+	return f->sweep && f->has_new && writes_word(&f->insn) &&
+	       (f->insn.width < 8 || (f->new_value && f->new_value < 0x400000) ||
+		f->new_value >> 47);
+}
+
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.
  */
 bool rule__library_memory(const struct fault_facts *f, struct verdict *v)
 {
 	return !is_interpreter(f->module) && writes_memory(&f->insn) && is_memory(f) &&
 	       decide(v, CAUSE_BUFFER,
-		      proven_if(is_foreign(f) || is_raw_block(f) || is_mapped_item(f)), f->module);
+		      proven_if(is_foreign(f) || is_raw_block(f) || is_mapped_item(f) ||
+				is_array(f)),
+		      f->module);
 }
 
 /* A program without any Python has no objects: what it writes is its own memory. Of a Python that
