@@ -116,6 +116,18 @@ def closure(runs: list[Run]) -> Outcome:
     return out
 
 
+def run_again(python: Interpreter, target: str, cells: list[Cell]) -> tuple[Run, list[Outcome]]:
+    """Something else may write to a page first (the parent, malloc), and on a busy machine a child may be gone
+    before it is looked at. So a target with a cell that differs is run again, twice at most; the last run
+    counts. What a rule gets wrong differs each time."""
+    for _ in range(3):
+        run = run_target(python, target)
+        judged = [judge(c, python, run) for c in cells]
+        if all(o.absent or o.passed for o in judged):
+            break
+    return run, judged
+
+
 def measure(python: Interpreter, wanted: list[str]) -> list[Outcome]:
     outcomes, runs = [], []
     cells = [c for c in CELLS if not wanted or c.target in wanted]
@@ -124,9 +136,9 @@ def measure(python: Interpreter, wanted: list[str]) -> list[Outcome]:
         if all(any(when(python) for when, _ in c.absent) for c in here):
             outcomes += [judge(c, python, Run(0, "", "", {})) for c in here]
             continue
-        run = run_target(python, target)
+        run, judged = run_again(python, target, here)
         runs.append(run)
-        outcomes += [judge(c, python, run) for c in here]
+        outcomes += judged
     return [*outcomes, closure(runs)]
 
 
