@@ -2,6 +2,8 @@
 """The tables of tests/workloads/RESULTS.md, and the one of README.md, from measured cells."""
 from __future__ import annotations
 
+import re
+
 from collections.abc import Callable, Iterable
 
 from versions import VERSIONS
@@ -152,8 +154,13 @@ def interpreters_of(cells: Cells) -> str:
         modules: dict[str, str] = {}
         for cell in some:
             modules.update(cell.modules)
-        lacking = sorted({f"{c.workload}{' + array' if c.numpy else ''}: {c.missing}"
-                          for c in cells.values() if c.version == version and c.missing})
+        why: dict[str, set[str]] = {}
+        for cell in cells.values():
+            if cell.version == version and cell.missing:
+                name = f"{cell.workload}{' + array' if cell.numpy else ''}"
+                # `/path/python3.12: ModuleNotFoundError: ...`: the path is of this machine.
+                why.setdefault(re.sub(r"/\S*/|ModuleNotFoundError: ", "", cell.missing), set()).add(name)
+        lacking = [f"{', '.join(sorted(names))}: {reason}" for reason, names in sorted(why.items())]
         rows.append([version, some[0].python if some else "–",
                      ", ".join(f"{name} {number}" for name, number in sorted(modules.items())) or "–",
                      "; ".join(lacking) or "–"])
