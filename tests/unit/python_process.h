@@ -139,7 +139,8 @@ static inline int root_tree(const char *python)
 		return 0;
 	snprintf(path, sizeof(path), "%.*s/lib64/ld-linux-x86-64.so.2", (int)(bin - python),
 		 python);
-	return access(path, F_OK) ? 0 : (int)(bin - python);
+	/* The link itself: where it leads to is seen from inside. */
+	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) ? 0 : (int)(bin - python);
 }
 
 static inline bool copy_file(const char *from, const char *to)
