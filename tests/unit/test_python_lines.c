@@ -266,6 +266,7 @@ static void add_chroots(struct python *all, size_t *n, unsigned int minor)
 
 		/* The same with modules; the release build beside the debug build. */
 		if (strchr(path, '+') || !is_program(path) || is_being_made(path) ||
+		    strstr(path, "-musl/") || /* has no ctypes, which the script needs */
 		    (strstr(path, "-dbg/") && path[strlen(path) - 1] != 'd')) {
 			free(path);
 			continue;
