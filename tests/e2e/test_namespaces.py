@@ -127,8 +127,8 @@ ROOTS = {
     "chroot": 'mount -t proc proc "$1/proc"; exec chroot "$@"',
     # ... and here those in a mount that only the process has.
     "chroot below a mount": """
-        mount -t tmpfs none "$2"; mkdir "$2/root"; mount --bind "$1" "$2/root"
-        mount -t proc proc "$2/root/proc"; r=$2/root; shift 2; exec chroot "$r" "$@" """,
+        mount -t tmpfs none "$2"; mkdir "$2/below"; mount --bind "$1" "$2/below"
+        mount -t proc proc "$2/below/proc"; r=$2/below; shift 2; exec chroot "$r" "$@" """,
     # As in a container: the process has a mount namespace and a root of its own.
     "pivot_root": """
         mount --bind "$1" "$1"; cd "$1"; mount -t proc proc proc; pivot_root . old; shift; exec "$@" """,
