@@ -68,7 +68,6 @@ static const struct presence {
 	{"mimalloc_segment_slices", 13, 15, FREE_THREADED},
 	{"mimalloc_page_size", 13, 15, FREE_THREADED},
 	{"mimalloc_page_slice_offset", 13, 15, FREE_THREADED},
-	{"mimalloc_page_capacity", 13, 15, FREE_THREADED},
 	{"mimalloc_page_block_size", 13, 15, FREE_THREADED},
 	{"mimalloc_page_free", 13, 15, FREE_THREADED},
 };
