@@ -59,6 +59,7 @@ def main():
     pages = {name: truth.alone(items) for name, (items, _) in sets.items()}
     pages["dec"] = truth.alone(kept)
     before = {name: truth.frames(some) for name, some in pages.items()}
+    truth.linger()  # before it forks, a master has lived for long enough to be known
     pid = os.fork()
     if pid == 0:
         for items, read in sets.values():
