@@ -247,6 +247,11 @@ const char *session__witness_limits(const struct session *s)
 	return s->witness->limits;
 }
 
+const char *session__kernel_beyond(const struct session *s)
+{
+	return s->witness->beyond;
+}
+
 int session__trace_from_exec(struct session *s, pid_t pid)
 {
 	_close_ int pidfd = syscall(SYS_pidfd_open, pid, 0);

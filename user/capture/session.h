@@ -47,6 +47,9 @@ const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
 
+/* What the kernel's own count has and this witness does not see: nouns, or NULL. */
+const char *session__kernel_beyond(const struct session *s);
+
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);
 

@@ -62,19 +62,27 @@ static void prepare_events(struct cowtrace *skel)
 
 #define NOT_SEEN_BY_TRACEPOINTS NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT"
 
+#define BEYOND "it also counts copies of hugetlb pages, which this witness does not see"
+#define BEYOND_TRACEPOINTS                                                                         \
+	"it also counts copies of hugetlb pages and those for process_vm_writev, ptrace or "       \
+	"O_DIRECT, which this witness does not see"
+
 static const struct witness fexit = {
 	.name = "fexit",
 	.limits = NOT_SEEN,
+	.beyond = BEYOND,
 	.prepare = prepare_fexit,
 };
 static const struct witness points = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.beyond = BEYOND_TRACEPOINTS,
 	.prepare = prepare_points,
 };
 static const struct witness events = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.beyond = BEYOND_TRACEPOINTS,
 	.prepare = prepare_events,
 };
 

@@ -14,6 +14,7 @@ struct cowtrace;
 struct witness {
 	const char *name;   /* two can have the same: ways to see the same */
 	const char *limits; /* what it does not see: nouns for the report */
+	const char *beyond; /* what of that the kernel's own count has */
 	/* Chooses the programs to load; before load. */
 	void (*prepare)(struct cowtrace *skel);
 };
