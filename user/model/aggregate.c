@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "model/counts.h"
 
+/* The map has a place for each 4 KiB, whatever the machine's pages are. */
+#define PAGE_SHIFT 12
+
 _Noreturn void counts__out_of_memory(void)
 {
 	log_error("out of memory while counting; trace for a shorter time or fewer processes");
@@ -32,6 +35,10 @@ int aggregate__new(struct intern *pool, struct aggregate **out)
 	if (!agg)
 		return -ENOMEM;
 	agg->pool = pool;
+	if (history__new(&agg->history) || pages__new(&agg->map)) {
+		aggregate__free(agg);
+		return -ENOMEM;
+	}
 	*out = agg;
 	return 0;
 }
@@ -62,6 +69,8 @@ void aggregate__free(struct aggregate *agg)
 		HASH_DEL(agg->pids, slot);
 		free_slot(slot);
 	}
+	history__free(agg->history);
+	pages__free(agg->map);
 	derive__free(agg->derived);
 	free(agg);
 }
@@ -151,6 +160,20 @@ void aggregate__process(struct aggregate *agg, const struct process_facts *proce
 		ledger = add_ledger(agg, slot, process->started);
 	ledger->facts = *process;
 	ledger->unnamed = false;
+}
+
+static struct history_series *series_of(struct aggregate *agg, struct ledger *ledger)
+{
+	if (!ledger->series)
+		ledger->series = history__series(agg->history);
+	return ledger->series;
+}
+
+void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	struct ledger *ledger = find_ledger(agg, pid, time);
+
+	history__fresh(agg->history, series_of(agg, ledger), time, new_bytes);
 }
 
 uint64_t aggregate__copies(const struct aggregate *agg)
@@ -257,6 +280,38 @@ static void count_stack(struct aggregate *agg, const struct fault_facts *facts)
 		agg->cut[unwind]++;
 }
 
+/* What a mapping is called, where it has no file. */
+static const char *region_name(struct aggregate *agg, const struct region_fact *region)
+{
+	static const char *const kinds[] = {
+		[REGION_UNKNOWN] = "unknown memory",
+		[REGION_ANON] = "anonymous memory",
+		[REGION_HEAP] = "heap",
+		[REGION_STACK] = "stack",
+		[REGION_TLS] = "thread-local data",
+		[REGION_DATA] = "data of a program",
+		[REGION_FILE] = "private file",
+		[REGION_SHARED] = "shared memory",
+	};
+	size_t kind = region->kind < sizeof(kinds) / sizeof(kinds[0]) ? region->kind : 0;
+
+	return intern__str(agg->pool, region->name ?: kinds[kind]);
+}
+
+/* When, and at which address. */
+static void draw(struct aggregate *agg, const struct fault_facts *facts,
+		 const struct verdict *verdict, struct ledger *ledger, uint64_t pages)
+{
+	struct pages_region region = {.start = facts->region.start, .end = facts->region.end};
+
+	history__copied(agg->history, series_of(agg, ledger), facts->time, verdict->cause, pages);
+	if (facts->victim)
+		return; /* the address is one of another process */
+	region.name = region_name(agg, &facts->region);
+	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
+		   region.end ? &region : NULL);
+}
+
 void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 		    const struct verdict *verdict)
 {
@@ -292,6 +347,7 @@ void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 	agg->orders[facts->order <= CT_MAX_ORDER ? facts->order : 0]++;
 	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
 	count_stack(agg, facts);
+	draw(agg, facts, verdict, key.process, pages);
 }
 
 /* --- the view ---------------------------------------------------------------- */

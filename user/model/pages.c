@@ -145,7 +145,8 @@ static int order_regions(const void *a, const void *b)
 
 struct pages_region *pages__regions(const struct pages *p, size_t *n)
 {
-	struct pages_region *regions = p->n_regions ? malloc(p->n_regions * sizeof(*regions)) : NULL;
+	struct pages_region *regions =
+		p->n_regions ? malloc(p->n_regions * sizeof(*regions)) : NULL;
 
 	*n = regions ? p->n_regions : 0;
 	if (!regions)
