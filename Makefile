@@ -71,6 +71,7 @@ $(B)/gen/%.inc: user/sink/%
 	$(call say,GEN,$@)
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
 
+$(B)/user/sink/html.o: $(B)/gen/html.css.inc $(B)/gen/html.js.inc
 $(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
 
 # --- the program ---------------------------------------------------------------------------------

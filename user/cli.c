@@ -15,6 +15,7 @@ enum {
 	OPT_FLAMEGRAPH,
 	OPT_PPROF,
 	OPT_SPEEDSCOPE,
+	OPT_HTML,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
 	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
 	{"pprof", required_argument, NULL, OPT_PPROF},
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
+	{"html", required_argument, NULL, OPT_HTML},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -56,6 +58,7 @@ static const char help_text[] =
 	"                      a flame graph for any browser, with zoom and search\n"
 	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
 	"  --speedscope FILE   for speedscope, a profile for each process\n"
+	"  --html FILE         one page with charts, flame graph, map and tables\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -125,6 +128,8 @@ static const char **output_path(int c, struct options *opt)
 		return &opt->pprof;
 	case OPT_SPEEDSCOPE:
 		return &opt->speedscope;
+	case OPT_HTML:
+		return &opt->html;
 	default:
 		return NULL;
 	}

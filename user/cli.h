@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CLI_OUTPUTS 5
+#define CLI_OUTPUTS 6
 
 /* Exit status (DESIGN 5). */
 enum exit_status {
@@ -29,7 +29,7 @@ struct options {
 	bool delayacct, quiet;
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
-	const char *json, *folded, *flamegraph, *pprof, *speedscope;
+	const char *json, *folded, *flamegraph, *pprof, *speedscope, *html;
 	char **argv; /* of the traced command */
 };
 

@@ -32,6 +32,20 @@ int memory__read(pid_t pid, struct memory_sums *out)
 	return 0;
 }
 
+int memory__anon_pages(pid_t pid, uint64_t *out)
+{
+	unsigned long size, resident, shared;
+	_fclose_ FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%lu %lu %lu", &size, &resident, &shared) != 3 || !resident)
+		return -ESRCH;
+	*out = resident > shared ? resident - shared : 0;
+	return 0;
+}
+
 int memory__start_stack(pid_t pid, uint64_t *out)
 {
 	char path[64], text[1024], *p;

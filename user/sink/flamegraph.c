@@ -224,14 +224,13 @@ static int put_document(struct graph *g, FILE *out)
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
 {
-	const struct flame_limits limits = {.nodes = MAX_FRAMES, .parts = SMALLEST_PART};
+	const struct flame_limits limits = {.nodes = frames, .parts = SMALLEST_PART};
 	struct flame *flame = NULL;
 	struct graph g = {.snap = snap};
 	int err = flame__new(snap, &limits, &flame);
 
-	(void)opt;
 	if (err)
 		return err;
 	g.flame = flame;
@@ -239,6 +238,12 @@ static int flamegraph__write(const struct snapshot *snap, const struct sink_opti
 	err = put_document(&g, out);
 	flame__free(flame);
 	return err;
+}
+
+static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+{
+	(void)opt;
+	return flamegraph__put(snap, MAX_FRAMES, out);
 }
 
 const struct sink sink_flamegraph = {.name = "flamegraph", .write = flamegraph__write};
