@@ -105,16 +105,20 @@ static bool mean_shared(const struct snapshot *snap, uint64_t *then, uint64_t *n
 	return n;
 }
 
-static void put_closure(const struct snapshot_capture *c, FILE *out)
+/* The count, and what the kernel says to it. */
+static void put_count(const struct snapshot_capture *c, FILE *out)
 {
+	const char *copies = number__count(c->copies).s;
+	char meaning[128];
+
 	if (c->kernel_copies == SNAPSHOT_UNKNOWN)
-		put_tile(out, "?", "", "counted by the kernel itself: it kept no count");
+		snprintf(meaning, sizeof(meaning), "copies; the kernel itself kept no count");
 	else if (c->kernel_copies == c->copies)
-		put_tile(out, number__count(c->kernel_copies).s, "",
-			 "counted by the kernel itself: the same");
+		snprintf(meaning, sizeof(meaning), "copies; the kernel itself counted the same");
 	else
-		put_tile(out, number__count(c->kernel_copies).s, "",
-			 "counted by the kernel itself");
+		snprintf(meaning, sizeof(meaning), "copies; the kernel itself counted %s",
+			 number__count(c->kernel_copies).s);
+	put_tile(out, copies, "", meaning);
 }
 
 static void put_tiles(const struct snapshot *snap, FILE *out)
@@ -125,8 +129,7 @@ static void put_tiles(const struct snapshot *snap, FILE *out)
 	fputs("<ul class=\"tiles\">\n", out);
 	put_tile(out, number__mib(snapshot__bytes(snap, c->pages)).s, " MiB",
 		 "copied: memory that is no longer shared");
-	put_tile(out, number__count(c->copies).s, "", "copies of pages");
-	put_closure(c, out);
+	put_count(c, out);
 	if (mean_shared(snap, &then, &now)) {
 		put_tile(out, number__mib(then).s, " MiB",
 			 "shared by a process when it began, on average");

@@ -7,7 +7,7 @@ var SVG = 'http://www.w3.org/2000/svg';
 var data = JSON.parse(document.getElementById('data').textContent);
 var MIB = 1048576, PAGE = data.page, CAUSES = data.cause_names;
 var UNIT = 4096 * data.map.unit; // bytes that one number of the map stands for
-var FIRST_CHARTS = 9, FIRST_ROWS = 50;
+var FIRST_CHARTS = 9, FIRST_ROWS = 15;
 
 function make(parent, name, text, attributes) {
 	var element = document.createElement(name);
