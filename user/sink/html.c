@@ -108,7 +108,7 @@ static bool mean_shared(const struct snapshot *snap, uint64_t *then, uint64_t *n
 /* The count, and what the kernel says to it. */
 static void put_count(const struct snapshot_capture *c, FILE *out)
 {
-	const char *copies = number__count(c->copies).s;
+	const struct number copies = number__count(c->copies);
 	char meaning[128];
 
 	if (c->kernel_copies == SNAPSHOT_UNKNOWN)
@@ -118,7 +118,7 @@ static void put_count(const struct snapshot_capture *c, FILE *out)
 	else
 		snprintf(meaning, sizeof(meaning), "copies; the kernel itself counted %s",
 			 number__count(c->kernel_copies).s);
-	put_tile(out, copies, "", meaning);
+	put_tile(out, copies.s, "", meaning);
 }
 
 static void put_tiles(const struct snapshot *snap, FILE *out)
