@@ -114,6 +114,11 @@ $(B)/record: tests/recorded/record.c $(B)/libcowtrace.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
 		-Itests/bpf_host -Itests/unit -Ibpf $< $(B)/libcowtrace.a -o $@ $(LIBS) -lcmocka
 
+# Files for the programs that read them: tests/web, tests/e2e/test_pprof.py.
+$(B)/render: tests/web/render.c $(B)/libcowtrace.a
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $< $(B)/libcowtrace.a -o $@ $(LIBS)
+
 .PHONY: record
 record: $(B)/record
 	$(B)/record tests/recorded
@@ -159,4 +164,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(TARGETS:=.d)
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(B)/render.d \
+	$(TARGETS:=.d)

@@ -24,12 +24,11 @@
 #include "sink/svg.h"
 #include "sink/words.h"
 
-#define DOT " \xc2\xb7 "
+#define DOT  " \xc2\xb7 "
+#define NBSP "\xc2\xa0"
 
 /* So many frames make a file of some 4 MB, which browsers zoom without delay. */
 #define MAX_FRAMES 8000
-/* A tenth of a pixel. */
-#define SMALLEST_PART (GRAPH_WIDTH * 10)
 
 #define LINE_HEIGHT    18
 #define LEGEND_COLUMNS 4
@@ -88,7 +87,9 @@ static void put_subtitle(struct graph *g)
 	char python[80];
 
 	words__python(g->snap, python, sizeof(python));
-	if (asprintf(&line, "%s" DOT "%.1f s" DOT "%s" DOT "witness %s" DOT "%s %s" DOT "%s lost",
+	if (asprintf(&line,
+		     "%s" DOT "%.1f" NBSP "s" DOT "%s" DOT "witness" NBSP "%s" DOT "%s" NBSP
+		     "%s" DOT "%s" NBSP "lost",
 		     who ?: "?", capture->seconds, python, capture->witness,
 		     number__count(capture->copies).s,
 		     words__plural(capture->copies, "copy", "copies"),
@@ -165,11 +166,11 @@ static void put_legend(struct graph *g)
 		fprintf(g->out,
 			"<g class=\"item\" data-cause=\"%s\" transform=\"translate(%d %u)\">"
 			"<rect class=\"c-%s\" width=\"12\" height=\"12\"/>"
-			"<text x=\"18\" y=\"10.5\"><tspan class=\"name\">%s</tspan> %s %%, %s"
-			"</text></g>\n",
+			"<text x=\"18\" y=\"10.5\"><tspan class=\"name\">%s</tspan> ",
 			cause__name(c), GRAPH_MARGIN + (int)(i % LEGEND_COLUMNS) * LEGEND_WIDTH,
-			row * LINE_HEIGHT, cause__name(c), cause__name(c),
-			number__percent(g->by_cause[c], all).s, cause__help(c));
+			row * LINE_HEIGHT, cause__name(c), cause__name(c));
+		svg__text(g->out, number__percent(g->by_cause[c], all).s);
+		fprintf(g->out, " %%, %s</text></g>\n", cause__help(c));
 	}
 	fputs("</g>\n", g->out);
 	g->y += 10 + (i ? (row + 1) * LINE_HEIGHT : 0) + 8;
@@ -226,10 +227,9 @@ static int put_document(struct graph *g, FILE *out)
 
 static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
-	const struct flame_limits limits = {.nodes = MAX_FRAMES, .parts = SMALLEST_PART};
 	struct flame *flame = NULL;
 	struct graph g = {.snap = snap};
-	int err = flame__new(snap, &limits, &flame);
+	int err = flame__new(snap, MAX_FRAMES, &flame);
 
 	(void)opt;
 	if (err)

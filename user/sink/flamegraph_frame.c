@@ -181,8 +181,10 @@ static void put_title(FILE *out, const struct flame_node *node, uint64_t total)
 	put_what(out, node);
 	fputc('\n', out);
 	flamegraph__bytes(out, node->bytes);
-	fprintf(out, ", %s %% of all, %s %s</title>", number__percent(node->bytes, total).s,
-		number__count(node->copies).s, words__plural(node->copies, "copy", "copies"));
+	fputs(", ", out);
+	svg__text(out, number__percent(node->bytes, total).s);
+	fprintf(out, " %% of all, %s %s</title>", number__count(node->copies).s,
+		words__plural(node->copies, "copy", "copies"));
 }
 
 void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total)
