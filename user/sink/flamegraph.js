@@ -5,7 +5,7 @@
 (function () {
 'use strict';
 var SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml';
-var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 290;
+var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 290, TIP_ROOM = 64;
 var SHOWN = 0.3; // narrower frames are not drawn, pixels
 
 var script = document.currentScript;
@@ -60,7 +60,8 @@ function readFrame(element, path) {
 	title.remove(); // the details are shown by tip, and a second box would lie over it
 	element.setAttribute('role', 'treeitem');
 	element.setAttribute('aria-level', frame.level + 1);
-	element.setAttribute('aria-label', lines.join(', '));
+	element.setAttribute('aria-label', [frame.label, hasFile(frame) ? 'in ' + frame.what.replace(/[/][^/]*$/, '') :
+		frame.what, frame.numbers].join(', '));
 	element.setAttribute('tabindex', '-1');
 	return frame;
 }
@@ -86,7 +87,7 @@ function makeTools() {
 		input: make(HTML, 'input', {type: 'text', 'aria-label': 'Search functions, files, causes and types',
 			placeholder: 'Search: text or /regex/', spellcheck: 'false', autocomplete: 'off',
 			title: 'Key /. Text, /regular expression/ or cause:NAME. Enter: to the largest match. Escape: clear'}, div),
-		reset: make(HTML, 'button', {type: 'button', title: 'Escape, twice if there is a search'}, div),
+		reset: make(HTML, 'button', {type: 'button', title: 'All copies, no search'}, div),
 		output: make(HTML, 'output', {role: 'status', 'aria-live': 'polite'}, div)
 	};
 }
@@ -181,7 +182,7 @@ function layout() {
 	graph.top = layoutLegend(layoutHead(room), room);
 	height = layoutFrames(graph.top, room) + LINE;
 	footer.setAttribute('y', height);
-	height += MARGIN;
+	height += TIP_ROOM;
 	svg.setAttribute('viewBox', '0 0 ' + width + ' ' + height);
 	svg.style.height = height + 'px';
 	hideTip();
@@ -389,11 +390,12 @@ graph.addEventListener('mousemove', function (event) {
 	if (frame) showTip(frame, place(event));
 });
 graph.addEventListener('mouseleave', hideTip);
-graph.addEventListener('focusin', function (event) {
+// On the document: Chromium lets an SVG element that listens for focus have it.
+document.addEventListener('focusin', function (event) {
 	var frame = byElement.get(event.target);
 	if (frame && frame.shown) showTip(frame, frame.x);
 });
-graph.addEventListener('focusout', hideTip);
+document.addEventListener('focusout', hideTip);
 legend.addEventListener('click', function (event) {
 	var item = event.target.closest('.item');
 	if (item) pick(item, event);

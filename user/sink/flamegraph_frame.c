@@ -7,6 +7,7 @@
 #include "sink/flamegraph.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,12 @@ static unsigned int tint(const char *file)
 	return sum % PYTHON_TINTS;
 }
 
+/* Reasons stand in brackets; so do names that were not found. */
+static bool is_reason(const struct snapshot_frame *frame)
+{
+	return frame->function && frame->function[0] == '[';
+}
+
 static void put_class(FILE *out, const struct flame_node *node)
 {
 	switch (node->kind) {
@@ -60,7 +67,7 @@ static void put_class(FILE *out, const struct flame_node *node)
 		if (node->frame->file)
 			fprintf(out, "python p%u", tint(node->frame->file));
 		else
-			fputs(node->frame->function[0] == '[' ? "reason" : "native", out);
+			fputs(is_reason(node->frame) ? "reason" : "native", out);
 		break;
 	case FLAME_CAUSE:
 		fprintf(out, "cause c-%s", flamegraph__cause_class(node->cause));
@@ -102,11 +109,12 @@ static char *make_name(const struct flame_node *node, bool label)
 		n = asprintf(&made, "%s [%" PRIu32 "]", node->process->command, node->process->pid);
 		break;
 	case FLAME_FRAME:
+		name = frame->function && frame->function[0] ? frame->function : "?";
 		if (label && frame->file)
-			n = asprintf(&made, "%s %s:%" PRIu32, frame->function,
-				     base_name(frame->file), frame->line);
+			n = asprintf(&made, "%s %s:%" PRIu32, name, base_name(frame->file),
+				     frame->line);
 		else
-			n = asprintf(&made, "%s", frame->function ?: "?");
+			n = asprintf(&made, "%s", name);
 		break;
 	case FLAME_LOST:
 		n = asprintf(&made, "[lost]%s%s", name ? " " : "", name ?: "");
@@ -125,7 +133,7 @@ static void put_frame_words(FILE *out, const struct snapshot_frame *frame)
 	if (frame->file) {
 		svg__text_cut(out, frame->file, NAME_CHARS);
 		fprintf(out, ":%" PRIu32, frame->line);
-	} else if (frame->function[0] == '[') {
+	} else if (is_reason(frame)) {
 		fputs("why the stack is not whole", out);
 	} else {
 		fputs("native code, no Python line", out);
@@ -176,7 +184,7 @@ static void put_title(FILE *out, const struct flame_node *node, uint64_t total)
 	_free_ char *name = make_name(node, false);
 
 	fputs("<title>", out);
-	svg__text_cut(out, name && name[0] ? name : "?", NAME_CHARS);
+	svg__text_cut(out, name ?: "?", NAME_CHARS);
 	fputc('\n', out);
 	put_what(out, node);
 	fputc('\n', out);
