@@ -36,12 +36,16 @@ static const struct option long_options[] = {
 
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
+	"       cowtrace check [--json FILE]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
 	"report\n"
-	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or "
-	"stopped.\n"
+	"goes to standard error when COMMAND ends. Needs root, or some capabilities; COMMAND is "
+	"never\n"
+	"written to or stopped. check says what this machine offers to cowtrace, and what to do "
+	"about\n"
+	"what is missing.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -65,6 +69,7 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
+	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
 
@@ -160,6 +165,17 @@ static int take_options(int argc, char **argv, struct options *opt)
 	return status;
 }
 
+/* -1, or a status. */
+static int check_is_alone(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("check takes no arguments", opt->argv[0]);
+	if (opt->folded || opt->witness || opt->top || opt->ring_size || opt->delayacct ||
+	    opt->user)
+		return usage("check takes no options but --json, -q and -v", NULL);
+	return -1;
+}
+
 int cli__parse(int argc, char **argv, struct options *opt)
 {
 	int status;
@@ -171,7 +187,7 @@ int cli__parse(int argc, char **argv, struct options *opt)
 		status = take_options(argc, argv, opt);
 		return status >= 0 ? status : usage("no command given", NULL);
 	}
-	if (strcmp(argv[1], "run") != 0)
+	if (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "check") != 0)
 		return usage("unknown command", argv[1]);
 	opt->command = argv[1];
 	argv[1] = argv[0]; /* the name getopt shows in its messages */
@@ -179,6 +195,8 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
+	if (strcmp(opt->command, "check") == 0)
+		return check_is_alone(opt);
 	if (!opt->argv[0])
 		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
 	return -1;

@@ -5,11 +5,11 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,10 +21,10 @@
 #include "capture/kernel.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
+#include "proc/caps.h"
+#include "proc/kernel_file.h"
 
 #define DEFAULT_RING_SIZE (32u << 20)
-/* PROC_PID_INIT_INO of include/linux/proc_ns.h, since 3.8 */
-#define HOST_PID_NAMESPACE 0xEFFFFFFCu
 
 struct session {
 	struct cowtrace *skel;
@@ -133,16 +133,28 @@ static int session__rings(struct session *s)
 	return s->copies ? 0 : -errno;
 }
 
+static const char *missing_privilege(void)
+{
+	if (!caps__has(CAP_BPF))
+		return caps__has(CAP_PERFMON) ? "CAP_BPF is missing" : "both are missing";
+	return caps__has(CAP_PERFMON) ? "" : "CAP_PERFMON is missing";
+}
+
 /* One line for a person, from an error and what libbpf said. */
 static void explain(int err, const char *tried, char *why, size_t size)
 {
 	const char *said = libbpf_warning;
+	const char *missing = missing_privilege();
 
 	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
 	if (strncmp(said, "libbpf: ", 8) == 0)
 		said += 8;
-	if (err == -EPERM && geteuid() != 0)
-		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
+	if (err == -EPERM && missing[0])
+		snprintf(why, size,
+			 "tracing needs root, or the capabilities CAP_BPF and CAP_PERFMON, and %s: "
+			 "try "
+			 "sudo; `cowtrace check` says more",
+			 missing);
 	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
 		snprintf(why, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
@@ -183,12 +195,49 @@ static int session__choose(struct session *s, const struct session_options *opt,
 	return err;
 }
 
-/* The kernel side speaks of pids as the host has them; /proc must be the same one. */
-static bool in_host_pid_namespace(void)
+static struct session_trial *trial__of(struct session_trial *trials, size_t *n, size_t max,
+				       const struct witness *w)
 {
-	struct stat st;
+	for (size_t i = 0; i < *n; i++)
+		if (strcmp(trials[i].name, w->name) == 0)
+			return &trials[i];
+	if (*n == max)
+		return NULL;
+	trials[*n] = (struct session_trial){
+		.name = w->name,
+		.limits = w->limits,
+		.cost = w->cost,
+	};
+	return &trials[(*n)++];
+}
 
-	return stat("/proc/self/ns/pid", &st) || st.st_ino == HOST_PID_NAMESPACE;
+size_t session__try_all(const struct session_options *opt, struct session_trial *out, size_t max)
+{
+	const struct witness *const *w = witness__order(kernel__preemption());
+	bool used = false;
+	size_t n = 0;
+
+	libbpf_verbose = opt->verbose;
+	libbpf_set_print(on_libbpf_message);
+	for (; *w; w++) {
+		struct session_trial *trial = trial__of(out, &n, max, *w);
+		struct session s = {};
+		int err;
+
+		if (!trial || trial->works) /* another way to see the same does */
+			continue;
+		err = session__try(&s, *w, opt);
+		if (err) {
+			explain(err, (*w)->name, trial->why, sizeof(trial->why));
+			continue;
+		}
+		cowtrace__destroy(s.skel);
+		trial->works = true;
+		trial->why[0] = '\0';
+		trial->used = !used;
+		used = true;
+	}
+	return n;
 }
 
 int session__open(const struct session_options *opt, const struct session_handler *handler,
@@ -197,7 +246,8 @@ int session__open(const struct session_options *opt, const struct session_handle
 	struct session *s;
 	int err;
 
-	if (!in_host_pid_namespace()) {
+	/* The kernel side speaks of pids as the host has them; /proc must be the same one. */
+	if (!kernel_file__first_namespace("pid")) {
 		snprintf(why, why_size,
 			 "this is not the host's pid namespace: run cowtrace on the host, or in a "
 			 "container with --pid=host");

@@ -43,6 +43,18 @@ int session__open(const struct session_options *opt, const struct session_handle
 		  struct session **out, char *why, size_t why_size);
 void session__free(struct session *s);
 
+/* What came of trying a witness. */
+struct session_trial {
+	const char *name, *limits, *cost;
+	bool works;
+	bool used;     /* session__open would choose it */
+	char why[512]; /* it was refused; "" if it works */
+};
+
+/* Tries each witness, as session__open would, and lets go of it again. Most exact first, each name
+ * once; returns how many there are, at most max. */
+size_t session__try_all(const struct session_options *opt, struct session_trial *out, size_t max);
+
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);

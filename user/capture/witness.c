@@ -62,19 +62,31 @@ static void prepare_events(struct cowtrace *skel)
 
 #define NOT_SEEN_BY_TRACEPOINTS NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT"
 
+/* What everybody pays, traced or not. How much that is: tests/bench. */
+#define COST_OF_FAULTS                                                                             \
+	"each page fault, and each page that is allocated or freed, anywhere on the machine, "     \
+	"runs a small program that ends at once if the task is not traced"
+#define COST_OF_WRITES                                                                             \
+	"each write to a page that is mapped read-only, and each page that is allocated or "       \
+	"freed, anywhere on the machine, runs a small program that ends at once if the task is "   \
+	"not traced; other page faults cost nothing"
+
 static const struct witness fexit = {
 	.name = "fexit",
 	.limits = NOT_SEEN,
+	.cost = COST_OF_WRITES,
 	.prepare = prepare_fexit,
 };
 static const struct witness points = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.cost = COST_OF_FAULTS,
 	.prepare = prepare_points,
 };
 static const struct witness events = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.cost = COST_OF_FAULTS,
 	.prepare = prepare_events,
 };
 

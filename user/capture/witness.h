@@ -14,6 +14,7 @@ struct cowtrace;
 struct witness {
 	const char *name;   /* two can have the same: ways to see the same */
 	const char *limits; /* what it does not see: nouns for the report */
+	const char *cost;   /* to those who are not traced: a sentence for `cowtrace check` */
 	/* Chooses the programs to load; before load. */
 	void (*prepare)(struct cowtrace *skel);
 };

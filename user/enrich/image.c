@@ -2,11 +2,13 @@
 #include "enrich/image.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "enrich/regions.h"
+#include "proc/caps.h"
 #include "proc/mem.h"
 #include "proc/memory.h"
 #include "proc/root.h"
@@ -120,19 +122,48 @@ static void image__wait(struct image *image, uint64_t now)
 		image->searched = true;
 }
 
+#define WITHOUT "copies are counted, without lines and types; run cowtrace as root, or with "
+
+void image__shut_out(struct image *image)
+{
+	if (!image->problem[0])
+		snprintf(image->problem, sizeof(image->problem),
+			 "its memory may not be read: " WITHOUT "CAP_SYS_PTRACE");
+}
+
+static void image__not_found(struct image *image, const struct regions *regions)
+{
+	if (regions__unopened(regions) && !caps__has(CAP_CHECKPOINT_RESTORE))
+		snprintf(image->problem, sizeof(image->problem),
+			 "a program or library that it runs is not to be found by its path "
+			 "(deleted, replaced, in a container): " WITHOUT "CAP_CHECKPOINT_RESTORE");
+}
+
+static void image__not_told(struct image *image, int err)
+{
+	if (err == -EACCES)
+		snprintf(image->problem, sizeof(image->problem),
+			 "its program, or a library of it, may not be opened: " WITHOUT
+			 "CAP_DAC_READ_SEARCH");
+	else
+		snprintf(image->problem, sizeof(image->problem),
+			 "there is a Python, but its version can not be told (%s)", strerror(-err));
+}
+
 /* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
 static int image__identify(struct image *image, struct elf_cache *elves,
 			   const struct mem_source *mem, const struct regions *regions)
 {
 	int err = py_runtime__find(elves, root__fd(image->root), mem->pids[0],
 				   regions__maps(regions), &image->python);
+
+	image->problem[0] = '\0';
 	if (err == -ENOENT)
-		return -EAGAIN;
-	if (err) {
-		snprintf(image->problem, sizeof(image->problem),
-			 "there is a Python, but its version can not be told (%s)", strerror(-err));
-		return err;
-	}
+		image__not_found(image, regions);
+	else if (err)
+		image__not_told(image, err);
+	if (err)
+		return err == -ENOENT ? -EAGAIN : err;
 	err = py_offsets__choose(mem, &image->python, &image->own_offsets, image->problem,
 				 sizeof(image->problem));
 	if (!err)
