@@ -34,6 +34,21 @@ struct session_counters {
 	uint64_t lost[CT_LOST_MAX];
 };
 
+/* What came of trying a witness. */
+struct session_trial {
+	const char *witness, *limits, *note, *cost; /* as in capture/witness.h */
+	bool works;
+	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
+			   */
+};
+struct session_trials {
+	struct session_trial of[4]; /* in the order in which session__open tries them */
+	size_t n;
+};
+
+/* Tries every witness: loads and attaches it, and takes it away again. Traces nothing. */
+void session__probe(bool verbose, struct session_trials *out);
+
 /*
  * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ...
  * with one line in why that says what failed and what to try. Each witness that was refused and its
@@ -43,21 +58,11 @@ int session__open(const struct session_options *opt, const struct session_handle
 		  struct session **out, char *why, size_t why_size);
 void session__free(struct session *s);
 
-/* What came of trying a witness. */
-struct session_trial {
-	const char *name, *limits, *cost;
-	bool works;
-	bool used;     /* session__open would choose it */
-	char why[512]; /* it was refused; "" if it works */
-};
-
-/* Tries each witness, as session__open would, and lets go of it again. Most exact first, each name
- * once; returns how many there are, at most max. */
-size_t session__try_all(const struct session_options *opt, struct session_trial *out, size_t max);
-
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
+/* What its numbers mean if they are not simply copies: a sentence, or "". */
+const char *session__witness_note(const struct session *s);
 
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);

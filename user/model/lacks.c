@@ -126,18 +126,20 @@ static void privileges(const struct machine *m, struct lacks *lacks)
 
 static void better_witnesses(const struct machine *m, struct lacks *lacks)
 {
-	for (size_t i = 0; i < m->n_witnesses && !m->witnesses[i].used; i++) {
-		const struct machine_witness *w = &m->witnesses[i];
+	const struct machine_witness *used = machine__witness(m);
+	char names[128] = "";
+	size_t len = 0, n = 0;
 
-		if (!machine__witness(m) || w->works)
-			continue;
+	for (size_t i = 0; used && &m->witnesses[i] != used && len < sizeof(names); i++, n++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", n ? ", " : "",
+					m->witnesses[i].name);
+	if (n)
 		advise(add(lacks, LACK_NOTE,
-			   "The witness %s is refused here; %s is used instead. What that one can "
+			   "More exact, but refused here: %s. What %s, which is used instead, does "
 			   "not see is above.",
-			   w->name, machine__witness(m)->name),
-		       "Nothing, unless you look for what it can not see: many virtual and "
-		       "hardened machines refuse it.");
-	}
+			   names, used->name),
+		       "Nothing, unless you look for just that: many virtual and hardened machines "
+		       "refuse them.");
 }
 
 static void preemption(const struct machine *m, struct lacks *lacks)

@@ -23,6 +23,7 @@ struct machine_witness {
 	bool works, used;
 	const char *reason; /* why it was refused */
 	const char *limits; /* what it does not see: nouns */
+	const char *note;   /* what its numbers mean if they are not simply copies */
 	const char *cost;   /* what it costs those who are not traced */
 };
 

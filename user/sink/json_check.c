@@ -37,7 +37,7 @@ static json_t *witnesses(const struct machine *m)
 	for (size_t i = 0; i < m->n_witnesses; i++) {
 		const struct machine_witness *w = &m->witnesses[i];
 
-		json_array_append_new(all, json_pack("{s:o, s:b, s:b, s:o, s:o, s:o}", "name",
+		json_array_append_new(all, json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "name",
 						     json__text(w->name), "works", w->works, "used",
 						     w->used, "reason", json__text(w->reason),
 						     "limits", json__text(w->limits), "cost",

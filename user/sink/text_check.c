@@ -97,7 +97,9 @@ static void witnesses(const struct text *t, const struct machine *m)
 	if (!used)
 		return;
 	if (used->limits && used->limits[0])
-		row(t, "  does not see", "%s", used->limits);
+		text__paragraph(t, "  ", "What %s does not see: %s.", used->name, used->limits);
+	if (used->note)
+		text__paragraph(t, "  ", "%s %s.", used->name, used->note);
 	for (size_t i = 0; i < m->n_witnesses; i++)
 		if (m->witnesses[i].works && m->witnesses[i].cost)
 			text__paragraph(t, "  ", "While %s is in use, %s.", m->witnesses[i].name,

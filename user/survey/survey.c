@@ -20,21 +20,26 @@ struct survey {
 
 static void witnesses(struct survey *survey, bool verbose)
 {
-	const struct session_options opt = {.verbose = verbose};
-	struct session_trial trials[MAX_WITNESSES];
-	size_t n = session__try_all(&opt, trials, MAX_WITNESSES);
+	struct session_trials trials;
+	bool used = false;
 
-	for (size_t i = 0; i < n; i++)
+	session__probe(verbose, &trials);
+	for (size_t i = 0; i < trials.n && i < MAX_WITNESSES; i++) {
+		const struct session_trial *t = &trials.of[i];
+
 		survey->witnesses[i] = (struct machine_witness){
-			.name = trials[i].name,
-			.works = trials[i].works,
-			.used = trials[i].used,
-			.reason = trials[i].works ? NULL : intern__str(survey->pool, trials[i].why),
-			.limits = trials[i].limits,
-			.cost = trials[i].cost,
+			.name = t->witness,
+			.works = t->works,
+			.used = t->works && !used, /* the first that works */
+			.reason = t->works ? NULL : intern__str(survey->pool, t->reason),
+			.limits = t->limits,
+			.note = t->note[0] ? t->note : NULL,
+			.cost = t->cost,
 		};
+		used |= t->works;
+	}
 	survey->machine.witnesses = survey->witnesses;
-	survey->machine.n_witnesses = n;
+	survey->machine.n_witnesses = trials.n;
 }
 
 int survey__take(bool verbose, struct survey **out)
