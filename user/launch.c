@@ -55,7 +55,7 @@ static void launcher(const struct plan *plan)
 		_exit(125);
 	sigprocmask(SIG_UNBLOCK, plan->signals, NULL);
 	if (!err) {
-		caps__drop_ambient();
+		caps__drop();
 		execvp(plan->argv[0], plan->argv);
 		err = -errno;
 	}

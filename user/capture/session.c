@@ -128,6 +128,7 @@ static int session__choose(struct session *s, const struct session_options *opt,
 			   size_t why_size)
 {
 	struct session_trials trials = {};
+	size_t len;
 	int err;
 
 	if (opt->witness && !witness__exists(opt->witness)) {
@@ -139,8 +140,11 @@ static int session__choose(struct session *s, const struct session_options *opt,
 		return -EINVAL;
 	}
 	err = session__try(opt, &trials, s);
-	if (err)
+	if (err) {
 		trials__explain(&trials, why, why_size);
+		len = strlen(why);
+		snprintf(why + len, why_size - len, "; `cowtrace check` says more");
+	}
 	return err;
 }
 
@@ -183,8 +187,8 @@ int session__open(const struct session_options *opt, const struct session_handle
 	}
 	if (!s->witness->function && !s->skel->rodata->cfg_fault_entry_start)
 		log_warn("/proc/kallsyms hides the kernel's addresses: writes of the kernel itself "
-			 "may "
-			 "be counted too often (sysctl kernel.kptr_restrict)");
+			 "may be counted too often; run cowtrace as root, or with CAP_SYSLOG, and "
+			 "with a sysctl kernel.kptr_restrict below 2");
 	*out = s;
 	return 0;
 }

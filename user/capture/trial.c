@@ -22,6 +22,7 @@
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 #include "proc/caps.h"
+#include "proc/kernel_file.h"
 
 #define DEFAULT_RING_SIZE (32u << 20)
 /* include/linux/errno.h: not for user space, and it gets it all the same */
@@ -92,10 +93,12 @@ static bool explain_lack(int err, const struct witness *w, char *why, size_t siz
 {
 	const char *missing = missing_privileges();
 
-	if (err == -EPERM && missing[0])
+	if (err == -EPERM && !kernel_file__first_namespace("user"))
 		snprintf(why, size,
-			 "tracing needs root, or %s: try sudo; `cowtrace check` says more",
-			 missing);
+			 "this is not the host's user namespace: run cowtrace as root of the host, "
+			 "not in a rootless container");
+	else if (err == -EPERM && missing[0])
+		snprintf(why, size, "tracing needs root, or %s: try sudo", missing);
 	else if (err == -EACCES && w && !caps__has(CAP_DAC_READ_SEARCH))
 		snprintf(why, size,
 			 "%s needs tracefs, which only root may read: try sudo, or "

@@ -9,6 +9,7 @@
 
 #include "enrich/regions.h"
 #include "proc/caps.h"
+#include "proc/maps.h"
 #include "proc/mem.h"
 #include "proc/memory.h"
 #include "proc/root.h"
@@ -104,9 +105,10 @@ void image__hurry(struct image *image)
 bool image__runs_in(const struct image *image, pid_t pid)
 {
 	uint64_t start_stack;
+	int err = memory__start_stack(pid, &start_stack);
 
-	return !image->start_stack ||
-	       (!memory__start_stack(pid, &start_stack) && start_stack == image->start_stack);
+	/* What may not be looked into shows nothing of another program either. */
+	return !image->start_stack || err == -EACCES || (!err && start_stack == image->start_stack);
 }
 
 static void image__wait(struct image *image, uint64_t now)
@@ -126,9 +128,16 @@ static void image__wait(struct image *image, uint64_t now)
 
 void image__shut_out(struct image *image)
 {
-	if (!image->problem[0])
-		snprintf(image->problem, sizeof(image->problem),
-			 "its memory may not be read: " WITHOUT "CAP_SYS_PTRACE");
+	bool ptrace = caps__has(CAP_SYS_PTRACE), dac = caps__has(CAP_DAC_READ_SEARCH);
+
+	if (image->problem[0])
+		return;
+	snprintf(image->problem, sizeof(image->problem),
+		 "its memory may not be read: " WITHOUT "%s",
+		 ptrace && dac ? "less security (another user namespace, or a security module)"
+		 : dac	       ? "CAP_SYS_PTRACE"
+		 : ptrace      ? "CAP_DAC_READ_SEARCH"
+			       : "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
 }
 
 static void image__not_found(struct image *image, const struct regions *regions)
@@ -154,8 +163,14 @@ static void image__not_told(struct image *image, int err)
 static int image__identify(struct image *image, struct elf_cache *elves,
 			   const struct mem_source *mem, const struct regions *regions)
 {
-	int err = py_runtime__find(elves, root__fd(image->root), mem->pids[0],
-				   regions__maps(regions), &image->python);
+	const struct maps *maps = regions__maps(regions);
+	int err;
+
+	if (maps__count(maps) && mem__forbidden(mem, maps__at(maps, 0)->start)) {
+		image__shut_out(image);
+		return -EAGAIN;
+	}
+	err = py_runtime__find(elves, root__fd(image->root), mem->pids[0], maps, &image->python);
 
 	image->problem[0] = '\0';
 	if (err == -ENOENT)

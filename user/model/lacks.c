@@ -106,11 +106,13 @@ static void no_witness(const struct machine *m, struct lacks *lacks)
 
 static void privileges(const struct machine *m, struct lacks *lacks)
 {
-	if (!m->first_user_namespace)
+	if (!m->first_user_namespace) {
 		advise(add(lacks, stops(m),
 			   "This is not the host's user namespace: being root here, or having "
 			   "capabilities, counts for nothing."),
 		       "Run cowtrace as root of the host, not in a rootless container.");
+		return; /* none of them is there */
+	}
 	for (int i = 0; i < PRIVILEGES; i++) {
 		const struct privilege *p = privilege__at(i);
 
@@ -167,9 +169,10 @@ static void kernel_addresses(const struct machine *m, struct lacks *lacks)
 static void tracefs(const struct machine *m, struct lacks *lacks)
 {
 	if (m->tracefs_err == -ENOENT)
-		advise(add(lacks, LACK_LESS,
-			   "tracefs is not mounted: kprobes, and the way that preemptible kernels "
-			   "need, can not be used."),
+		advise(add(lacks,
+			   m->preemption == MACHINE_PREEMPTS_TRACEPOINTS ? LACK_LESS : LACK_NOTE,
+			   "tracefs is not mounted: the way to trace that suits kernels which "
+			   "preempt BPF programs can not be used."),
 		       "Run `mount -t tracefs tracefs /sys/kernel/tracing`.");
 }
 
@@ -208,8 +211,10 @@ static void python(const struct machine_python *p, struct lacks *lacks)
 	else
 		advise(add(lacks, LACK_LESS, "%s: %s.", file,
 			   p->problem ? p->problem : "not understood"),
-		       p->newer ? "Look for a newer cowtrace."
-				: "Please report it, with this page and the output of its -VV.");
+		       p->newer	    ? "Look for a newer cowtrace."
+		       : p->version ? "Nothing, but another CPython: what it copies is counted all "
+				      "the same."
+				    : "Please report it, with this page.");
 }
 
 static void pythons(const struct machine *m, struct lacks *lacks)

@@ -4,37 +4,52 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static uint64_t effective(void)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {};
+#include "proc/kernel_file.h"
 
-	if (syscall(SYS_capget, &head, data))
-		return 0;
-	return (uint64_t)data[1].effective << 32 | data[0].effective;
+struct caps {
+	struct __user_cap_header_struct head;
+	struct __user_cap_data_struct data[2]; /* 32 capabilities each */
+};
+
+static int caps__get(struct caps *caps)
+{
+	*caps = (struct caps){.head.version = _LINUX_CAPABILITY_VERSION_3};
+	return syscall(SYS_capget, &caps->head, caps->data);
 }
 
 bool caps__has(int cap)
 {
-	uint64_t caps = effective();
 	bool split = cap == CAP_BPF || cap == CAP_PERFMON || cap == CAP_CHECKPOINT_RESTORE ||
 		     cap == CAP_SYSLOG;
+	struct caps caps;
 
-	return caps >> cap & 1 || (split && caps >> CAP_SYS_ADMIN & 1);
+	if (!kernel_file__first_namespace("user") || caps__get(&caps))
+		return false;
+	return caps.data[cap / 32].effective >> cap % 32 & 1 ||
+	       (split && caps.data[0].effective >> CAP_SYS_ADMIN & 1);
 }
 
-void caps__drop_ambient(void)
+void caps__drop(void)
 {
 	static const int ours[] = {
 		CAP_BPF,	CAP_PERFMON,
 		CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
 		CAP_SYSLOG,	CAP_CHECKPOINT_RESTORE,
 	};
+	struct caps caps;
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, ours[i], 0, 0);
+	if (geteuid() == 0 || caps__get(&caps))
+		return;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		struct __user_cap_data_struct *data = &caps.data[ours[i] / 32];
+		uint32_t others = ~(1u << ours[i] % 32);
+
+		data->effective &= others;
+		data->permitted &= others;
+		data->inheritable &= others;
+	}
+	syscall(SYS_capset, &caps.head, caps.data); /* the ambient ones go with them */
 }

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 
 /* In effect, itself (CAP_BPF of linux/capability.h ...) or through CAP_SYS_ADMIN, which stands in
- * for those that were split from it. */
+ * for those that were split from it. None in a user namespace: there they do not count for what
+ * cowtrace does. */
 bool caps__has(int cap);
-/* For a program that this process is about to execute: it does not inherit what cowtrace was given
- * to trace it, with ambient capabilities. */
-void caps__drop_ambient(void);
+/* Gives up, for good, what cowtrace was given to trace: whom it starts runs as without it. Does
+ * nothing for root, who gets all of them at an exec. */
+void caps__drop(void);
 
 #endif

@@ -30,19 +30,20 @@ static json_t *host(const struct machine *m)
 			 json__text(m->distribution));
 }
 
+static json_t *witness(const struct machine_witness *w)
+{
+	return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "name", json__text(w->name),
+			 "works", w->works, "used", w->used, "reason", json__text(w->reason),
+			 "limits", json__text(w->limits), "note", json__text(w->note), "cost",
+			 json__text(w->cost));
+}
+
 static json_t *witnesses(const struct machine *m)
 {
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < m->n_witnesses; i++) {
-		const struct machine_witness *w = &m->witnesses[i];
-
-		json_array_append_new(all, json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "name",
-						     json__text(w->name), "works", w->works, "used",
-						     w->used, "reason", json__text(w->reason),
-						     "limits", json__text(w->limits), "cost",
-						     json__text(w->cost)));
-	}
+	for (size_t i = 0; i < m->n_witnesses; i++)
+		json_array_append_new(all, witness(&m->witnesses[i]));
 	return all;
 }
 
@@ -87,22 +88,28 @@ static json_t *examples(const struct machine_python *p)
 	return all;
 }
 
+static json_t *python(const struct machine_python *p)
+{
+	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:b, s:i, s:o}", "version",
+			 json__text(p->version), "file", json__text(p->file), "explained",
+			 p->layout != NULL, "layout", json__text(p->layout), "problem",
+			 json__text(p->problem), "newer", p->newer, "processes", (int)p->processes,
+			 "examples", examples(p));
+}
+
 static json_t *pythons(const struct machine *m)
 {
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < m->n_pythons; i++) {
-		const struct machine_python *p = &m->pythons[i];
-
-		json_array_append_new(
-			all,
-			json_pack("{s:o, s:o, s:b, s:o, s:o, s:b, s:i, s:o}", "version",
-				  json__text(p->version), "file", json__text(p->file), "explained",
-				  p->layout != NULL, "layout", json__text(p->layout), "problem",
-				  json__text(p->problem), "newer", p->newer, "processes",
-				  (int)p->processes, "examples", examples(p)));
-	}
+	for (size_t i = 0; i < m->n_pythons; i++)
+		json_array_append_new(all, python(&m->pythons[i]));
 	return all;
+}
+
+static json_t *lack(const struct lack *l)
+{
+	return json_pack("{s:s, s:o, s:o}", "weight", lack__weight_name(l->weight), "what",
+			 json__text(l->what), "advice", json__text(l->advice));
 }
 
 static json_t *lacks_part(const struct lacks *lacks)
@@ -110,10 +117,7 @@ static json_t *lacks_part(const struct lacks *lacks)
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < lacks->n; i++)
-		json_array_append_new(all, json_pack("{s:s, s:o, s:o}", "weight",
-						     lack__weight_name(lacks->at[i].weight), "what",
-						     json__text(lacks->at[i].what), "advice",
-						     json__text(lacks->at[i].advice)));
+		json_array_append_new(all, lack(&lacks->at[i]));
 	return all;
 }
 

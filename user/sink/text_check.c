@@ -64,17 +64,17 @@ static void verdict(const struct text *t, const struct machine *m, const struct 
 	for (size_t i = 0; i < lacks->n; i++)
 		less += lacks->at[i].weight == LACK_LESS;
 	if (!lacks__works(lacks)) {
-		text__title(t, TEXT_WARN, "COWTRACE CAN NOT TRACE HERE");
-		text__paragraph(t, "   ", "%s", lacks->at[0].what);
+		text__title(t, TEXT_WARN, "COWTRACE CAN NOT TRACE HERE\n");
+		text__paragraph(t, "  ", "%s", lacks->at[0].what);
 		return;
 	}
-	text__title(t, TEXT_HEAD, "COWTRACE WORKS HERE");
+	text__title(t, TEXT_HEAD, "COWTRACE WORKS HERE\n");
 	if (less)
-		text__paragraph(t, "   ", "with the witness %s; %u %s below %s reports poorer.",
+		text__paragraph(t, "  ", "The witness is %s. %u %s below %s reports poorer.",
 				w ? w->name : "?", less, text__plural(less, "thing", "things"),
 				text__plural(less, "makes", "make"));
 	else
-		text__paragraph(t, "   ", "with the witness %s, and nothing is missing.",
+		text__paragraph(t, "  ", "The witness is %s. Nothing is missing.",
 				w ? w->name : "?");
 }
 
@@ -226,10 +226,14 @@ static void pythons(const struct text *t, const struct machine *m)
 		fputs("  none was found\n", t->out);
 	for (size_t i = 0; i < m->n_pythons; i++)
 		python(t, &m->pythons[i]);
-	text__paragraph(t, "  ", "%s %s looked at; %s of them may not be looked into.",
-			number__count(m->processes).s,
-			text__plural(m->processes, "process was", "processes were"),
-			m->closed ? number__count(m->closed).s : "none");
+	if (m->closed)
+		text__paragraph(t, "  ", "Of %s %s that were found, %s may not be looked into.",
+				number__count(m->processes).s,
+				text__plural(m->processes, "process", "processes"),
+				number__count(m->closed).s);
+	else
+		text__paragraph(t, "  ", "%s %s looked at.", number__count(m->processes).s,
+				text__plural(m->processes, "process was", "processes were"));
 }
 
 /* --- what to do -------------------------------------------------------------- */

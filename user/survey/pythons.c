@@ -97,8 +97,11 @@ static int identify(struct finder *f, pid_t pid, int root, const struct maps *ma
 	struct py_offsets offsets;
 	struct py_runtime rt = {};
 	char why[256] = "";
-	int err = py_runtime__find(f->elves, root, pid, maps, &rt);
+	int err;
 
+	if (mem__forbidden(&mem, maps__at(maps, 0)->start))
+		return -EACCES;
+	err = py_runtime__find(f->elves, root, pid, maps, &rt);
 	if (err == -EINVAL) {
 		*out = (struct machine_python){
 			.problem = "there is a Python, but its version can not be told",
