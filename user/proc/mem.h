@@ -58,8 +58,8 @@ static inline struct mem_source mem__settled(const struct mem_source *src)
  */
 int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len);
 
-/* May the memory around a mapped address not be read? Maps prove nothing: since Linux 6.15 they may
- * be read with less (CAP_PERFMON). */
+/* May the memory around a mapped address not be read? That maps can be read does not mean that it
+ * may: newer kernels (seen on 6.18) ask less for those, CAP_PERFMON. */
 bool mem__forbidden(const struct mem_source *src, uint64_t addr);
 
 /* One little-endian 64-bit (32-bit) word. */
