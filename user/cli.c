@@ -56,8 +56,8 @@ static const char help_text[] =
 	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
 	"                      kernel.task_delayacct on while tracing), to check cowtrace's "
 	"number\n"
-	"  --witness NAME      force how copies are proven: fexit or tracepoints\n"
-	"                      (the most exact one that this kernel allows is the default)\n"
+	"  --witness NAME      force how copies are proven: fexit, kprobe, tracepoints or\n"
+	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
 	"  --top N             rows per table of the report (10)\n"
 	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
 	"                      K, M and G suffixes\n"
@@ -154,6 +154,15 @@ static int take_option(int c, struct options *opt)
 	}
 }
 
+static const char no_tracing[] = "check: traces nothing, and takes --json, -q and -v only";
+
+/* check takes few options; whatever getopt does not know is said elsewhere. */
+static bool fits_command(int c, const struct options *opt)
+{
+	return !opt->command || strcmp(opt->command, "check") != 0 || c == OPT_JSON || c == '?' ||
+	       strchr("qvh", c);
+}
+
 static int take_options(int argc, char **argv, struct options *opt)
 {
 	int c, status = -1;
@@ -161,24 +170,45 @@ static int take_options(int argc, char **argv, struct options *opt)
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
-		status = take_option(c, opt);
+		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
 }
 
-/* -1, or a status. */
-static int check_is_alone(const struct options *opt)
+/* What belongs to one command only. -1, or a status. */
+static int check_run(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_check(const struct options *opt)
 {
 	if (opt->argv[0])
-		return usage("check takes no arguments", opt->argv[0]);
-	if (opt->folded || opt->witness || opt->top || opt->ring_size || opt->delayacct ||
-	    opt->user)
-		return usage("check takes no options but --json, -q and -v", NULL);
+		return usage("check: takes no arguments; what shall be done with", opt->argv[0]);
 	return -1;
+}
+
+static const struct {
+	const char *name;
+	int (*check)(const struct options *opt);
+} commands[] = {
+	{"run", check_run},
+	{"check", check_check},
+};
+
+static int find_command(const char *name)
+{
+	int n = sizeof(commands) / sizeof(commands[0]), i = 0;
+
+	while (i < n && strcmp(name, commands[i].name) != 0)
+		i++;
+	return i < n ? i : -1;
 }
 
 int cli__parse(int argc, char **argv, struct options *opt)
 {
-	int status;
+	int status, command;
 
 	*opt = (struct options){};
 	if (argc < 2)
@@ -187,7 +217,8 @@ int cli__parse(int argc, char **argv, struct options *opt)
 		status = take_options(argc, argv, opt);
 		return status >= 0 ? status : usage("no command given", NULL);
 	}
-	if (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "check") != 0)
+	command = find_command(argv[1]);
+	if (command < 0)
 		return usage("unknown command", argv[1]);
 	opt->command = argv[1];
 	argv[1] = argv[0]; /* the name getopt shows in its messages */
@@ -195,9 +226,5 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
-	if (strcmp(opt->command, "check") == 0)
-		return check_is_alone(opt);
-	if (!opt->argv[0])
-		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
-	return -1;
+	return commands[command].check(opt);
 }

@@ -15,6 +15,11 @@
 
 /* --- values: every one of them can be missing -------------------------------- */
 
+static json_t *text(const char *s)
+{
+	return json__text(s);
+}
+
 static json_t *count(uint64_t n)
 {
 	return n == SNAPSHOT_UNKNOWN ? json_null() : json_integer((json_int_t)n);
@@ -34,8 +39,8 @@ static json_t *bytes(const struct snapshot *snap, uint64_t copies)
 
 static json_t *host(const struct snapshot *snap)
 {
-	return json_pack("{s:o, s:o, s:o}", "kernel", json__text(snap->host.kernel), "machine",
-			 json__text(snap->host.machine), "page_size", count(snap->host.page_size));
+	return json_pack("{s:o, s:o, s:o}", "kernel", text(snap->host.kernel), "machine",
+			 text(snap->host.machine), "page_size", count(snap->host.page_size));
 }
 
 static json_t *lost_by_reason(const struct snapshot_capture *capture)
@@ -55,46 +60,45 @@ static json_t *capture_part(const struct snapshot *snap)
 {
 	const struct snapshot_capture *c = &snap->capture;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "witness", json__text(c->witness), "seconds", real(c->seconds), "copies",
-			 count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
-			 count(c->reuses), "lost", count(c->lost), "lost_by_reason",
-			 lost_by_reason(c), "proven", count(c->proven), "kernel_copies",
-			 count(c->kernel_copies),
-			 /* additions */
-			 "kernel_reason", json__text(c->kernel_reason), "witness_limits",
-			 json__text(c->witness_limits), "stacks_cut", count(c->stacks_cut),
-			 "stacks_cut_reason", json__text(c->stacks_cut_reason), "stacks_missing",
-			 count(c->stacks_missing), "stacks_missing_reason",
-			 json__text(c->stacks_missing_reason));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"witness", text(c->witness), "seconds", real(c->seconds), "copies",
+		count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
+		count(c->reuses), "lost", count(c->lost), "lost_by_reason", lost_by_reason(c),
+		"proven", count(c->proven), "kernel_copies", count(c->kernel_copies),
+		/* additions */
+		"kernel_reason", text(c->kernel_reason), "witness_limits", text(c->witness_limits),
+		"stacks_cut", count(c->stacks_cut), "stacks_cut_reason", text(c->stacks_cut_reason),
+		"stacks_missing", count(c->stacks_missing), "stacks_missing_reason",
+		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
 }
 
 static json_t *process(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_process *p = &snap->processes[i];
 
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
-		"pid", count(p->pid), "ppid", count(p->ppid), "command", json__text(p->command),
-		"python", json__text(p->python), "copies", count(p->copies), "copied_bytes",
-		bytes(snap, p->copies), "shared_at_fork_bytes", count(p->shared_at_fork),
-		"shared_now_bytes", count(p->shared_now), "new_bytes", count(p->new_bytes),
-		/* additions */
-		"python_problem", json__text(p->python_problem), "forked", p->forked,
-		"forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-		count(p->lost), "reuses", count(p->reuses), "children", count(p->children));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
+			 "pid", count(p->pid), "ppid", count(p->ppid), "command", text(p->command),
+			 "python", text(p->python), "copies", count(p->copies), "copied_bytes",
+			 bytes(snap, p->copies), "shared_at_fork_bytes", count(p->shared_at_fork),
+			 "shared_now_bytes", count(p->shared_now), "new_bytes", count(p->new_bytes),
+			 /* additions */
+			 "python_problem", text(p->python_problem), "forked", p->forked,
+			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
+			 count(p->lost), "reuses", count(p->reuses), "children",
+			 count(p->children));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_cause *c = &snap->causes[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cause", json__text(c->cause),
-			 "detail", json__text(c->detail), "origin", json__text(c->origin),
-			 "certainty", json__text(c->certainty), "copies", count(c->copies),
-			 "copied_bytes", bytes(snap, c->copies),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cause", text(c->cause), "detail",
+			 text(c->detail), "origin", text(c->origin), "certainty",
+			 text(c->certainty), "copies", count(c->copies), "copied_bytes",
+			 bytes(snap, c->copies),
 			 /* additions */
 			 "processes", count(c->processes));
 }
@@ -103,33 +107,30 @@ static json_t *type(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_type *t = &snap->types[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o}", "type", json__text(t->type), "cause",
-			 json__text(t->cause), "copies", count(t->copies), "copied_bytes",
-			 bytes(snap, t->copies));
+	return json_pack("{s:o, s:o, s:o, s:o}", "type", text(t->type), "cause", text(t->cause),
+			 "copies", count(t->copies), "copied_bytes", bytes(snap, t->copies));
 }
 
 static json_t *site(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_site *s = &snap->sites[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-			 json__text(s->file), "line", count(s->line), "function",
-			 json__text(s->function), "cause", json__text(s->cause), "type",
-			 json__text(s->type), "copies", count(s->copies), "copied_bytes",
-			 bytes(snap, s->copies),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text(s->file),
+			 "line", count(s->line), "function", text(s->function), "cause",
+			 text(s->cause), "type", text(s->type), "copies", count(s->copies),
+			 "copied_bytes", bytes(snap, s->copies),
 			 /* additions */
-			 "processes", count(s->processes), "source", json__text(s->source));
+			 "processes", count(s->processes), "source", text(s->source));
 }
 
 static json_t *detail(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_detail *d = &snap->details[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-			 json__text(d->file), "line", count(d->line), "function",
-			 json__text(d->function), "cause", json__text(d->cause), "type",
-			 json__text(d->type), "detail", json__text(d->detail), "origin",
-			 json__text(d->origin), "certainty", json__text(d->certainty), "copies",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text(d->file),
+			 "line", count(d->line), "function", text(d->function), "cause",
+			 text(d->cause), "type", text(d->type), "detail", text(d->detail), "origin",
+			 text(d->origin), "certainty", text(d->certainty), "copies",
 			 count(d->copies));
 }
 
@@ -137,9 +138,8 @@ static json_t *advice(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_advice *a = &snap->advice[i];
 
-	return json_pack("{s:o, s:o, s:o}", "rule", json__text(a->rule), "text",
-			 json__text(a->text), "bytes_per_process_upper_bound",
-			 count(a->bytes_per_process));
+	return json_pack("{s:o, s:o, s:o}", "rule", text(a->rule), "text", text(a->text),
+			 "bytes_per_process_upper_bound", count(a->bytes_per_process));
 }
 
 static json_t *array(const struct snapshot *snap, size_t n,
@@ -159,7 +159,7 @@ static json_t *array(const struct snapshot *snap, size_t n,
 static json_t *document(const struct snapshot *snap)
 {
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
-			 "version", json__text(snap->version), "host", host(snap), "capture",
+			 "version", text(snap->version), "host", host(snap), "capture",
 			 capture_part(snap), "processes", array(snap, snap->n_processes, process),
 			 "causes", array(snap, snap->n_causes, cause), "types",
 			 array(snap, snap->n_types, type), "sites",

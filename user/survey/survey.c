@@ -33,7 +33,7 @@ static void witnesses(struct survey *survey, bool verbose)
 			.used = t->works && !used, /* the first that works */
 			.reason = t->works ? NULL : intern__str(survey->pool, t->reason),
 			.limits = t->limits,
-			.note = t->note[0] ? t->note : NULL,
+			.note = t->note,
 			.cost = t->cost,
 		};
 		used |= t->works;
