@@ -9,7 +9,7 @@
 #include "model/machine.h"
 #include "survey/internal.h"
 
-#define MAX_WITNESSES 8
+#define MAX_WITNESSES (sizeof(((struct session_trials *)0)->of) / sizeof(struct session_trial))
 
 struct survey {
 	struct intern *pool;
@@ -24,7 +24,7 @@ static void witnesses(struct survey *survey, bool verbose)
 	bool used = false;
 
 	session__probe(verbose, &trials);
-	for (size_t i = 0; i < trials.n && i < MAX_WITNESSES; i++) {
+	for (size_t i = 0; i < trials.n; i++) {
 		const struct session_trial *t = &trials.of[i];
 
 		survey->witnesses[i] = (struct machine_witness){
