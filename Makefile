@@ -22,7 +22,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson
+PKGS := libbpf libelf capstone jansson sqlite3
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -62,7 +62,14 @@ $(B)/gen/syscalls.inc:
 	$(Q)printf '#include <sys/syscall.h>\n' | $(CC) -dM -E - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V > $@
 
+# SQL as a string of C.
+$(B)/gen/%.inc: user/store/%.sql
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' $< > $@
+
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
+$(B)/user/store/file.o: $(B)/gen/schema.inc
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # --- the program ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 enum {
 	OPT_JSON = 256,
 	OPT_FOLDED,
+	OPT_SAVE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -22,6 +23,7 @@ enum {
 static const struct option long_options[] = {
 	{"json", required_argument, NULL, OPT_JSON},
 	{"folded", required_argument, NULL, OPT_FOLDED},
+	{"save", required_argument, NULL, OPT_SAVE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -36,16 +38,21 @@ static const struct option long_options[] = {
 
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
+	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
 	"report\n"
 	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or "
 	"stopped.\n"
+	"report makes the report and the outputs anew from a recording of --save; the report goes "
+	"to\n"
+	"standard output.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
 	"  --folded FILE       folded stacks for flame graphs, weighted by copied bytes\n"
+	"  --save FILE.cow     a recording of every copy, for report; an SQLite database\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -65,6 +72,7 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
+	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
 
@@ -113,6 +121,11 @@ static int take_option(int c, struct options *opt)
 	case OPT_FOLDED:
 		opt->folded = optarg;
 		return -1;
+	case OPT_SAVE:
+		if (!*optarg || strcmp(optarg, "-") == 0)
+			return usage("--save takes the name of a file", NULL);
+		opt->save = optarg;
+		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -151,18 +164,59 @@ static int take_option(int c, struct options *opt)
 
 static int take_options(int argc, char **argv, struct options *opt)
 {
+	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
-	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
+	while (status < 0 &&
+	       (c = getopt_long(argc, argv, "+u:qvh" + permute, long_options, NULL)) != -1)
 		status = take_option(c, opt);
 	return status;
 }
 
+/* What belongs to one command only. -1, or a status. */
+static int check_run(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_report(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("report: of which recording? (cowtrace report FILE.cow)", NULL);
+	if (opt->argv[1])
+		return usage("report: one recording at a time; what shall be done with",
+			     opt->argv[1]);
+	if (opt->save || opt->witness || opt->ring_size || opt->delayacct || opt->user)
+		return usage("report: takes outputs, --top, -q and -v, no option that is for "
+			     "tracing",
+			     NULL);
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	int (*check)(const struct options *opt);
+} commands[] = {
+	{"run", check_run},
+	{"report", check_report},
+};
+
+static int find_command(const char *name)
+{
+	int n = sizeof(commands) / sizeof(commands[0]), i = 0;
+
+	while (i < n && strcmp(name, commands[i].name) != 0)
+		i++;
+	return i < n ? i : -1;
+}
+
 int cli__parse(int argc, char **argv, struct options *opt)
 {
-	int status;
+	int status, command;
 
 	*opt = (struct options){};
 	if (argc < 2)
@@ -171,7 +225,8 @@ int cli__parse(int argc, char **argv, struct options *opt)
 		status = take_options(argc, argv, opt);
 		return status >= 0 ? status : usage("no command given", NULL);
 	}
-	if (strcmp(argv[1], "run") != 0)
+	command = find_command(argv[1]);
+	if (command < 0)
 		return usage("unknown command", argv[1]);
 	opt->command = argv[1];
 	argv[1] = argv[0]; /* the name getopt shows in its messages */
@@ -179,7 +234,5 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
-	if (!opt->argv[0])
-		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
-	return -1;
+	return commands[command].check(opt);
 }

@@ -21,7 +21,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run" */
+	const char *command; /* "run", "report" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
@@ -29,7 +29,8 @@ struct options {
 	bool delayacct, quiet;
 	unsigned int verbose;
 	const char *json, *folded; /* paths, "-" for standard output; NULL: not wanted */
-	char **argv;		   /* of the traced command */
+	const char *save;	   /* path of the recording to make; NULL: none */
+	char **argv;		   /* of the traced command; report: the recording */
 };
 
 /*

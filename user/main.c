@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "base/log.h"
 #include "cli.h"
+#include "cmd_report.h"
 #include "cmd_run.h"
 
 int main(int argc, char **argv)
@@ -11,5 +14,5 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
-	return cmd_run(&opt);
+	return strcmp(opt.command, "report") == 0 ? cmd_report(&opt) : cmd_run(&opt);
 }

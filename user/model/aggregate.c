@@ -225,7 +225,7 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 			const struct verdict *verdict)
 {
 	struct count_key key = {
-		.process = find_ledger(agg, facts->pid, facts->time),
+		.process = find_ledger(agg, facts->pid, facts__time(facts)),
 		.stack = facts->stack,
 		.detail = verdict->detail,
 		.type = verdict->type,
