@@ -26,9 +26,7 @@
 #include "store/writer.h"
 
 /* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
-#define SETTLE_NS 50000000ull
-/* Lines quoted in a report; the text shows far fewer. */
-#define MAX_SOURCES   200
+#define SETTLE_NS     50000000ull
 #define STEP_MS	      20
 #define STEP_YOUNG_MS 3
 
@@ -415,7 +413,7 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 {
 	char line[SOURCE_LINE_MAX];
 
-	for (size_t i = 0; i < snap->n_sites && i < MAX_SOURCES; i++) {
+	for (size_t i = 0; i < snap->n_sites && i < SNAPSHOT_SOURCES; i++) {
 		const struct snapshot_site *site = &snap->sites[i];
 
 		if (site->file &&

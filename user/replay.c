@@ -100,10 +100,10 @@ static void fill_cut(struct replay *replay, struct snapshot_capture *capture)
 		capture->lost += head->copies - copies;
 	}
 	snprintf(text, sizeof(text),
-		 head->cut ? "%s. It ends after %s copies, %.1f s after the start."
-			   : "cowtrace was killed while it recorded, or is still recording%.0s. "
-			     "It ends after %s copies, %.1f s after the start.",
-		 head->cut ?: "", number__count(copies).s, capture->seconds);
+		 "This recording is not whole: %s. It ends after %s copies, %.1f s after the "
+		 "start.",
+		 head->cut ?: "cowtrace was killed, or is still at it",
+		 number__count(copies).s, capture->seconds);
 	capture->cut = intern__str(replay->pool, text);
 	if (head->copies == SNAPSHOT_UNKNOWN)
 		capture->kernel_reason = "the recording has no end";
@@ -116,7 +116,7 @@ static void quote_sources(struct replay *replay, const struct snapshot *snap)
 	size_t n;
 
 	sources = reader__sources(replay->reader, &n);
-	for (size_t i = 0; i < snap->n_sites && n; i++) {
+	for (size_t i = 0; i < snap->n_sites && i < SNAPSHOT_SOURCES; i++) {
 		const struct snapshot_site *site = &snap->sites[i];
 
 		for (size_t k = 0; k < n && site->file; k++)

@@ -17,6 +17,9 @@
 /* A number that could not be had: null in JSON, "?" in text. */
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 
+/* How many sites, the first ones, have their line quoted; the text shows far fewer. */
+#define SNAPSHOT_SOURCES 200
+
 struct snapshot_host {
 	const char *kernel, *machine;
 	uint32_t page_size;

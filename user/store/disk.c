@@ -29,7 +29,7 @@ static int disk__fail(struct disk *disk)
 	int code = sqlite3_errcode(disk->db) & 0xff;
 
 	snprintf(disk->why, sizeof(disk->why), "%s",
-		 code == SQLITE_FULL   ? "the disk is full"
+		 code == SQLITE_FULL   ? "no space left on the disk"
 		 : code == SQLITE_BUSY ? "another program has locked it for a minute"
 				       : sqlite3_errmsg(disk->db));
 	return -EIO;
