@@ -165,8 +165,8 @@ static int damaged(sqlite3 *db, int code, char *why, size_t why_size)
 			 "was left half written by a crash, and cannot be repaired: the file, its "
 			 "-journal and their directory have to be writable");
 	else
-		snprintf(why, why_size, "is damaged: %s",
-			 db ? sqlite3_errmsg(db) : "out of memory");
+		/* not sqlite3_errmsg(), which may quote the file */
+		snprintf(why, why_size, "is damaged: %s", sqlite3_errstr(code));
 	return -EINVAL;
 }
 

@@ -43,6 +43,17 @@ static bool take_seconds(void *ctx, struct table_row *row)
 	return true;
 }
 
+/* As far as there are copies. */
+static bool take_last(void *ctx, struct table_row *row)
+{
+	struct reader *r = ctx;
+	int64_t last = row__int(row, -(INT64_MAX / 4000), INT64_MAX / 4000);
+
+	last = last * 1000 + (int64_t)(r->base_time - r->head.start_time);
+	r->head.capture.seconds = last > 0 ? (double)last / 1e9 : 0;
+	return true;
+}
+
 static bool take_loss(void *ctx, struct table_row *row)
 {
 	struct snapshot_capture *capture = &((struct reader *)ctx)->head.capture;
@@ -63,11 +74,9 @@ static int fill_cut(struct reader *r)
 		head->capture.reuses = 0;
 	if (head->start_time == SNAPSHOT_UNKNOWN)
 		head->start_time = r->n_processes ? r->processes[0].facts.started : r->base_time;
-	return table__each(r->db, r->pool,
-			   head->copies == SNAPSHOT_UNKNOWN
-				   ? "SELECT ifnull(max(time), 0) / 1e6 FROM copy"
-				   : "SELECT seconds FROM capture",
-			   take_seconds, r);
+	if (head->copies != SNAPSHOT_UNKNOWN)
+		return table__each(r->db, r->pool, "SELECT seconds FROM capture", take_seconds, r);
+	return table__each(r->db, r->pool, "SELECT ifnull(max(time), 0) FROM copy", take_last, r);
 }
 
 static int read_head(struct reader *r)
@@ -125,7 +134,7 @@ void reader__why(const struct reader *r, int err, char *why, size_t why_size)
 	else
 		snprintf(why, why_size, "is damaged%s%s",
 			 code == SQLITE_OK || code >= SQLITE_ROW ? "" : ": ",
-			 code == SQLITE_OK || code >= SQLITE_ROW ? "" : sqlite3_errmsg(r->db));
+			 code == SQLITE_OK || code >= SQLITE_ROW ? "" : sqlite3_errstr(code));
 }
 
 int reader__open(const char *path, struct intern *pool, struct reader **out, char *why,

@@ -29,13 +29,18 @@ int table__each(sqlite3 *db, struct intern *pool, const char *sql, table_take ta
 	return good && code == SQLITE_DONE ? 0 : -EINVAL;
 }
 
+/* To be asked before the value, which would be converted. */
+static bool next_is(const struct table_row *row, int type)
+{
+	return sqlite3_column_type(row->statement, row->at) == type;
+}
+
 int64_t row__int(struct table_row *row, int64_t least, int64_t most)
 {
-	int column = row->at++;
-	int64_t value = sqlite3_column_int64(row->statement, column);
+	bool fits = next_is(row, SQLITE_INTEGER);
+	int64_t value = sqlite3_column_int64(row->statement, row->at++);
 
-	if (sqlite3_column_type(row->statement, column) == SQLITE_INTEGER && value >= least &&
-	    value <= most)
+	if (fits && value >= least && value <= most)
 		return value;
 	row->bad = true;
 	return least;
@@ -46,14 +51,9 @@ bool row__flag(struct table_row *row)
 	return row__int(row, 0, 1);
 }
 
-static bool is_null(const struct table_row *row)
-{
-	return sqlite3_column_type(row->statement, row->at) == SQLITE_NULL;
-}
-
 uint64_t row__known(struct table_row *row)
 {
-	if (!is_null(row))
+	if (!next_is(row, SQLITE_NULL))
 		return (uint64_t)row__int(row, 0, INT64_MAX);
 	row->at++;
 	return SNAPSHOT_UNKNOWN;
@@ -66,12 +66,11 @@ uint64_t row__word(struct table_row *row)
 
 double row__real(struct table_row *row)
 {
-	int column = row->at++;
-	double value = sqlite3_column_double(row->statement, column);
+	bool fits = next_is(row, SQLITE_FLOAT);
+	double value = sqlite3_column_double(row->statement, row->at++);
 
-	/* No trace takes longer than a century; not a number is less than nothing. */
-	if (sqlite3_column_type(row->statement, column) == SQLITE_FLOAT && value > -4e9 &&
-	    value < 4e9)
+	/* No trace takes longer than a century; what is not a number is neither. */
+	if (fits && value > -4e9 && value < 4e9)
 		return value;
 	row->bad = true;
 	return 0;
@@ -79,13 +78,12 @@ double row__real(struct table_row *row)
 
 const char *row__text(struct table_row *row)
 {
-	int column = row->at++;
-	const char *text = (const char *)sqlite3_column_text(row->statement, column);
-	size_t size = (size_t)sqlite3_column_bytes(row->statement, column);
+	bool fits = next_is(row, SQLITE_TEXT);
+	const char *text = (const char *)sqlite3_column_text(row->statement, row->at);
+	size_t size = (size_t)sqlite3_column_bytes(row->statement, row->at++);
 	char clean[MAX_TEXT];
 
-	if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT || !text ||
-	    size >= sizeof(clean)) {
+	if (!fits || !text || size >= sizeof(clean)) {
 		row->bad = true;
 		return intern__str(row->pool, "");
 	}
@@ -95,7 +93,7 @@ const char *row__text(struct table_row *row)
 
 const char *row__text_or_null(struct table_row *row)
 {
-	if (!is_null(row))
+	if (!next_is(row, SQLITE_NULL))
 		return row__text(row);
 	row->at++;
 	return NULL;
@@ -113,11 +111,11 @@ uint8_t row__name(struct table_row *row, const struct names *names)
 
 void row__blob(struct table_row *row, void *out, size_t size)
 {
-	int column = row->at++;
-	const void *blob = sqlite3_column_blob(row->statement, column);
+	bool fits = next_is(row, SQLITE_BLOB);
+	const void *blob = sqlite3_column_blob(row->statement, row->at);
+	int bytes = sqlite3_column_bytes(row->statement, row->at++);
 
-	if (sqlite3_column_type(row->statement, column) == SQLITE_BLOB && blob &&
-	    (size_t)sqlite3_column_bytes(row->statement, column) == size)
+	if (fits && blob && (size_t)bytes == size)
 		memcpy(out, blob, size);
 	else
 		row->bad = true;
