@@ -75,7 +75,7 @@ static json_t *capture_part(const struct snapshot *snap)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:o*}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"witness", text(c->witness), "seconds", real(c->seconds), "copies",
 		count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
 		count(c->reuses), "lost", count(c->lost), "lost_by_reason", lost_by_reason(c),
@@ -84,7 +84,17 @@ static json_t *capture_part(const struct snapshot *snap)
 		"kernel_reason", text(c->kernel_reason), "witness_limits", text(c->witness_limits),
 		"stacks_cut", count(c->stacks_cut), "stacks_cut_reason", text(c->stacks_cut_reason),
 		"stacks_missing", count(c->stacks_missing), "stacks_missing_reason",
-		text(c->stacks_missing_reason), "cut", c->cut ? text(c->cut) : NULL);
+		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
+}
+
+/* With what only recordings have that were cut. */
+static json_t *capture_whole(const struct snapshot *snap)
+{
+	json_t *capture = capture_part(snap);
+
+	if (capture && snap->capture.cut)
+		json_object_set_new(capture, "cut", text(snap->capture.cut));
+	return capture;
 }
 
 static json_t *process(const struct snapshot *snap, size_t i)
@@ -173,7 +183,7 @@ static json_t *document(const struct snapshot *snap)
 {
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
 			 "version", text(snap->version), "host", host(snap), "capture",
-			 capture_part(snap), "processes", array(snap, snap->n_processes, process),
+			 capture_whole(snap), "processes", array(snap, snap->n_processes, process),
 			 "causes", array(snap, snap->n_causes, cause), "types",
 			 array(snap, snap->n_types, type), "sites",
 			 array(snap, snap->n_sites, site), "advice",

@@ -268,8 +268,9 @@ int reader__replay(struct reader *r, const struct reader_handler *handler, char 
 	int err = -ENOMEM;
 
 	telling.sorted = malloc(size + 1);
-	if (telling.sorted) {
+	if (telling.sorted && size)
 		memcpy(telling.sorted, r->processes, size);
+	if (telling.sorted) {
 		qsort(telling.sorted, r->n_processes, sizeof(*telling.sorted), by_known_after);
 		err = table__each(r->db, r->pool, "SELECT rowid, fact, time, page FROM copy",
 				  take_copy, &telling);

@@ -24,10 +24,21 @@ enum statement {
 };
 
 static const char *const texts[STATEMENTS] = {
-	[BEGIN] = "INSERT INTO capture(id, version, kernel, machine, page_size, witness,"
-		  " witness_limits, base_time, finished) VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
-	[END] = "UPDATE capture SET start_time = ?, seconds = ?, copies = ?, reuses = ?,"
-		" kernel_copies = ?, kernel_reason = ?, finished = ?, cut = ?",
+	[BEGIN] = "INSERT INTO capture(id, version, kernel, machine, page_size, base_time,"
+		  " finished"
+#define TEXT(column, member)  ", " #column
+#define COUNT(column, member) ", " #column
+#include "store/capture.def"
+		  ") VALUES (1, ?, ?, ?, ?, ?, 0"
+#define TEXT(column, member)  ", ?"
+#define COUNT(column, member) ", ?"
+#include "store/capture.def"
+		  ")",
+	[END] = "UPDATE capture SET start_time = ?, seconds = ?, copies = ?, finished = ?, cut = ?"
+#define TEXT(column, member)  ", " #column " = ?"
+#define COUNT(column, member) ", " #column " = ?"
+#include "store/capture.def"
+	,
 	[LOSS] = "INSERT INTO loss(reason, copies) VALUES (?, ?)",
 	[PROCESS] = "REPLACE INTO process(id, pid, ppid, command, python, python_problem, forked,"
 		    " exited, started, shared_at_fork, shared_now, new_bytes, lost, reuses,"
@@ -140,6 +151,13 @@ static int row__write(struct row *row)
 
 /* --- tables ------------------------------------------------------------------ */
 
+static void put_capture(struct row *row, const struct snapshot_capture *capture)
+{
+#define TEXT(column, member)  put_text(row, capture->member);
+#define COUNT(column, member) put_known(row, capture->member);
+#include "store/capture.def"
+}
+
 int rows__begin(struct rows *rows, const struct snapshot_host *host,
 		const struct snapshot_capture *capture, uint64_t base_time)
 {
@@ -149,25 +167,21 @@ int rows__begin(struct rows *rows, const struct snapshot_host *host,
 	put_text(&row, host->kernel);
 	put_text(&row, host->machine);
 	put_int(&row, host->page_size);
-	put_text(&row, capture->witness);
-	put_text(&row, capture->witness_limits ?: "");
 	put_int(&row, (int64_t)base_time);
+	put_capture(&row, capture);
 	return row__write(&row);
 }
 
 int rows__end(struct rows *rows, const struct end_row *end, const char *cut)
 {
-	const struct snapshot_capture *capture = &end->capture;
 	struct row row = row__start(rows, END);
 
 	put_int(&row, (int64_t)end->start_time);
-	sqlite3_bind_double(row.statement, ++row.at, capture->seconds);
+	sqlite3_bind_double(row.statement, ++row.at, end->capture.seconds);
 	put_known(&row, end->copies);
-	put_known(&row, capture->reuses);
-	put_known(&row, capture->kernel_copies);
-	put_text(&row, capture->kernel_reason);
 	put_int(&row, !cut);
 	put_text(&row, cut);
+	put_capture(&row, &end->capture);
 	return row__write(&row);
 }
 

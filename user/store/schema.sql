@@ -9,17 +9,18 @@ CREATE TABLE capture (
 	kernel TEXT NOT NULL,
 	machine TEXT NOT NULL,
 	page_size INTEGER NOT NULL,     -- bytes
-	witness TEXT NOT NULL,          -- how copies were proven
-	witness_limits TEXT NOT NULL,   -- what that can not see
 	base_time INTEGER NOT NULL,     -- ns of CLOCK_MONOTONIC that copy.time counts from
 	start_time INTEGER,             -- ns of CLOCK_MONOTONIC: the start of the command
 	seconds REAL,                   -- from there to the end
 	copies INTEGER,                 -- that were seen; fewer are here if the recording was cut
+	finished INTEGER NOT NULL,      -- 1: all of it is here; 0: it was cut
+	cut TEXT,                       -- by what, if that is known
+	witness TEXT NOT NULL,          -- how copies were proven
+	witness_limits TEXT NOT NULL,   -- what that can not see
+	witness_note TEXT,              -- what its numbers mean if they are not simply copies
 	reuses INTEGER,                 -- writes to pages that nobody shared any longer: no copies
 	kernel_copies INTEGER,          -- what the kernel itself counted; NULL: nothing
-	kernel_reason TEXT,             -- why not, or why it differs
-	finished INTEGER NOT NULL,      -- 1: all of it is here; 0: it was cut
-	cut TEXT                        -- by what, if that is known
+	kernel_reason TEXT              -- why not, or why it differs
 );
 
 -- Copies that happened and could not be looked at, by reason.
