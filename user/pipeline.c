@@ -458,6 +458,8 @@ int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_s
 	struct snapshot_capture capture = {
 		.witness = session__witness(p->session),
 		.witness_limits = session__witness_limits(p->session),
+		.witness_note = session__witness_note(p->session),
+		.kernel_copies = SNAPSHOT_UNKNOWN,
 	};
 	struct snapshot_host host;
 

@@ -24,18 +24,23 @@ static bool take_capture(void *ctx, struct table_row *row)
 	head->host.kernel = row__text(row);
 	head->host.machine = row__text(row);
 	head->host.page_size = (uint32_t)row__int(row, 512, 1 << 24);
-	head->capture.witness = row__text(row);
-	head->capture.witness_limits = row__text(row);
 	r->base_time = (uint64_t)row__int(row, 0, INT64_MAX / 4);
 	head->start_time = row__known(row);
-	head->capture.reuses = row__known(row);
-	head->capture.kernel_copies = row__known(row);
-	head->capture.kernel_reason = row__text_or_null(row);
 	head->copies = row__known(row);
 	head->finished = row__flag(row);
 	head->cut = row__text_or_null(row);
-	return first;
+#define TEXT(column, member)  head->capture.member = row__text_or_null(row);
+#define COUNT(column, member) head->capture.member = row__known(row);
+#include "store/capture.def"
+	return first && head->capture.witness && head->capture.witness_limits;
 }
+
+static const char capture_sql[] = "SELECT version, kernel, machine, page_size, base_time,"
+				  " start_time, copies, finished, cut"
+#define TEXT(column, member)  ", " #column
+#define COUNT(column, member) ", " #column
+#include "store/capture.def"
+				  " FROM capture";
 
 static bool take_seconds(void *ctx, struct table_row *row)
 {
@@ -81,12 +86,7 @@ static int fill_cut(struct reader *r)
 
 static int read_head(struct reader *r)
 {
-	int err =
-		table__each(r->db, r->pool,
-			    "SELECT version, kernel, machine, page_size, witness, witness_limits,"
-			    " base_time, start_time, reuses, kernel_copies, kernel_reason, copies,"
-			    " finished, cut FROM capture",
-			    take_capture, r);
+	int err = table__each(r->db, r->pool, capture_sql, take_capture, r);
 
 	if (!err && !r->head.version)
 		err = -EINVAL;
