@@ -48,12 +48,17 @@ struct pipeline {
 	struct session_counters counters;
 };
 
-static uint64_t now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* --- the process tree --- */
@@ -391,6 +396,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 	c->witness_limits = session__witness_limits(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
+	c->wall_time = read_clock(CLOCK_REALTIME) - (now_ns() - start);
 	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
 	for (int i = 0; i < CT_LOST_MAX; i++)
 		c->lost_by_reason[i] = p->counters.lost[i];
@@ -459,6 +465,7 @@ int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_s
 		.witness = session__witness(p->session),
 		.witness_limits = session__witness_limits(p->session),
 		.witness_note = session__witness_note(p->session),
+		.wall_time = read_clock(CLOCK_REALTIME),
 		.kernel_copies = SNAPSHOT_UNKNOWN,
 	};
 	struct snapshot_host host;

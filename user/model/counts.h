@@ -26,6 +26,7 @@ struct ledger {
 	uint64_t copies;
 	uint32_t id;  /* 1, 2, ... in the order of their appearance here */
 	bool unnamed; /* it copied before anyone told about it */
+	uint32_t row; /* in the processes of the newest snapshot */
 	struct ledger *older;
 };
 

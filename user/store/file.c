@@ -24,7 +24,7 @@
 const char *file__schema(void)
 {
 	return
-#include "schema.inc"
+#include "schema.sql.inc"
 		"PRAGMA application_id = " STRING(
 			STORE_APPLICATION_ID) ";"
 					      "PRAGMA user_version = " STRING(STORE_SCHEMA) ";";

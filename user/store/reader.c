@@ -77,6 +77,8 @@ static int fill_cut(struct reader *r)
 
 	if (head->capture.reuses == SNAPSHOT_UNKNOWN)
 		head->capture.reuses = 0;
+	if (head->capture.wall_time == SNAPSHOT_UNKNOWN)
+		head->capture.wall_time = 0;
 	if (head->start_time == SNAPSHOT_UNKNOWN)
 		head->start_time = r->n_processes ? r->processes[0].facts.started : r->base_time;
 	if (head->copies != SNAPSHOT_UNKNOWN)

@@ -18,6 +18,7 @@ CREATE TABLE capture (
 	witness TEXT NOT NULL,          -- how copies were proven
 	witness_limits TEXT NOT NULL,   -- what that can not see
 	witness_note TEXT,              -- what its numbers mean if they are not simply copies
+	wall_time INTEGER,              -- of start_time: ns since 1970
 	reuses INTEGER,                 -- writes to pages that nobody shared any longer: no copies
 	kernel_copies INTEGER,          -- what the kernel itself counted; NULL: nothing
 	kernel_reason TEXT              -- why not, or why it differs
