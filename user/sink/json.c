@@ -71,6 +71,16 @@ static json_t *capture_part(const struct snapshot *snap)
 		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
 }
 
+/* With what only recordings have that were cut. */
+static json_t *capture_whole(const struct snapshot *snap)
+{
+	json_t *capture = capture_part(snap);
+
+	if (capture && snap->capture.cut)
+		json_object_set_new(capture, "cut", text(snap->capture.cut));
+	return capture;
+}
+
 static json_t *process(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_process *p = &snap->processes[i];
@@ -157,7 +167,7 @@ static json_t *document(const struct snapshot *snap)
 {
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
 			 "version", text(snap->version), "host", host(snap), "capture",
-			 capture_part(snap), "processes", array(snap, snap->n_processes, process),
+			 capture_whole(snap), "processes", array(snap, snap->n_processes, process),
 			 "causes", array(snap, snap->n_causes, cause), "types",
 			 array(snap, snap->n_types, type), "sites",
 			 array(snap, snap->n_sites, site), "advice",
