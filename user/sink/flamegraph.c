@@ -31,7 +31,7 @@
 #define MAX_FRAMES 8000
 
 #define LINE_HEIGHT    18
-#define LEGEND_COLUMNS 4
+#define LEGEND_COLUMNS 3
 #define LEGEND_WIDTH   ((GRAPH_WIDTH - 2 * GRAPH_MARGIN) / LEGEND_COLUMNS)
 #define LINE_CHARS     150 /* of 13 px: more would run out of the picture */
 

@@ -5,7 +5,7 @@
 (function () {
 'use strict';
 var SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml';
-var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 290, TIP_ROOM = 64;
+var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 320, TIP_ROOM = 64;
 var SHOWN = 0.3; // narrower frames are not drawn, pixels
 
 var script = document.currentScript;
@@ -283,9 +283,11 @@ function setSearch(text) {
 function goToLargest() {
 	var best = null;
 	frames.forEach(function (frame) {
-		if (frame.hit && frame.shown && (!best || frame.bytes > best.bytes)) best = frame;
+		if (frame.hit && (!best || frame.bytes > best.bytes)) best = frame;
 	});
-	if (best) focus(best);
+	if (!best) return;
+	if (!best.shown) zoom(best);
+	focus(best);
 }
 
 // --- moving ----------------------------------------------------------------------------------------
