@@ -17,7 +17,11 @@
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"
+#include "page.bpf.h"
+#include "copy.bpf.h"
+#include "cold.bpf.h"
 #include "witness.bpf.h"
+#include "huge.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -72,7 +76,7 @@ int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
 SEC("tp_btf/mm_page_alloc")
 int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
 {
-	if (cfg_fexit)
+	if (cfg_function)
 		wp_page__alloc(page, order, gfp);
 	else
 		page__alloc(ctx, page, order, gfp);
@@ -87,7 +91,7 @@ int BPF_PROG(on_page_free, struct page *page)
 }
 
 /*
- * --- witness: tracepoints, as events ---
+ * --- tracepoints, as events ---
  *
  * While a program is inside one thread, the kernel skips it for all others of that CPU. That loses
  * nothing as long as it can not be preempted there. If the kernel is a preemptible one, it can be
@@ -134,7 +138,10 @@ int on_rss_stat_event(struct trace_event_raw_rss_stat *ctx)
 SEC("tp/kmem/mm_page_alloc")
 int on_page_alloc_event(struct trace_event_raw_mm_page_alloc *ctx)
 {
-	page__alloc(ctx, (void *)ctx->pfn, ctx->order, ctx->gfp_flags);
+	if (cfg_function)
+		wp_page__alloc((void *)ctx->pfn, ctx->order, ctx->gfp_flags);
+	else
+		page__alloc(ctx, (void *)ctx->pfn, ctx->order, ctx->gfp_flags);
 	return 0;
 }
 
@@ -158,6 +165,128 @@ SEC("fexit/do_wp_page")
 int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf, unsigned int result)
 {
 	wp_page__exit(vmf, result);
+	return 0;
+}
+
+SEC("kprobe/do_wp_page")
+int on_wp_page_probe(struct pt_regs *ctx)
+{
+	wp_page__entry((void *)probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/do_wp_page")
+int on_wp_page_return(struct pt_regs *ctx)
+{
+	wp_page__return(probe__result(ctx));
+	return 0;
+}
+
+/* --- witness: wp_page_copy --- */
+
+SEC("fentry/wp_page_copy")
+int BPF_PROG(on_page_copy, struct vm_fault *vmf)
+{
+	page_copy__entry(vmf);
+	return 0;
+}
+
+SEC("kprobe/wp_page_copy")
+int on_page_copy_probe(struct pt_regs *ctx)
+{
+	page_copy__entry((void *)probe__first(ctx));
+	return 0;
+}
+
+/* --- what do_wp_page has no part in: each where the kernel lets it be followed --- */
+
+SEC("fentry/finish_fault")
+int BPF_PROG(on_finish_entry, struct vm_fault *vmf)
+{
+	finish__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/finish_fault")
+int BPF_PROG(on_finish_exit, struct vm_fault *vmf, unsigned int result)
+{
+	finish__exit(result);
+	return 0;
+}
+
+SEC("kprobe/finish_fault")
+int on_finish_probe(struct pt_regs *ctx)
+{
+	finish__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/finish_fault")
+int on_finish_return(struct pt_regs *ctx)
+{
+	finish__exit(probe__result(ctx));
+	return 0;
+}
+
+SEC("fentry/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_entry, struct vm_fault *vmf)
+{
+	huge_wp__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_exit, struct vm_fault *vmf, unsigned int result)
+{
+	huge_wp__exit(result);
+	return 0;
+}
+
+SEC("kprobe/do_huge_pmd_wp_page")
+int on_huge_probe(struct pt_regs *ctx)
+{
+	huge_wp__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/do_huge_pmd_wp_page")
+int on_huge_return(struct pt_regs *ctx)
+{
+	huge_wp__exit(probe__result(ctx));
+	return 0;
+}
+
+/* Its name and its arguments differ: the daemon looks them up. */
+SEC("fentry/hugetlb_wp")
+int on_hugetlb_entry(unsigned long long *ctx)
+{
+	if (cfg_hugetlb_args == 1)
+		hugetlb__args(ctx[0], 0, 0, 0);
+	else if (cfg_hugetlb_args == 2)
+		hugetlb__args(0, ctx[1], 0, 0);
+	else
+		hugetlb__args(0, ctx[1], ctx[2], ctx[3]);
+	return 0;
+}
+
+SEC("fexit/hugetlb_wp")
+int on_hugetlb_exit(unsigned long long *ctx)
+{
+	hugetlb__exit();
+	return 0;
+}
+
+SEC("kprobe/hugetlb_wp")
+int on_hugetlb_probe(struct pt_regs *ctx)
+{
+	hugetlb__args(probe__first(ctx), ctx->si, ctx->dx, ctx->cx);
+	return 0;
+}
+
+SEC("kretprobe/hugetlb_wp")
+int on_hugetlb_return(struct pt_regs *ctx)
+{
+	hugetlb__exit();
 	return 0;
 }
 

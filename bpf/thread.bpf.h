@@ -27,6 +27,7 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 	if (t->pending && t->started)
 		proc__count_reuse(pid);
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 }
 
@@ -87,6 +88,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 		task__wpcopy(task, &t->wpcopy_base);
 	}
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;

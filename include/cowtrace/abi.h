@@ -244,6 +244,20 @@ enum ct_unwind {
 	CT_UNWIND_MAX,
 };
 
+/* Functions of the kernel that are looked for in its stack. */
+enum ct_code {
+	CT_CODE_FAULT,	 /* handle_mm_fault */
+	CT_CODE_WP_PAGE, /* do_wp_page */
+	CT_CODE_SWAP,	 /* do_swap_page */
+	CT_CODE_FILE,	 /* __do_fault: asks the file for its page */
+	CT_CODE_MIGRATE, /* migrate_misplaced_folio or, up to 6.11, migrate_misplaced_page */
+	CT_CODES,
+};
+
+struct ct_range {
+	__u64 start, end;
+};
+
 /* Global counters of the kernel side (per CPU). */
 enum ct_counter {
 	CT_COUNT_COPIES,   /* confirmed copies, sent or lost, retracted ones included */
