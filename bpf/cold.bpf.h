@@ -16,9 +16,6 @@
 #ifndef COWTRACE_BPF_COLD_H
 #define COWTRACE_BPF_COLD_H
 
-#define COLD_DEPTH 32
-_Static_assert(8 * COLD_DEPTH <= SCRATCH_SIZE, "a kernel stack fits");
-
 /* All first touches come here: so nothing is read yet. */
 static __always_inline void cold__arm(struct thread *t, struct task_struct *task, u64 addr, u64 ip,
 				      u8 kind)
@@ -30,18 +27,6 @@ static __always_inline void cold__arm(struct thread *t, struct task_struct *task
 	t->cold_ip = ip;
 	t->cold_kind = kind;
 	t->cold = COLD_FAULT;
-}
-
-static __noinline bool stack__has(struct thread *t, u32 depth, u32 code)
-{
-	const u64 *stack = (const u64 *)t->scratch;
-
-	if (code >= CT_CODES)
-		return false;
-	for (u32 i = 0; i < COLD_DEPTH && i < depth; i++)
-		if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
-			return true;
-	return false;
 }
 
 /* Before 6.2 each task keeps its counts back: the page has to do as proof, until it is freed. */
@@ -58,24 +43,23 @@ static __always_inline void cold__confirm(struct thread *t, u8 origin)
 	copy__confirm(t, origin);
 }
 
-static __always_inline void cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
+/* True: the page is for the fault that was armed. */
+static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
 					struct page *page)
 {
 	u32 depth;
-	long size;
 	bool wp;
 
 	if (t->cold != COLD_FAULT)
-		return;
+		return false;
 	t->pending_ip = t->cold_ip;
 	if (!in_fault(ctx, task, t, t->cold_kind))
-		return;
-	size = bpf_get_stack(ctx, t->scratch, 8 * COLD_DEPTH, 0);
-	depth = size < 0 ? 0 : (u32)size / 8;
-	wp = stack__has(t, depth, CT_CODE_WP_PAGE);
-	if (!wp && (!stack__has(t, depth, CT_CODE_FAULT) || stack__has(t, depth, CT_CODE_SWAP) ||
-		    stack__has(t, depth, CT_CODE_FILE) || stack__has(t, depth, CT_CODE_MIGRATE)))
-		return;
+		return false;
+	depth = kstack__walk(ctx, t);
+	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
+	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
+		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
+		return true;
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
 	thread__layout(t, task->tgid);
@@ -85,7 +69,7 @@ static __always_inline void cold__alloc(void *ctx, struct thread *t, struct task
 	attempts__forget(t, task);
 	if (wp) {
 		cold__confirm(t, CT_ORIGIN_FORK);
-		return;
+		return true;
 	}
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
 	t->cold = COLD_ALLOC;
@@ -93,6 +77,7 @@ static __always_inline void cold__alloc(void *ctx, struct thread *t, struct task
 		t->cold = COLD_SENT;
 		cold__confirm(t, CT_ORIGIN_FILE);
 	}
+	return true;
 }
 
 /* The counts of the process have changed in the fault. */

@@ -3,6 +3,29 @@
 #ifndef COWTRACE_BPF_COPY_H
 #define COWTRACE_BPF_COPY_H
 
+#define CODE_DEPTH 32
+_Static_assert(8 * CODE_DEPTH <= SCRATCH_SIZE, "a stack of the kernel fits");
+
+/* The stack of the kernel goes to t->scratch; returns its depth. */
+static __always_inline u32 kstack__walk(void *ctx, struct thread *t)
+{
+	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
+
+	return size < 0 ? 0 : (u32)size / 8;
+}
+
+static __noinline bool kstack__has(struct thread *t, u32 depth, u32 code)
+{
+	const u64 *stack = (const u64 *)t->scratch;
+
+	if (code >= CT_CODES)
+		return false;
+	for (u32 i = 0; i < CODE_DEPTH && i < depth; i++)
+		if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
+			return true;
+	return false;
+}
+
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
@@ -27,6 +50,8 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
+	if (kind == PENDING_FOREIGN)
+		return kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE);
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }

@@ -20,6 +20,7 @@
 #include "page.bpf.h"
 #include "copy.bpf.h"
 #include "cold.bpf.h"
+#include "foreign.bpf.h"
 #include "witness.bpf.h"
 #include "huge.bpf.h"
 

@@ -78,6 +78,10 @@ struct cred {
 	kuid_t uid;
 };
 
+struct pid {
+	unsigned int level; /* of pid namespaces, 0: the first */
+};
+
 struct task_struct {
 	int pid, tgid;
 	unsigned int flags;
@@ -88,6 +92,7 @@ struct task_struct {
 	const struct cred *cred;
 	struct task_delay_info *delays;
 	struct thread_struct thread;
+	struct pid *thread_pid;
 };
 
 /* Before 6.2 each task kept its counts of pages back: kmem:rss_stat was late. */

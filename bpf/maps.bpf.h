@@ -11,8 +11,9 @@
 
 enum pending {
 	PENDING_NONE,
-	PENDING_USER,	/* a write fault in user mode, not yet known to be a copy */
-	PENDING_KERNEL, /* the same in kernel mode, on behalf of a syscall */
+	PENDING_USER,	 /* a write fault in user mode, not yet known to be a copy */
+	PENDING_KERNEL,	 /* the same in kernel mode, on behalf of a syscall */
+	PENDING_FOREIGN, /* no fault: see foreign.bpf.h */
 };
 
 /* A write to a page that is not mapped: see cold.bpf.h. */
@@ -88,6 +89,7 @@ struct thread {
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
+	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
 	u8 started;    /* the command has been executed: from here on copies count */

@@ -65,6 +65,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	}
 	c->started = p->started;
 	c->layout = thread__layout(p, parent->tgid);
+	c->copy_gfp = p->copy_gfp;
 	if (child->tgid == parent->tgid)
 		return;
 	bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);

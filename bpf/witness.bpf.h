@@ -72,23 +72,16 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	fault__kernel_at(addr, regs->ip, error);
 }
 
-static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
+/* True: the page is for the fault that is pending. */
+static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct task_struct *task,
+					   struct page *page, u32 order, u64 gfp)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = thread__of(task);
-	u8 kind;
+	u8 kind = t->pending;
 
-	if (!t || !t->started || !page || !(gfp & GFP_MOVABLE_BIT))
-		return;
-	if (t->cold && !order && !(gfp & GFP_ZERO_BIT))
-		cold__alloc(ctx, t, task, page);
-	kind = t->pending;
-	if (!kind || (order && order != HUGE_ORDER))
-		return;
 	if (!in_fault(ctx, task, t, kind)) {
 		if (kind == PENDING_KERNEL)
 			thread__settle(t, task->tgid);
-		return;
+		return false;
 	}
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
@@ -98,7 +91,26 @@ static __always_inline void page__alloc(void *ctx, struct page *page, u32 order,
 	t->event.order = order;
 	if (order)
 		t->event.flags |= CT_F_UNCOUNTED;
+	else if (!(gfp & GFP_ZERO_BIT))
+		t->copy_gfp = gfp;
 	copy__confirm(t, order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
+	return true;
+}
+
+static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT) &&
+	    cold__alloc(ctx, t, task, page))
+		return;
+	if (t->pending && gfp & GFP_MOVABLE_BIT && (!order || order == HUGE_ORDER) &&
+	    pending__alloc(ctx, t, task, page, order, gfp))
+		return;
+	foreign__alloc(ctx, t, task, page, order, gfp);
 }
 
 /* Without a huge page, the one of zeroes is split, and a small page of it copied. */

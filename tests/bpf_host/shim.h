@@ -51,6 +51,7 @@ struct pt_regs {
 #include "page.bpf.h"
 #include "copy.bpf.h"
 #include "cold.bpf.h"
+#include "foreign.bpf.h"
 #include "witness.bpf.h"
 #include "huge.bpf.h"
 

@@ -169,12 +169,18 @@ static const char *const nouns[KIND_MAX] = {
 		      "writes to pages that were swapped out",
 	[KIND_HUGE_ZERO] = "the kernel's huge page of zeros",
 	[KIND_HUGETLB] = "hugetlb pages",
-	[KIND_FOREIGN] = "what the kernel does without a page fault: process_vm_writev, ptrace, "
-			 "/proc/PID/mem, O_DIRECT, io_uring",
+	[KIND_FOREIGN] = "what the kernel does without a page fault (process_vm_writev, ptrace, "
+			 "/proc/PID/mem, O_DIRECT, io_uring)",
+	[KIND_PLACE] =
+		"of what the kernel does without a page fault (process_vm_writev, ptrace, "
+		"/proc/PID/mem, O_DIRECT, io_uring) the address, and writes to pages of zeros",
+	[KIND_KSM] = "which pages KSM had merged",
+	[KIND_SHARERS] = "how many processes still shared a page",
 };
 
 /* Of these the kernel's own count has copies. */
-static const uint32_t counted_by_kernel = 1u << KIND_HUGETLB | 1u << KIND_FOREIGN;
+static const uint32_t counted_by_kernel =
+	1u << KIND_HUGETLB | 1u << KIND_FOREIGN | 1u << KIND_PLACE;
 
 static void join(char *to, size_t size, uint32_t kinds)
 {
@@ -209,11 +215,14 @@ void kinds__prepare(struct kinds *k, const struct witness *w, struct cowtrace *s
 	*k = (struct kinds){};
 	if (!w->function) {
 		skel->rodata->cfg_cold = points__find_code(skel);
-		k->seen = 1u << KIND_HUGE_ZERO | (skel->rodata->cfg_cold ? 1u << KIND_COLD : 0);
+		k->seen = 1u << KIND_HUGE_ZERO;
+		k->seen |= skel->rodata->cfg_cold
+				   ? 1u << KIND_COLD | 1u << KIND_FOREIGN
+				   : 1u << KIND_PLACE; /* says less than the noun before */
 		return;
 	}
 	skel->rodata->cfg_hugetlb_args = args > 0 ? args : 6;
-	k->seen = 1u << KIND_FOREIGN;
+	k->seen = 1u << KIND_FOREIGN | 1u << KIND_PLACE | 1u << KIND_KSM | 1u << KIND_SHARERS;
 	for (size_t i = 0; i < N_FOLLOWERS; i++)
 		follower__prepare(&followers[i], k, w, skel);
 }

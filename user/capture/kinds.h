@@ -16,6 +16,9 @@ enum kind {
 	KIND_HUGE_ZERO, /* the huge page of zeroes, where the kernel copies it in one piece */
 	KIND_HUGETLB,
 	KIND_FOREIGN, /* through get_user_pages: no page fault, often another process's memory */
+	KIND_PLACE,   /* ... and where */
+	KIND_KSM,     /* that a page was merged by KSM */
+	KIND_SHARERS, /* how many shared a page */
 	KIND_MAX,
 };
 
@@ -23,7 +26,7 @@ struct kinds {
 	uint32_t seen; /* bit: enum kind */
 	/* What is not seen, as nouns for the report, or ""; and why the kernel's own count may
 	 * therefore be higher, or "". */
-	char limits[512], beyond[256];
+	char limits[768], beyond[512];
 };
 
 /* Before load: adds the programs that this kernel takes to those of the witness. */
