@@ -23,18 +23,16 @@ static __always_inline void cold__arm(struct thread *t, struct task_struct *task
 	if (!cfg_cold)
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
-	t->cold_addr = addr;
-	t->cold_ip = ip;
+	t->event.addr = addr;
+	t->pending_ip = ip;
 	t->cold_kind = kind;
 	t->cold = COLD_FAULT;
 }
 
 /* Before 6.2 each task keeps its counts back: the page has to do as proof, until it is freed. */
-static __always_inline bool cold__counts_at_once(struct task_struct *task)
+static __always_inline bool cold__counts_at_once(struct task_struct___split *task)
 {
-	struct task_struct___split *split = (void *)task;
-
-	return !bpf_core_field_exists(split->rss_stat);
+	return !bpf_core_field_exists(task->rss_stat);
 }
 
 static __always_inline void cold__confirm(struct thread *t, u8 origin)
@@ -52,7 +50,6 @@ static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task
 
 	if (t->cold != COLD_FAULT)
 		return false;
-	t->pending_ip = t->cold_ip;
 	if (!in_fault(ctx, task, t, t->cold_kind))
 		return false;
 	depth = kstack__walk(ctx, t);
@@ -63,7 +60,7 @@ static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
 	thread__layout(t, task->tgid);
-	evidence__take(t, task, t->cold_addr, task__regs(task), t->cold_kind == PENDING_KERNEL);
+	evidence__take(t, task, t->event.addr, task__regs(task), t->cold_kind == PENDING_KERNEL);
 	t->last_page =
 		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
 	attempts__forget(t, task);
@@ -73,7 +70,7 @@ static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task
 	}
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
 	t->cold = COLD_ALLOC;
-	if (!cold__counts_at_once(task)) {
+	if (!cold__counts_at_once((void *)task)) {
 		t->cold = COLD_SENT;
 		cold__confirm(t, CT_ORIGIN_FILE);
 	}

@@ -12,6 +12,31 @@
 #ifndef COWTRACE_BPF_HUGE_H
 #define COWTRACE_BPF_HUGE_H
 
+/* What the function was called with, kept in t->scratch for its return: nothing that runs meanwhile
+ * needs that. */
+struct call {
+	u64 vmf, vma, address;
+	u64 pte, was; /* entry of the page table: where it is, and what it held */
+	u16 sharers;
+	u8 origin;
+};
+_Static_assert(sizeof(struct call) <= SCRATCH_SIZE, "a call fits");
+
+static __always_inline struct call *call__begin(struct thread *t, u8 follow)
+{
+	t->follow = follow;
+	return (struct call *)t->scratch;
+}
+
+/* NULL: its entry has not been seen. */
+static __always_inline const struct call *call__end(struct thread *t, u8 follow)
+{
+	bool same = t->follow == follow;
+
+	t->follow = FOLLOW_NONE;
+	return same && t->started ? (const struct call *)t->scratch : NULL;
+}
+
 /* --- finish_fault --- */
 
 static __always_inline void finish__entry(u64 vmf)
@@ -19,22 +44,21 @@ static __always_inline void finish__entry(u64 vmf)
 	struct thread *t = thread__of(bpf_get_current_task_btf());
 
 	if (t)
-		t->huge.vmf = vmf;
+		call__begin(t, FOLLOW_FINISH)->vmf = vmf;
 }
 
 static __always_inline void finish__exit(u32 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
+	const struct call *call = t ? call__end(t, FOLLOW_FINISH) : NULL;
 	struct wp_fault fault;
 	struct vm_fault *vmf;
 
-	if (!t || !t->huge.vmf)
+	if (!call || result) /* another thread was faster: VM_FAULT_NOPAGE */
 		return;
-	vmf = (void *)t->huge.vmf;
-	t->huge.vmf = 0;
-	/* Another thread was faster: VM_FAULT_NOPAGE. */
-	if (!t->started || result || !BPF_CORE_READ(vmf, cow_page))
+	vmf = (void *)call->vmf;
+	if (!BPF_CORE_READ(vmf, cow_page))
 		return;
 	wp_fault__read(&fault, vmf);
 	fault__evidence(t, task, &fault);
@@ -51,7 +75,7 @@ static __always_inline void huge_wp__entry(u64 vmf)
 
 	if (!t)
 		return;
-	t->huge.vmf = vmf;
+	call__begin(t, FOLLOW_HUGE)->vmf = vmf;
 	t->last_page = 0;
 }
 
@@ -60,14 +84,12 @@ static __always_inline void huge_wp__exit(u32 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
+	const struct call *call = t ? call__end(t, FOLLOW_HUGE) : NULL;
 	struct wp_fault fault;
 
-	if (!t || !t->huge.vmf)
+	if (!call || !t->last_page || result & (VM_FAULT_RETRY | VM_FAULT_ERROR))
 		return;
-	wp_fault__read(&fault, (void *)t->huge.vmf);
-	t->huge.vmf = 0;
-	if (!t->started || !t->last_page || result & (VM_FAULT_RETRY | VM_FAULT_ERROR))
-		return;
+	wp_fault__read(&fault, (void *)call->vmf);
 	t->last_page = 0;
 	fault__evidence(t, task, &fault);
 	t->event.flags |= CT_F_UNCOUNTED;
@@ -90,17 +112,19 @@ static __always_inline void hugetlb__look(struct thread *t, struct call *c)
 
 static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pte)
 {
-	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
 	struct vm_fault *fault = (void *)vmf;
 	struct call *c;
 
 	if (!t || !t->started)
 		return;
-	c = &t->huge;
+	task__wpcopy(task, &t->wpcopy_fault);
+	c = call__begin(t, FOLLOW_HUGETLB);
 	c->vma = vmf ? (u64)BPF_CORE_READ(fault, vma) : vma;
 	c->address = vmf ? BPF_CORE_READ(fault, real_address) : address;
 	c->pte = vmf ? (u64)BPF_CORE_READ(fault, pte) : pte;
-	c->vmf = vmf ?: 1;
+	c->vmf = vmf;
 	c->was = 0;
 	bpf_probe_read_kernel(&c->was, sizeof(c->was), (void *)c->pte);
 	hugetlb__look(t, c);
@@ -144,28 +168,40 @@ static __always_inline void hugetlb__fault(struct wp_fault *f, const struct call
 							   : 0;
 }
 
+/* The kernel counts each call, first touches, too. */
+static __always_inline void hugetlb__attempts(struct thread *t, struct task_struct *task,
+					      bool copied)
+{
+	u32 count;
+
+	if (task__wpcopy(task, &count) && count - t->wpcopy_fault > copied)
+		t->wpcopy_base += count - t->wpcopy_fault - copied;
+}
+
 static __always_inline void hugetlb__exit(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
+	const struct call *c = t ? call__end(t, FOLLOW_HUGETLB) : NULL;
 	struct wp_fault fault = {};
-	u64 now = 0, was;
+	struct call call;
+	bool copied;
+	u64 now = 0;
 
-	if (!t || !t->huge.vmf)
+	if (!c)
 		return;
-	was = t->huge.was;
-	bpf_probe_read_kernel(&now, sizeof(now), (void *)t->huge.pte);
-	if (!(now & was & PTE_PRESENT) || !((now ^ was) & PTE_PFN_MASK)) {
-		t->huge.vmf = 0;
+	call = *c;
+	bpf_probe_read_kernel(&now, sizeof(now), (void *)call.pte);
+	copied = now & call.was & PTE_PRESENT && (now ^ call.was) & PTE_PFN_MASK;
+	hugetlb__attempts(t, task, copied);
+	if (!copied)
 		return;
-	}
-	hugetlb__fault(&fault, &t->huge, task);
-	t->huge.vmf = 0;
+	hugetlb__fault(&fault, &call, task);
 	fault__evidence(t, task, &fault);
 	t->event.flags |= CT_F_HUGETLB;
-	t->event.order = hugetlb__order(t->huge.vma);
-	t->event.sharers = t->huge.sharers;
-	copy__confirm(t, t->huge.origin);
+	t->event.order = hugetlb__order(call.vma);
+	t->event.sharers = call.sharers;
+	copy__confirm(t, call.origin);
 }
 
 #endif

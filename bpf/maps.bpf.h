@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1856
+#define SLAB_SIZE	   1920
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -24,13 +24,12 @@ enum cold {
 	COLD_SENT,  /* ... and it has been sent as one */
 };
 
-/* What a function of the kernel was called with, for its return. */
-struct call {
-	u64 vmf; /* 0: none is running */
-	u64 vma, address;
-	u64 pte, was; /* entry of the page table: where it is, and what it held */
-	u16 sharers;
-	u8 origin;
+/* Which function of the kernel runs: see huge.bpf.h. */
+enum follow {
+	FOLLOW_NONE,
+	FOLLOW_FINISH,
+	FOLLOW_HUGE,
+	FOLLOW_HUGETLB,
 };
 
 /* A walk over the Python frames; kept in memory, where the verifier does not follow its values. */
@@ -78,14 +77,12 @@ struct file_memo {
 };
 
 struct thread {
-	u64 copies;	/* confirmed for this thread: the number of the next one */
-	u64 pending_ip; /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
-	u64 last_page;	/* struct page allocated by the fault that is being handled, 0: none */
-	u64 wp_fault;	/* struct vm_fault of the do_wp_page that is running, 0: none */
-	u64 cold_addr, cold_ip; /* as in ct_copy.addr and pending_ip */
-	u64 vmemmap;		/* struct page of frame 0, 0: not known yet */
-	struct call huge;	/* of do_huge_pmd_wp_page, hugetlb_wp or finish_fault */
-	u32 layout;		/* slot of the Python layout, 0: not known yet */
+	u64 copies;	  /* confirmed for this thread: the number of the next one */
+	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
+	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
+	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */
+	u32 layout;	  /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
@@ -98,6 +95,7 @@ struct thread {
 	u8 sent;       /* the last copy reached the ring */
 	u8 cold;       /* enum cold */
 	u8 cold_kind;  /* enum pending: who wrote */
+	u8 follow;     /* enum follow */
 	u8 counted;    /* the window alone shows a reference count: see refcount__plausible */
 	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */

@@ -241,7 +241,7 @@ static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp
 
 	if (!t || !page || !(gfp & GFP_HIGHMEM_BIT))
 		return;
-	if (order == HUGE_ORDER && t->huge.vmf)
+	if (order == HUGE_ORDER && t->follow == FOLLOW_HUGE)
 		t->last_page = (u64)page;
 	if (!t->wp_fault || order)
 		return;
