@@ -186,9 +186,16 @@ int on_wp_page_return(struct pt_regs *ctx)
 /* --- witness: wp_page_copy --- */
 
 SEC("fentry/wp_page_copy")
-int BPF_PROG(on_page_copy, struct vm_fault *vmf)
+int BPF_PROG(on_page_copy_entry, struct vm_fault *vmf)
 {
 	page_copy__entry(vmf);
+	return 0;
+}
+
+SEC("fexit/wp_page_copy")
+int BPF_PROG(on_page_copy_exit)
+{
+	page_copy__exit();
 	return 0;
 }
 
@@ -196,6 +203,13 @@ SEC("kprobe/wp_page_copy")
 int on_page_copy_probe(struct pt_regs *ctx)
 {
 	page_copy__entry((void *)probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/wp_page_copy")
+int on_page_copy_return(void *ctx)
+{
+	page_copy__exit();
 	return 0;
 }
 

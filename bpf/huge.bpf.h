@@ -163,9 +163,9 @@ static __always_inline void hugetlb__fault(struct wp_fault *f, const struct call
 
 	f->address = c->address;
 	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
-	f->flags = c->vmf != 1				   ? BPF_CORE_READ(vmf, flags)
-		   : (long)task__regs(task)->orig_ax == -1 ? FAULT_FLAG_USER
-							   : 0;
+	f->flags = (long)task__regs(task)->orig_ax == -1 ? FAULT_FLAG_USER : 0;
+	if (c->vmf)
+		f->flags = BPF_CORE_READ(vmf, flags);
 }
 
 /* The kernel counts each call, first touches, too. */

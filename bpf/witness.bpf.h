@@ -196,18 +196,6 @@ static __always_inline bool wp_fault__breaks(const struct wp_fault *f)
 	return f->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE);
 }
 
-/*
- * The return of a kretprobe is not seen if too many threads wait for theirs. What then came of the
- * fault is not known; if a page had come for it, and it has not been freed, it was a copy.
- */
-static __always_inline void wp_page__missed(struct thread *t, struct task_struct *task)
-{
-	if (t->wp_fault && t->started && t->last_page)
-		proc__count_lost(task->tgid, CT_LOST_PROBE_MISSED, 1);
-	t->wp_fault = 0;
-	t->last_page = 0;
-}
-
 /* vmf is kept, not looked through: it may be a number. */
 static __always_inline void wp_page__entry(struct vm_fault *vmf)
 {
@@ -216,7 +204,7 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 
 	if (!t)
 		return;
-	wp_page__missed(t, task);
+	thread__missed(t, task->tgid);
 	task__wpcopy(task, &t->wpcopy_fault);
 	t->wp_fault = (u64)vmf;
 }
@@ -332,20 +320,35 @@ static __always_inline void wp_page__return(u32 result)
 	wp_page__judge(t, task, &fault, result);
 }
 
-/* wp_page_copy begins; vmf is a number. */
+/*
+ * wp_page_copy begins. The evidence has to wait: a read of the page marks it accessed, and then its
+ * entry in the page table is not the one that the kernel compares with before it puts the copy
+ * there (pte_same). It would throw the copy away, and the program would fault again.
+ */
 static __always_inline void page_copy__entry(struct vm_fault *vmf)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t)
+		return;
+	thread__missed(t, task->tgid);
+	t->wp_fault = t->last_page = (u64)vmf;
+	wp_page__look(t, vmf, 0);
+}
+
+static __always_inline void page_copy__exit(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
 	struct wp_fault fault;
 
-	if (!t || !t->started)
+	if (!t || !t->wp_fault)
 		return;
-	wp_fault__read(&fault, vmf);
-	if (!wp_fault__breaks(&fault))
-		return;
-	wp_page__look(t, vmf, 0);
-	wp_page__copied(t, task, &fault);
+	wp_fault__read(&fault, (void *)t->wp_fault);
+	t->wp_fault = t->last_page = 0;
+	if (t->started && wp_fault__breaks(&fault))
+		wp_page__copied(t, task, &fault);
 }
 
 #endif

@@ -371,7 +371,7 @@ static void hugetlb_by_function(void **state)
 			delays.wpcopy_count = 10;
 			the_thread()->wpcopy_base = 0;
 			if (args == 3)
-				hugetlb__args(1, vma_at, ADDR, (uintptr_t)&pte);
+				hugetlb__args(none, vma_at, ADDR, (uintptr_t)&pte);
 			else
 				hugetlb__args(args == 1 ? at : none, args == 2 ? at : none, 0, 0);
 			pte.pte = (frame + (1 << 21)) | PTE_PRESENT;

@@ -288,7 +288,7 @@ int session__consume(struct session *s)
 void session__detach(struct session *s)
 {
 	struct bpf_object_skeleton *skel = s->skel->skeleton;
-	uint64_t skipped = witness__skipped(s->skel);
+	uint64_t skipped = witness__skipped(s->skel->obj);
 
 	if (skipped)
 		log_warn("this kernel preempts programs, and skipped them %llu times: copies were "

@@ -61,7 +61,7 @@ void session__free(struct session *s);
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
-/* What its numbers mean if they are not simply copies: a sentence, or "". */
+/* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
 const char *session__witness_note(const struct session *s);
 
 /* What the kernel's own count has and this witness does not see: nouns, or NULL. */

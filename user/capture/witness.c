@@ -10,8 +10,6 @@
 #include <cowtrace/abi.h>
 #include <cowtrace/pylayout.h>
 
-#include "cowtrace.skel.h"
-
 static const char *const fexit_programs[] = {
 	"on_wp_page_entry",
 	"on_wp_page_exit",
@@ -47,8 +45,10 @@ static const char *const event_programs[] = {
 	"on_fault_user_event", "on_fault_kernel_event", "on_rss_stat_event", "on_page_alloc_event",
 	"on_page_free_event",  "on_exec_event",		"on_exit_event",     NULL,
 };
-static const char *const call_programs[] = {"on_page_copy", "on_exec", "on_exit", NULL};
-static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_exec", "on_exit", NULL};
+static const char *const call_programs[] = {"on_page_copy_entry", "on_page_copy_exit", "on_exec",
+					    "on_exit", NULL};
+static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_page_copy_return",
+						  "on_exec", "on_exit", NULL};
 /* Whatever the witness is. */
 static const char *const all_programs[] = {"on_fork", "each_task", NULL};
 
@@ -80,31 +80,26 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
-	.note = "",
 	.programs = fexit_programs,
 };
 static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.note = "",
 	.programs = kprobe_programs,
 };
 static const struct witness kprobe_events = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.note = "",
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
-	.note = "",
 	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
-	.note = "",
 	.programs = event_programs,
 };
 static const struct witness calls = {
@@ -165,18 +160,34 @@ static uint64_t skipped(const struct bpf_program *program)
 	return info.recursion_misses;
 }
 
-uint64_t witness__skipped(const struct cowtrace *skel)
+/* Programs that see what is not ours too: an interrupt that allocates is skipped. */
+static bool sees_interrupts(const char *name)
 {
-	uint64_t n = skipped(skel->progs.on_fork) + skipped(skel->progs.on_exec) +
-		     skipped(skel->progs.on_exit) + skipped(skel->progs.on_wp_page_entry) +
-		     skipped(skel->progs.on_wp_page_exit) + skipped(skel->progs.on_wp_page_probe) +
-		     skipped(skel->progs.on_wp_page_return) + skipped(skel->progs.on_page_copy) +
-		     skipped(skel->progs.on_page_copy_probe) + skipped(skel->progs.on_fault_user) +
-		     skipped(skel->progs.on_exec_event) + skipped(skel->progs.on_exit_event) +
-		     skipped(skel->progs.on_fault_user_event);
+	static const char *const names[] = {
+		"on_page_alloc",   "on_page_alloc_event",
+		"on_page_free",	   "on_page_free_event",
+		"on_rss_stat",	   "on_rss_stat_event",
+		"on_fault_kernel", "on_fault_kernel_event",
+		"each_task",	   NULL,
+	};
 
-	/* An interrupt that allocates is skipped too, and that is none of ours; but where the
-	 * others were preempted, so was this one. */
-	return n ? n + skipped(skel->progs.on_page_alloc) + skipped(skel->progs.on_page_alloc_event)
-		 : 0;
+	return is_in(names, name);
+}
+
+uint64_t witness__skipped(const struct bpf_object *object)
+{
+	uint64_t n = 0, allocations = 0;
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+	{
+		const char *name = bpf_program__name(program);
+
+		if (!sees_interrupts(name))
+			n += skipped(program);
+		else if (strncmp(name, "on_page_alloc", strlen("on_page_alloc")) == 0)
+			allocations += skipped(program);
+	}
+	/* Where the others were preempted, so was this one. */
+	return n ? n + allocations : 0;
 }

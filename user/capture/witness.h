@@ -10,13 +10,12 @@
 #include "capture/kernel.h"
 
 struct bpf_object;
-struct cowtrace;
 
 struct witness {
 	const char *name;     /* two can have the same: ways to see the same */
 	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
 	bool kprobe;
-	const char *note; /* what its numbers mean if they are not simply copies, or "" */
+	const char *note; /* what its numbers mean if they are not simply copies, or NULL */
 	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 
@@ -30,6 +29,6 @@ void witness__names(char *buf, size_t size);
 
 /* How often the kernel has skipped a program that had a copy, a fork or an end to see; 0 if it does
  * not say. */
-uint64_t witness__skipped(const struct cowtrace *skel);
+uint64_t witness__skipped(const struct bpf_object *object);
 
 #endif

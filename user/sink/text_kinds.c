@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "sink/words.h"
 
 /* So many numbers of processes are named; then the rest. */
 #define SHOWN 5
@@ -33,7 +34,7 @@ static void origins(const struct text *t)
 		if (copies)
 			text__paragraph(t, "  ", "%s of the pages %s not shared by a fork, but %s.",
 					number__count(copies).s,
-					text__plural(copies, "was", "were"), kinds[k].words);
+					words__plural(copies, "was", "were"), kinds[k].words);
 	}
 }
 
@@ -60,7 +61,7 @@ static char *sharers_words(const struct snapshot_sharers *rows, size_t n)
 		if (i < SHOWN)
 			fprintf(out, "%s%s for %s%s", i ? ", " : "",
 				number__count(rows[i].sharers).s, number__count(rows[i].copies).s,
-				i ? "" : text__plural(rows[i].copies, " page", " pages"));
+				i ? "" : words__plural(rows[i].copies, " page", " pages"));
 		else
 			rest += rows[i].copies;
 	}
@@ -99,7 +100,7 @@ static void sizes(const struct text *t)
 			text__paragraph(t, "  ",
 					"%s of the pages %s huge, of %s MiB each: together %s MiB.",
 					number__count(row->copies).s,
-					text__plural(row->copies, "was", "were"),
+					words__plural(row->copies, "was", "were"),
 					number__mib(row->bytes).s,
 					number__mib(row->bytes * row->copies).s);
 	}
@@ -131,7 +132,7 @@ static void foreign(const struct text *t)
 				"%s of the pages %s in the memory of %s: %s [%" PRIu32
 				"] wrote there (%s).",
 				number__count(row->copies).s,
-				text__plural(row->copies, "was", "were"), victim ?: "?",
+				words__plural(row->copies, "was", "were"), victim ?: "?",
 				row->command, row->pid, row->how);
 	}
 }
