@@ -91,6 +91,7 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 	thread__layout(t, task->tgid);
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->pending_ip = ip;
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
 }
@@ -103,7 +104,7 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 	if (!t)
 		return;
 	thread__settle(t, task->tgid);
-	if (t->started && (error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
+	if (thread__counts(t) && (error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
 		fault__pend(t, task, addr, regs, regs->ip, PENDING_USER);
 }
 
@@ -118,7 +119,7 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
 	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
 		thread__settle(t, task->tgid);
-	if (!t->started || (error & PF_MASK) != PF_PROT_WRITE)
+	if (!thread__counts(t) || (error & PF_MASK) != PF_PROT_WRITE)
 		return;
 	user = task__regs(task);
 	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
@@ -196,9 +197,13 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 
 	if (!t)
 		return;
-	task__wpcopy(task, &t->wpcopy_fault);
-	t->wp_fault = (u64)vmf;
 	t->last_page = 0;
+	t->wp_fault = 0;
+	if (!thread__counts(t))
+		return;
+	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
+	t->wp_fault = (u64)vmf;
 }
 
 /*

@@ -48,6 +48,7 @@ struct pt_regs {
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"
+#include "adopt.bpf.h"
 #include "witness.bpf.h"
 
 #pragma GCC diagnostic pop

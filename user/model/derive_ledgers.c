@@ -36,12 +36,14 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.forked = facts->forked,
 		.forked_at = dated ? seconds_since(facts->started, start) : 0,
 		.exited = facts->exited,
+		.attached = facts->attached,
 		.copies = ledger->copies,
 		.lost = facts->lost,
 		.reuses = facts->reuses,
 		.shared_at_fork = facts->shared_at_fork,
 		.shared_now = facts->shared_now,
 		.new_bytes = facts->new_bytes,
+		.private_before = facts->private_before,
 	};
 }
 

@@ -45,8 +45,11 @@ struct snapshot_process {
 	bool forked;	  /* by a process of the traced tree; else it is the command itself */
 	double forked_at; /* seconds since the start; negative: before; 0 for the command */
 	bool exited;
+	/* It ran when cowtrace attached: shared_at_fork and new_bytes are counted from then. */
+	bool attached;
 	uint64_t copies, lost, reuses;
 	uint64_t shared_at_fork, shared_now, new_bytes; /* bytes or SNAPSHOT_UNKNOWN */
+	uint64_t private_before; /* attached: what was its own already; else SNAPSHOT_UNKNOWN */
 	uint32_t children;				/* direct, traced */
 };
 
