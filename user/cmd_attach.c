@@ -41,6 +41,8 @@ static int attach__open(struct tracing *t, const struct options *opt)
 		log_error("there is nothing left to trace");
 	else if (err)
 		log_error("cannot get hold of these processes: %s", strerror(-err));
+	else
+		log_info("attached: processes that are traced: %u", pipeline__living(t->pipeline));
 	return err;
 }
 

@@ -348,6 +348,10 @@ static void adopted__look(struct pipeline *p)
 		enrich__adopted(p->enrich, q, now_ns());
 		if (q->adopted)
 			ledger__adopted(q);
+	}
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (!q->image && q->forked_memory) /* it has ended, but not all that it forked */
+			enrich__forked(p->enrich, q);
 		publish_process(p, q);
 	}
 }

@@ -167,13 +167,20 @@ void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack,
 	program__look(e, p, now);
 }
 
+/* The next one up whose program is known: it may have ended before anybody could ask. */
+static struct process *process__known(struct process *p)
+{
+	while (p && !p->image && p->forked_memory)
+		p = p->parent;
+	return p && p->image ? p : NULL;
+}
+
 void enrich__forked(struct enrich *e, struct process *p)
 {
-	struct process *parent = p->parent;
-	struct image *image = parent ? parent->image : NULL;
+	struct process *parent = process__known(p->parent);
 	struct regions *regions;
 
-	if (!image)
+	if (!parent)
 		return;
 	/* A child that lives for milliseconds can not be asked later; what it has, its parent has
 	 * now. */
