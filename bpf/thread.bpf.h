@@ -34,13 +34,13 @@ static __always_inline void thread__join(struct thread *t)
 
 /* What the kernel has counted for this thread since it is traced. */
 static __always_inline bool thread__wpcopy(const struct thread *t, struct task_struct *task,
-					   u32 *copies)
+					   u32 *since)
 {
 	u32 count;
 
 	if (!task__wpcopy(task, &count))
 		return false;
-	*copies = t->joining ? 0 : count - t->wpcopy_base;
+	*since = t->joining ? 0 : count - t->wpcopy_base;
 	return true;
 }
 
@@ -164,7 +164,7 @@ static __always_inline void exit__report(struct task_struct *task)
 static __always_inline void thread__exit(struct task_struct *task)
 {
 	struct thread *t = thread__of(task);
-	u32 pid = task->tgid, copies = 0;
+	u32 pid = task->tgid, count = 0;
 	struct ct_proc *proc;
 
 	if (!t || !t->started)
@@ -172,8 +172,8 @@ static __always_inline void thread__exit(struct task_struct *task)
 	thread__settle(t, pid);
 	t->started = 0; /* what comes after is in neither count, ours and the kernel's */
 	proc = bpf_map_lookup_elem(&procs, &pid);
-	if (proc && thread__wpcopy(t, task, &copies))
-		__sync_fetch_and_add(&proc->kernel_copies, copies);
+	if (proc && thread__wpcopy(t, task, &count))
+		__sync_fetch_and_add(&proc->kernel_copies, count);
 	else if (proc)
 		__sync_fetch_and_add(&proc->kernel_unknown, 1);
 	if (task->signal->live.counter == 0) {

@@ -43,7 +43,7 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.shared_at_fork = facts->shared_at_fork,
 		.shared_now = facts->shared_now,
 		.new_bytes = facts->new_bytes,
-		.private_before = facts->private_before,
+		.private_before = facts->attached ? facts->private_before : SNAPSHOT_UNKNOWN,
 	};
 }
 

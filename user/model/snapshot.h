@@ -121,13 +121,27 @@ struct snapshot {
 	const struct snapshot_advice *advice;
 };
 
-/* No process began with pages of another one: nothing could be un-shared. */
+/* It began with pages of another one, or had such when cowtrace attached to it. */
+static inline bool snapshot__is_sharer(const struct snapshot_process *p)
+{
+	return (p->forked || p->attached) && p->shared_at_fork;
+}
+
+/* Nothing could be un-shared. */
 static inline bool snapshot__nothing_shared(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked && snap->processes[i].shared_at_fork)
+		if (snapshot__is_sharer(&snap->processes[i]))
 			return false;
 	return snap->n_processes > 0 && !snap->capture.lost;
+}
+
+static inline bool snapshot__any_attached(const struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].attached)
+			return true;
+	return false;
 }
 
 static inline uint64_t snapshot__bytes(const struct snapshot *snap, uint64_t copies)

@@ -54,7 +54,7 @@ bool text__cause_by_detail(const char *cause);
 const char *text__detail(const char *cause, const char *detail);
 /* "process" or "processes" */
 const char *text__plural(uint64_t n, const char *one, const char *many);
-bool text__is_forked_sharer(const struct snapshot_process *process);
+bool text__is_known_sharer(const struct snapshot_process *process);
 bool text__runs_python(const struct snapshot_process *process);
 
 /* --- text_tables.c

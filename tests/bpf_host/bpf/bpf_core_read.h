@@ -8,7 +8,7 @@
 #define BPF_CORE_READ(src, member) ((src)->member)
 
 /* The shim keeps what is asked for at the start of its maps. */
-#define bpf_core_field_offset(type, member) 0
+#define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
 
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
 #define bpf_core_field_exists(member) shim__has_field(#member)
