@@ -41,6 +41,7 @@ static __always_inline void adopt__report(struct task_struct *task)
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
 	const struct cred *cred = BPF_CORE_READ(leader, cred);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct ct_adopt *rec = meta__reserve(sizeof(*rec));
 
 	if (!rec)
@@ -50,10 +51,11 @@ static __always_inline void adopt__report(struct task_struct *task)
 	rec->ppid = BPF_CORE_READ(parent, tgid);
 	rec->uid = BPF_CORE_READ(cred, uid.val);
 	rec->started = BPF_CORE_READ(leader, start_time);
+	rec->start_stack = mm ? BPF_CORE_READ(mm, start_stack) : 0;
 	/* Of the leader, as all other threads have the flag. After vfork the memory is not its own.
 	 */
 	rec->forked = BPF_CORE_READ(leader, flags) & PF_FORKNOEXEC &&
-		      BPF_CORE_READ(leader, mm) != BPF_CORE_READ(parent, mm);
+		      mm != BPF_CORE_READ(parent, mm);
 	rec->pad = 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), leader->comm);
 	bpf_ringbuf_submit(rec, 0);

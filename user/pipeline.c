@@ -97,6 +97,7 @@ static void on_adopt(struct pipeline *p, const struct ct_adopt *rec)
 	process->ppid = rec->ppid;
 	process->uid = rec->uid;
 	process->adopted = true;
+	process->start_stack = rec->start_stack;
 	process->forked_memory = rec->forked;
 	process__read_command(process, rec->comm);
 }
@@ -349,8 +350,11 @@ static void adopted__look(struct pipeline *p)
 		if (q->adopted)
 			ledger__adopted(q);
 	}
+	/* Who has ended lives on in what it forked: that runs what the others run. */
 	for (struct process *q = tree__first(p->tree); q; q = q->next) {
-		if (!q->image && q->forked_memory) /* it has ended, but not all that it forked */
+		if (!q->image && q->adopted)
+			enrich__adopted(p->enrich, q, now_ns());
+		else if (!q->image)
 			enrich__forked(p->enrich, q);
 		publish_process(p, q);
 	}

@@ -209,6 +209,7 @@ struct ct_adopt {
 	__u32 ppid; /* its parent now */
 	__u32 uid;
 	__u64 started; /* when it was forked */
+	__u64 start_stack;
 	__u32 forked;  /* it has not executed a program since it was forked */
 	__u32 pad;
 	char comm[CT_COMM_LEN];
@@ -273,7 +274,7 @@ _Static_assert(sizeof(struct ct_memory) == 96, "ct_memory layout");
 _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
 _Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
-_Static_assert(sizeof(struct ct_adopt) == 48, "ct_adopt layout");
+_Static_assert(sizeof(struct ct_adopt) == 56, "ct_adopt layout");
 _Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
 
 #endif

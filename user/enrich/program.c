@@ -175,6 +175,17 @@ static struct process *process__known(struct process *p)
 	return p && p->image ? p : NULL;
 }
 
+/* The maps of a process; those of one that it was forked from, if it has ended unasked. */
+static struct regions *process__maps(struct enrich *e, struct process *p, uint64_t since)
+{
+	struct regions *regions = program__regions(e, p, since);
+
+	for (const struct process *q = p->parent; !regions && q && q->image == p->image;
+	     q = q->parent)
+		regions = q->regions;
+	return regions;
+}
+
 void enrich__forked(struct enrich *e, struct process *p)
 {
 	struct process *parent = process__known(p->parent);
@@ -184,7 +195,7 @@ void enrich__forked(struct enrich *e, struct process *p)
 		return;
 	/* A child that lives for milliseconds can not be asked later; what it has, its parent has
 	 * now. */
-	regions = program__regions(e, parent, p->started);
+	regions = process__maps(e, parent, p->started);
 	p->regions = regions ? regions__ref(regions) : NULL;
 	p->regions_time = parent->regions_time;
 	p->image = image__ref(parent->image);
@@ -206,12 +217,13 @@ static bool process__runs(const struct process *p, uint64_t start_stack)
 	return start_stack && (own || !memory__start_stack(p->pid, &own)) && own == start_stack;
 }
 
+/* root: NULL: not known */
 static struct process *process__like(struct enrich *e, const struct root *root,
 				     uint64_t start_stack)
 {
 	for (struct process *p = tree__first(e->tree); p; p = p->next)
 		if (p->image && p->regions && !p->exited && process__runs(p, start_stack) &&
-		    root__same(p->image->root, root))
+		    (!root || root__same(p->image->root, root)))
 			return p;
 	return NULL;
 }
@@ -225,6 +237,8 @@ static void program__share(struct enrich *e, struct process *p, const struct pro
 	p->image = image__ref(image);
 	p->regions = regions__ref(like->regions); /* until its own are read: has the same files */
 	p->regions_time = 0;
+	if (p->exited)
+		return;
 	if (image->python.hexversion && process__lacks(e, p, like, now)) {
 		image__drop(e, p);
 		p->image = image__sibling(image, now);
@@ -236,22 +250,24 @@ static void program__share(struct enrich *e, struct process *p, const struct pro
 
 void enrich__adopted(struct enrich *e, struct process *p, uint64_t now)
 {
-	uint64_t start_stack;
+	uint64_t start_stack = p->start_stack;
+	struct root *root = NULL;
 	struct process *like;
-	struct root *root;
 
-	if (memory__start_stack(p->pid, &start_stack) || root__of(p->pid, &root))
-		return; /* it has ended */
+	if (!p->exited) /* it may have executed another program since it was adopted */
+		memory__start_stack(p->pid, &start_stack);
+	if (!p->exited)
+		root__of(p->pid, &root);
 	if (p->parent && !process__runs(p->parent, start_stack))
 		p->forked_memory = false;
 	like = process__like(e, root, start_stack);
 	if (like) {
 		root__unref(root);
 		program__share(e, p, like, now);
-		return;
+	} else if (root) {
+		p->image = image__new(root, start_stack, now);
+		program__look(e, p, now);
 	}
-	p->image = image__new(root, start_stack, now);
-	program__look(e, p, now);
 }
 
 /* What an ended process leaves for the report; its slot becomes free. */

@@ -20,6 +20,7 @@ struct process {
 	uint32_t pid, ppid, uid;
 	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
 	uint64_t started;	/* ns */
+	uint64_t start_stack;	/* adopted: of its memory then */
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
 	bool adopted; /* it ran when cowtrace attached */
 	bool exited;
