@@ -54,8 +54,8 @@ static __always_inline void adopt__report(struct task_struct *task)
 	rec->start_stack = mm ? BPF_CORE_READ(mm, start_stack) : 0;
 	/* Of the leader, as all other threads have the flag. After vfork the memory is not its own.
 	 */
-	rec->forked = BPF_CORE_READ(leader, flags) & PF_FORKNOEXEC &&
-		      mm != BPF_CORE_READ(parent, mm);
+	rec->forked =
+		BPF_CORE_READ(leader, flags) & PF_FORKNOEXEC && mm != BPF_CORE_READ(parent, mm);
 	rec->pad = 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), leader->comm);
 	bpf_ringbuf_submit(rec, 0);

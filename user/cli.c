@@ -111,7 +111,8 @@ static int parse_seconds(const char *text, uint64_t *ms)
 	char *end;
 	double seconds = strtod(text, &end);
 
-	if (text[strspn(text, "0123456789.")] || *end || end == text || !(seconds >= 0.001 && seconds <= 31536000))
+	if (text[strspn(text, "0123456789.")] || *end || end == text ||
+	    !(seconds >= 0.001 && seconds <= 31536000))
 		return -EINVAL;
 	*ms = (uint64_t)(seconds * 1000 + 0.5);
 	return 0;
@@ -225,7 +226,8 @@ static int check_run(const struct options *opt)
 static int check_attach(const struct options *opt)
 {
 	if (opt->argv[0])
-		return usage("attach: runs nothing; the processes are named with -p, not", opt->argv[0]);
+		return usage("attach: runs nothing; the processes are named with -p, not",
+			     opt->argv[0]);
 	if (opt->user)
 		return usage("attach: -u is an option of run", NULL);
 	if (!opt->n_pids)

@@ -95,8 +95,7 @@ static uint64_t subtract(uint64_t a, uint64_t b)
 /* Does it still have the memory that it began with, here or at its fork? */
 static bool has_shared(const struct process *p)
 {
-	return p->forked_memory ||
-	       (p->adopted && !p->exec_time && p->private_before != UINT64_MAX);
+	return p->forked_memory || (p->adopted && !p->exec_time && p->private_before != UINT64_MAX);
 }
 
 static uint64_t still_shared(const struct process *p, uint64_t page)

@@ -210,7 +210,7 @@ struct ct_adopt {
 	__u32 uid;
 	__u64 started; /* when it was forked */
 	__u64 start_stack;
-	__u32 forked;  /* it has not executed a program since it was forked */
+	__u32 forked; /* it has not executed a program since it was forked */
 	__u32 pad;
 	char comm[CT_COMM_LEN];
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hoppers [N]: a storm of forks that nobody can get hold of twice. N chains of processes: each forks
- * a leaf that writes 3 shared pages and ends, then its own successor, and ends at once. The root is
- * the reaper of its descendants, so all of them are below it at any time. Half of the chains fork
- * in a thread.
+ * hoppers [N]: a storm of forks that nobody can get hold of twice. N chains of processes: each
+ * forks a leaf that writes 3 shared pages and ends, then its own successor, and ends at once. The
+ * root is the reaper of its descendants, so all of them are below it at any time. Half of the
+ * chains fork in a thread.
  *
- * SIGUSR1: from now on leaves write with leaf_after(), and are counted. SIGUSR2: the chains end; the
- * count is printed, and the program ends at the end of its input.
+ * SIGUSR1: from now on leaves write with leaf_after(), and are counted. SIGUSR2: the chains end;
+ * the count is printed, and the program ends at the end of its input.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 static struct control {
 	_Atomic int after, stop;
 	_Atomic size_t leaves, hops;
-} *control; /* shared by all */
+} * control; /* shared by all */
 static volatile char *pages;
 
 static NOINLINE void leaf_before(void)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * service PAGES WORKERS THREADS: a master that forks workers and waits, for a tracer to come and go.
- * Commands on standard input, each answered by a line of JSON:
- *   write N   every thread of every worker writes N pages that it has not written before; each
- *             thread has PAGES of its own
- *   fork      one more worker
- *   exec      the last worker executes this program again, with a worker of its own that writes
- *   kill      the last worker is killed
- * It ends at the end of its input.
+ * service PAGES WORKERS THREADS: a master that forks workers and waits, for a tracer to come and
+ * go. Commands on standard input, each answered by a line of JSON: write N   every thread of every
+ * worker writes N pages that it has not written before; each thread has PAGES of its own fork one
+ * more worker exec      the last worker executes this program again, with a worker of its own that
+ * writes kill      the last worker is killed It ends at the end of its input.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -70,7 +67,8 @@ static void worker_run(int orders, int answers)
 	pthread_barrier_init(&start, NULL, n_threads + 1);
 	pthread_barrier_init(&end, NULL, n_threads + 1);
 	for (size_t i = 0; i < n_threads; i++) {
-		threads[i] = (struct thread){.first = i * n_pages, .start = &start, .end = &end, .order = &order};
+		threads[i] = (struct thread){
+			.first = i * n_pages, .start = &start, .end = &end, .order = &order};
 		if (pthread_create(&id, NULL, thread_run, &threads[i]))
 			errx(1, "pthread_create");
 	}
@@ -116,7 +114,8 @@ static size_t write_all(size_t n)
 	size_t changed = 0;
 
 	for (size_t i = 0; i < n_workers; i++)
-		if (workers[i].pid && write(workers[i].orders, &order, sizeof(order)) != sizeof(order))
+		if (workers[i].pid &&
+		    write(workers[i].orders, &order, sizeof(order)) != sizeof(order))
 			err(1, "order");
 	for (size_t i = 0; i < n_workers; i++) {
 		if (!workers[i].pid)

@@ -50,7 +50,7 @@ struct snapshot_process {
 	uint64_t copies, lost, reuses;
 	uint64_t shared_at_fork, shared_now, new_bytes; /* bytes or SNAPSHOT_UNKNOWN */
 	uint64_t private_before; /* attached: what was its own already; else SNAPSHOT_UNKNOWN */
-	uint32_t children;				/* direct, traced */
+	uint32_t children;	 /* direct, traced */
 };
 
 struct snapshot_cause {

@@ -67,8 +67,8 @@ int target__check(pid_t pid, char *why, size_t size)
 		return -EINVAL;
 	}
 	if (s.state == 'Z' || s.state == 'X') {
-		snprintf(why, size, "process %d has ended (its parent has not asked for its status)",
-			 pid);
+		snprintf(why, size,
+			 "process %d has ended (its parent has not asked for its status)", pid);
 		return -ESRCH;
 	}
 	if (!s.has_memory) {

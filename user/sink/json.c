@@ -100,9 +100,8 @@ static json_t *process(const struct snapshot *snap, size_t i)
 			 /* additions */
 			 "python_problem", text(p->python_problem), "forked", p->forked,
 			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-			 count(p->lost), "reuses", count(p->reuses), "children",
-			 count(p->children), "attached", p->attached, "private_before_bytes",
-			 count(p->private_before));
+			 count(p->lost), "reuses", count(p->reuses), "children", count(p->children),
+			 "attached", p->attached, "private_before_bytes", count(p->private_before));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)

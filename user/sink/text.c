@@ -223,8 +223,9 @@ static void ledger_of_forked(const struct text *t, const struct shared *s)
 /* When cowtrace attached, they may have lost much of it already. */
 static void ledger_of_attached(const struct text *t, const struct shared *s)
 {
-	const char *then = s->attached == s->n ? "When cowtrace attached"
-					       : "When cowtrace attached, or they were forked later";
+	const char *then = s->attached == s->n
+				   ? "When cowtrace attached"
+				   : "When cowtrace attached, or they were forked later";
 
 	text__paragraph(
 		t, "  ",
