@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CLI_OUTPUTS  2
+#define CLI_OUTPUTS  5
 #define CLI_MAX_PIDS 4096
 
 /* Exit status (DESIGN 5). */
@@ -31,9 +31,10 @@ struct options {
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;
-	const char *json, *folded; /* paths, "-" for standard output; NULL: not wanted */
-	char **argv;		   /* of the traced command */
-	pid_t pids[CLI_MAX_PIDS];  /* to attach to, each once */
+	/* Paths, "-" for standard output; NULL: not wanted. */
+	const char *json, *folded, *flamegraph, *pprof, *speedscope;
+	char **argv; /* of the traced command */
+	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
 	size_t n_pids;
 	uint64_t for_ms; /* how long; 0: until it is interrupted */
 };

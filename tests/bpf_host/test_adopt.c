@@ -281,7 +281,7 @@ static void do_wp_page_that_began_before(void **state)
 			       .pte = &now};
 
 	(void)state;
-	cfg_fexit = true;
+	cfg_function = true;
 	the_thread()->joining = 1;
 	the_thread()->last_page = 77; /* of another fault */
 	wp_page__entry(&vmf);
