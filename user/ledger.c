@@ -56,6 +56,17 @@ static void ledger__take(struct ledger *ledger, struct session *session, struct 
 	session__forget(session, p->pid);
 }
 
+void ledger__adopted(struct process *p)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	struct memory_sums sums;
+
+	if (memory__read(p->pid, &sums))
+		return; /* it has ended */
+	p->anon_at_fork = sums.shared / page;
+	p->private_before = (sums.anonymous - sums.shared) / page;
+}
+
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p)
 {
 	ledger__take(ledger, session, p);
@@ -86,10 +97,31 @@ void ledger__living(struct ledger *ledger, struct session *session, struct tree 
 	session__each_live(session, on_live, ledger);
 }
 
+/* Does it still have the memory that it began with, here or at its fork? */
+static bool has_shared(const struct process *p)
+{
+	return p->forked_memory || (p->adopted && !p->exec_time && p->private_before != UINT64_MAX);
+}
+
+static uint64_t still_shared(const struct process *p, uint64_t page)
+{
+	/* At most: pages can also stop being shared because the others let go of them. */
+	uint64_t left = subtract(p->anon_at_fork, p->copies + p->lost) * page;
+
+	return p->shared_at_end < left ? p->shared_at_end : left;
+}
+
+static uint64_t began_with(const struct process *p)
+{
+	if (!has_shared(p))
+		return 0;
+	return p->anon_at_fork + (p->adopted ? p->private_before : 0);
+}
+
 /* Anonymous pages that it neither began with nor copied from a file or the page of zeros. */
 static uint64_t new_pages(const struct process *p, uint64_t anon)
 {
-	return subtract(anon, (p->forked_memory ? p->anon_at_fork : 0) + p->copies_new);
+	return subtract(anon, began_with(p) + p->copies_new);
 }
 
 void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, struct aggregate *model)
@@ -117,15 +149,16 @@ void ledger__fill(const struct ledger *ledger, const struct process *p, struct p
 	out->lost = p->lost;
 	/* An exec leaves nothing of what was shared; the command itself has no parent to share
 	 * with. */
-	out->shared_at_fork = p->exec_time && p->parent ? 0 : SNAPSHOT_UNKNOWN;
+	out->shared_at_fork = p->exec_time && (p->parent || p->adopted) ? 0 : SNAPSHOT_UNKNOWN;
 	out->shared_now = out->shared_at_fork;
-	if (p->forked_memory) {
+	if (has_shared(p)) {
 		out->shared_at_fork = p->anon_at_fork * page;
-		/* At most: pages can also stop being shared because the others let go of them. */
-		out->shared_now = subtract(p->anon_at_fork, p->copies + p->lost) * page;
-		if (p->shared_at_end && p->shared_at_end < out->shared_now)
-			out->shared_now = p->shared_at_end;
+		out->shared_now = still_shared(p, page);
 	}
+	out->attached = p->adopted;
+	out->private_before = SNAPSHOT_UNKNOWN;
+	if (p->private_before != UINT64_MAX)
+		out->private_before = p->private_before * page;
 	out->new_bytes = SNAPSHOT_UNKNOWN;
 	if (p->anon_at_exit != UINT64_MAX)
 		out->new_bytes = new_pages(p, p->anon_at_exit) * page;

@@ -10,7 +10,7 @@ static struct vm_fault fault_at(struct page *page)
 {
 	pte.pte = 0x8000000012346867;
 	vma.vm_mm = &mm;
-	cfg_fexit = true;
+	cfg_function = true;
 	return (struct vm_fault){
 		.vma = &vma,
 		.real_address = ADDR,
@@ -167,9 +167,7 @@ static void no_write_no_copy(void **state)
 	struct vm_fault vmf = fault_at(&pages[1]);
 
 	(void)state;
-	vmf.flags = FAULT_FLAG_USER | FAULT_FLAG_UNSHARE;
-	wp_page(&vmf, &pages[0]);
-	vmf.flags = FAULT_FLAG_USER | FAULT_FLAG_UNSHARE | FAULT_FLAG_WRITE;
+	vmf.flags = FAULT_FLAG_USER;
 	wp_page(&vmf, &pages[0]);
 	vmf = fault_at(&pages[1]);
 	vmf.pte = NULL; /* never mapped */

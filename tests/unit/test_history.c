@@ -84,31 +84,33 @@ static void test_series_are_limited(void **state)
 
 static void test_pages_are_sorted_and_counted(void **state)
 {
-	const struct pages_region heap = {0x7000, 0x9000, "heap"}, grown = {0x7000, 0xb000, "heap"};
+	const char *heap = "heap", *file = "file";
+	const char *const *names;
 	struct pages *p;
-	struct pages_region *regions;
-	page_word *words;
+	struct page *pages;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(pages__new(&p), 0);
 	assert_null(pages__sorted(p, &n));
 	for (uint64_t number = 5000; number; number--)
-		pages__add(p, number, CAUSE_MUTATION, number % 2 ? &heap : &grown);
+		pages__add(p, number, CAUSE_MUTATION, number % 2 ? heap : file);
 	for (int i = 0; i < 5000; i++) /* more copies than a word can count */
-		pages__add(p, 7, CAUSE_REFCOUNT, &heap);
-	words = pages__sorted(p, &n);
+		pages__add(p, 7, CAUSE_REFCOUNT, heap);
+	pages = pages__sorted(p, &n);
+	names = pages__names(p, &n);
+	assert_int_equal(n, 2);
+	assert_string_equal(names[pages[5].name], "file");
+	assert_string_equal(names[pages[6].name], "heap");
+	free(pages);
+	pages = pages__sorted(p, &n);
 	assert_int_equal(n, 5000);
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(page__number(words[i]), i + 1);
-	assert_int_equal(page__copies(words[5]), 1);
-	assert_int_equal(page__copies(words[6]), 4095);
-	assert_int_equal(page__cause(words[6]), CAUSE_MUTATION);
-	free(words);
-	regions = pages__regions(p, &n);
-	assert_int_equal(n, 1);
-	assert_int_equal(regions[0].end, 0xb000);
-	free(regions);
+		assert_int_equal(page__number(pages[i].word), i + 1);
+	assert_int_equal(page__copies(pages[5].word), 1);
+	assert_int_equal(page__copies(pages[6].word), 4095);
+	assert_int_equal(page__cause(pages[6].word), CAUSE_MUTATION);
+	free(pages);
 	assert_int_equal(pages__beyond(p), 0);
 	pages__free(p);
 }
@@ -120,9 +122,9 @@ static void test_pages_beyond_the_limit_are_counted(void **state)
 	(void)state;
 	assert_int_equal(pages__new(&p), 0);
 	for (uint64_t number = 1; number <= PAGES_MAX + 13; number++)
-		pages__add(p, number * 3, CAUSE_BUFFER, NULL);
-	pages__add(p, UINT64_MAX, CAUSE_BUFFER, NULL); /* no address of anybody */
-	pages__add(p, 3, CAUSE_BUFFER, NULL);	       /* this one has a place */
+		pages__add(p, number * 3, CAUSE_BUFFER, "x");
+	pages__add(p, UINT64_MAX, CAUSE_BUFFER, "x"); /* no address of anybody */
+	pages__add(p, 3, CAUSE_BUFFER, "x");	      /* this one has a place */
 	assert_int_equal(pages__beyond(p), 14);
 	pages__free(p);
 }

@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 
-/* Entry code is a few dozen bytes; never trust a gap between symbols to be larger. */
-#define MAX_FUNCTION_SIZE 4096
+/* The largest of those asked for have 8 KiB; never trust a gap between symbols to be much more. */
+#define MAX_FUNCTION_SIZE 32768
 
 int kallsyms__range(const char *name, uint64_t *start, uint64_t *end)
 {
@@ -31,4 +31,18 @@ int kallsyms__range(const char *name, uint64_t *start, uint64_t *end)
 			found = addr; /* 0: hidden by kptr_restrict */
 	}
 	return -ENOENT;
+}
+
+bool kallsyms__has(const char *name)
+{
+	_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
+	char symbol[256];
+	char line[512];
+
+	if (!f)
+		return true;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*x %*c %255s", symbol) == 1 && strcmp(symbol, name) == 0)
+			return true;
+	return false;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "capture/kallsyms.h"
@@ -100,4 +101,31 @@ bool kernel__has_member(const char *type, const char *member)
 
 	btf__free(btf);
 	return has;
+}
+
+int kernel__arguments(const char *function)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	__s32 id = btf ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : -1;
+	const struct btf_type *proto =
+		id < 0 ? NULL : btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	int n = proto ? (int)btf_vlen(proto) : -1;
+
+	btf__free(btf);
+	return n;
+}
+
+bool kernel__has_type(const char *type)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = !btf || btf__find_by_name(btf, type) >= 0;
+
+	btf__free(btf);
+	return has;
+}
+
+/* As events of perf: since 4.17, e12f03d7031a. */
+bool kernel__has_kprobes(void)
+{
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
 }

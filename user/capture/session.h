@@ -34,6 +34,22 @@ struct session_counters {
 	uint64_t lost[CT_LOST_MAX];
 };
 
+/* What came of trying a witness. */
+struct session_trial {
+	const char *witness, *note, *cost; /* as in capture/witness.h */
+	bool works;
+	char limits[768]; /* what it does not see, if it works: see capture/kinds.h */
+	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
+			   */
+};
+struct session_trials {
+	struct session_trial of[4]; /* in the order in which session__open tries them */
+	size_t n;
+};
+
+/* Tries every witness: loads and attaches it, and takes it away again. Traces nothing. */
+void session__probe(bool verbose, struct session_trials *out);
+
 /*
  * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ...
  * with one line in why that says what failed and what to try. Each witness that was refused and its
@@ -46,12 +62,22 @@ void session__free(struct session *s);
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
+/* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
+const char *session__witness_note(const struct session *s);
 
 /* What the kernel's own count has and this witness does not see: nouns, or NULL. */
 const char *session__kernel_beyond(const struct session *s);
 
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);
+
+/*
+ * Traces processes that run, with all that they have forked and will fork. Records of each process
+ * wait in the ring when this returns; copies count from session__start on. -EAGAIN: processes come
+ * and go too fast to get hold of all.
+ */
+int session__adopt(struct session *s, const pid_t *pids, size_t n);
+void session__start(struct session *s);
 
 /* The Python layout of a slot (1 .. CT_MAX_LAYOUTS - 1), and which process uses which slot. */
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout);

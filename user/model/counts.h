@@ -26,8 +26,9 @@ _Noreturn void counts__out_of_memory(void);
 struct ledger {
 	struct process_facts facts;
 	uint64_t copies, pages;
-	bool unnamed; /* it copied before anyone told about it */
-	uint32_t row; /* in the processes of the newest snapshot */
+	uint32_t id;		       /* 1, 2, ... in the order of their appearance here */
+	bool unnamed;		       /* it copied before anyone told about it */
+	uint32_t row;		       /* in the processes of the newest snapshot */
 	struct history_series *series; /* NULL: none yet, or the history has enough of them */
 	struct ledger *older;
 };
@@ -48,11 +49,12 @@ struct count_key {
 	const struct ledger *victim; /* whose memory it is, NULL: its own, or not known */
 	const struct stack_fact *stack;
 	const char *detail, *type;
-	const char *native; /* without a Python line: symbol or system call */
+	const char *native; /* symbol or system call */
 	uint8_t cause, certainty, origin;
 	uint8_t unwind; /* without a Python stack: why */
 	uint32_t victim_pid;
-	uint64_t kernel;
+	uint32_t pad;
+	uint16_t kernel, python;
 };
 
 _Static_assert(sizeof(struct count_key) == 6 * sizeof(void *) + 16, "hashed as words: no padding");
@@ -61,9 +63,12 @@ _Static_assert(sizeof(struct count_key) == 6 * sizeof(void *) + 16, "hashed as w
 struct count {
 	struct count_key key;
 	uint64_t copies;
-	uint64_t pages;		       /* that they took: more, if some were huge */
+	uint64_t pages; /* that they took: more, if some were huge */
+	const char *native_name;
+	/* Of the last snapshot: */
 	const struct frame_fact *leaf; /* the Python line, NULL: there is none */
-	const char *native;	       /* the name that stands in for it */
+	const char *native;	       /* the name that stands in for it, NULL with a line */
+	uint8_t unwind;		       /* why there are no frames, 0: there are */
 	UT_hash_handle hh;
 };
 
@@ -82,8 +87,7 @@ struct derived {
 	struct snapshot_frame *frames; /* of all stacks */
 	struct snapshot_series *series;
 	const uint64_t **by_cause;
-	page_word *map;
-	struct pages_region *regions;
+	struct page *map;
 	struct advice advice;
 };
 
@@ -95,7 +99,7 @@ struct aggregate {
 	struct count *last;
 	struct pid_slot *pids;		    /* hash */
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */
-	size_t n_ledgers;
+	uint32_t n_ledgers;
 	uint64_t copies, pages, proven;
 	uint64_t uncounted;		  /* copies that the kernel's own count leaves out */
 	uint64_t sharers[UINT16_MAX + 1]; /* copies of pages that a fork had shared, by how many
@@ -106,7 +110,7 @@ struct aggregate {
 	uint64_t missing[CT_MISSING_MAX]; /* copies whose leaf frame has no line */
 	struct history *history;
 	struct pages *map;
-	struct derived *derived;	  /* the last snapshot */
+	struct derived *derived; /* the last snapshot */
 };
 
 /* Fills a new view of agg. 0 or -ENOMEM. */

@@ -78,7 +78,7 @@ int history__make(const struct aggregate *agg, struct derived *out)
 	view->n_causes = CAUSE_MAX;
 	view->by_cause = out->by_cause;
 	map->pages = out->map = pages__sorted(agg->map, &map->n);
-	map->regions = out->regions = pages__regions(agg->map, &map->n_regions);
+	map->names = pages__names(agg->map, &map->n_names);
 	map->beyond = pages__beyond(agg->map);
 	return 0;
 }

@@ -7,16 +7,17 @@
 #include <string.h>
 
 #define FIRST_SLOTS 1024u
-#define REGIONS_MAX 1024u
+/* Mappings with other names than these are one. */
+#define NAMES_MAX 1024u
 /* 48 bits of a page number leave 16 for the rest; addresses of user space have 35 or 44 of them. */
 #define NUMBER_MAX ((1ull << 48) - 1)
 
 struct pages {
-	page_word *slots; /* open addressing; 0: free, as a page in use has at least one copy */
+	struct page *slots; /* open addressing; word 0: free, as a page in use has a copy */
 	size_t n_slots, n;
 	uint64_t beyond;
-	struct pages_region regions[REGIONS_MAX];
-	size_t n_regions, last_region;
+	const char *names[NAMES_MAX];
+	size_t n_names, last_name;
 };
 
 int pages__new(struct pages **out)
@@ -44,116 +45,94 @@ void pages__free(struct pages *p)
 }
 
 /* Where the page is, or the free slot that it would get. */
-static page_word *find(page_word *slots, size_t n_slots, uint64_t number)
+static struct page *find(struct page *slots, size_t n_slots, uint64_t number)
 {
 	size_t at = (number * 0x9e3779b97f4a7c15ull >> 32) & (n_slots - 1);
 
-	while (slots[at] && page__number(slots[at]) != number)
+	while (slots[at].word && page__number(slots[at].word) != number)
 		at = (at + 1) & (n_slots - 1);
 	return &slots[at];
 }
 
 static bool pages__grow(struct pages *p)
 {
-	page_word *slots = calloc(2 * p->n_slots, sizeof(*slots));
+	struct page *slots = calloc(2 * p->n_slots, sizeof(*slots));
 
 	if (!slots)
 		return false;
 	for (size_t i = 0; i < p->n_slots; i++)
-		if (p->slots[i])
-			*find(slots, 2 * p->n_slots, page__number(p->slots[i])) = p->slots[i];
+		if (p->slots[i].word)
+			*find(slots, 2 * p->n_slots, page__number(p->slots[i].word)) = p->slots[i];
 	free(p->slots);
 	p->slots = slots;
 	p->n_slots *= 2;
 	return true;
 }
 
-/* Copies come in runs: the region of the last one is the one of most. */
-static void pages__region(struct pages *p, const struct pages_region *region)
+/* Copies come in runs: the mapping of the last one is the one of most. */
+static uint32_t pages__name(struct pages *p, const char *name)
 {
-	for (size_t i = 0; i < p->n_regions; i++) {
-		size_t at = (p->last_region + i) % p->n_regions;
-		struct pages_region *known = &p->regions[at];
+	for (size_t i = 0; i < p->n_names; i++) {
+		size_t at = (p->last_name + i) % p->n_names;
 
-		if (known->start != region->start || known->name != region->name)
-			continue;
-		if (region->end > known->end) /* it has grown */
-			known->end = region->end;
-		p->last_region = at;
-		return;
+		if (p->names[at] == name)
+			return (uint32_t)(p->last_name = at);
 	}
-	if (p->n_regions == REGIONS_MAX)
-		return;
-	p->last_region = p->n_regions;
-	p->regions[p->n_regions++] = *region;
+	if (p->n_names == NAMES_MAX)
+		return NAMES_MAX - 1;
+	p->last_name = p->n_names;
+	p->names[p->n_names] = p->n_names == NAMES_MAX - 1 ? "other memory" : name;
+	return (uint32_t)p->n_names++;
 }
 
-void pages__add(struct pages *p, uint64_t number, enum cause cause,
-		const struct pages_region *region)
+void pages__add(struct pages *p, uint64_t number, enum cause cause, const char *name)
 {
-	page_word *slot;
+	struct page *page;
 
 	if (number > NUMBER_MAX) {
 		p->beyond++;
 		return;
 	}
-	slot = find(p->slots, p->n_slots, number);
-	if (!*slot && (p->n >= PAGES_MAX || (2 * p->n >= p->n_slots && !pages__grow(p)))) {
+	page = find(p->slots, p->n_slots, number);
+	if (!page->word && (p->n >= PAGES_MAX || (2 * p->n >= p->n_slots && !pages__grow(p)))) {
 		p->beyond++;
 		return;
 	}
-	slot = find(p->slots, p->n_slots, number);
-	if (!*slot) {
-		*slot = number << 16 | cause;
+	page = find(p->slots, p->n_slots, number);
+	if (!page->word) {
+		page->word = number << 16 | cause;
+		page->name = pages__name(p, name);
 		p->n++;
-		if (region)
-			pages__region(p, region);
 	}
-	if (page__copies(*slot) < 0xfff)
-		*slot += 1 << 4;
+	if (page__copies(page->word) < 0xfff)
+		page->word += 1 << 4;
 }
 
-static int order_words(const void *a, const void *b)
+static int order_pages(const void *a, const void *b)
 {
-	page_word x = *(const page_word *)a, y = *(const page_word *)b;
+	const struct page *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->word < y->word ? -1 : x->word > y->word;
 }
 
-page_word *pages__sorted(const struct pages *p, size_t *n)
+struct page *pages__sorted(const struct pages *p, size_t *n)
 {
-	page_word *words = p->n ? malloc(p->n * sizeof(*words)) : NULL;
+	struct page *pages = p->n ? malloc(p->n * sizeof(*pages)) : NULL;
 
 	*n = 0;
-	if (!words)
+	if (!pages)
 		return NULL;
 	for (size_t i = 0; i < p->n_slots; i++)
-		if (p->slots[i])
-			words[(*n)++] = p->slots[i];
-	qsort(words, *n, sizeof(*words), order_words);
-	return words;
+		if (p->slots[i].word)
+			pages[(*n)++] = p->slots[i];
+	qsort(pages, *n, sizeof(*pages), order_pages);
+	return pages;
 }
 
-static int order_regions(const void *a, const void *b)
+const char *const *pages__names(const struct pages *p, size_t *n)
 {
-	const struct pages_region *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->end < y->end ? -1 : x->end > y->end;
-}
-
-struct pages_region *pages__regions(const struct pages *p, size_t *n)
-{
-	struct pages_region *regions =
-		p->n_regions ? malloc(p->n_regions * sizeof(*regions)) : NULL;
-
-	*n = regions ? p->n_regions : 0;
-	if (!regions)
-		return NULL;
-	memcpy(regions, p->regions, *n * sizeof(*regions));
-	qsort(regions, *n, sizeof(*regions), order_regions);
-	return regions;
+	*n = p->n_names;
+	return p->names;
 }
 
 uint64_t pages__beyond(const struct pages *p)

@@ -34,23 +34,23 @@ static inline enum cause page__cause(page_word word)
 	return (enum cause)(word & 15);
 }
 
-/* A mapping that copied pages lie in. */
-struct pages_region {
-	uint64_t start, end;
-	const char *name; /* interned by the caller: a file, or what kind of memory it is */
-};
-
 /* 0 or -ENOMEM. */
 int pages__new(struct pages **out);
 void pages__free(struct pages *pages);
 
-/* region may be NULL. Out of memory: the page is counted as beyond. */
-void pages__add(struct pages *pages, uint64_t number, enum cause cause,
-		const struct pages_region *region);
+/* name: of the mapping that it lies in, interned by the caller. Out of memory: the page is counted
+ * as beyond. */
+void pages__add(struct pages *pages, uint64_t number, enum cause cause, const char *name);
+
+struct page {
+	page_word word;
+	uint32_t name; /* index into names */
+};
 
 /* Sorted by address; allocated, for the caller to free. NULL: none, or no memory. */
-page_word *pages__sorted(const struct pages *pages, size_t *n);
-struct pages_region *pages__regions(const struct pages *pages, size_t *n);
+struct page *pages__sorted(const struct pages *pages, size_t *n);
+/* Names of mappings, valid as long as nothing is added. */
+const char *const *pages__names(const struct pages *pages, size_t *n);
 uint64_t pages__beyond(const struct pages *pages); /* copies of pages that found no room */
 
 #endif

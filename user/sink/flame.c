@@ -210,19 +210,16 @@ static int order_numbers_down(const void *a, const void *b)
  * How many bytes a node must have to stay. A node is never smaller than what is below it, so that
  * parents stay with their children. Of nodes that are equal, all stay or none.
  */
-static int find_smallest(const struct builder *b, const struct flame_limits *limits, uint64_t *out)
+static int find_smallest(const struct builder *b, size_t max, uint64_t *out)
 {
-	uint64_t least = b->nodes[0].bytes / limits->parts + 1;
 	_free_ uint64_t *sizes = calloc(b->n, sizeof(*sizes));
-	size_t n = 0;
 
 	if (!sizes)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->n; i++)
-		if (b->nodes[i].bytes >= least)
-			sizes[n++] = b->nodes[i].bytes;
-	qsort(sizes, n, sizeof(*sizes), order_numbers_down);
-	*out = n > limits->nodes ? sizes[limits->nodes] + 1 : least;
+		sizes[i] = b->nodes[i].bytes;
+	qsort(sizes, b->n, sizeof(*sizes), order_numbers_down);
+	*out = b->n > max ? sizes[max] + 1 : 1;
 	return 0;
 }
 
@@ -324,10 +321,10 @@ static int place(struct flame *flame)
 	return 0;
 }
 
-static int reduce(struct builder *b, const struct flame_limits *limits, struct flame *flame)
+static int reduce(struct builder *b, size_t max, struct flame *flame)
 {
 	_free_ uint32_t *places = calloc(b->n, sizeof(*places));
-	int err = find_smallest(b, limits, &flame->smallest);
+	int err = find_smallest(b, max, &flame->smallest);
 	size_t kept = 1;
 
 	for (size_t i = 1; i < b->n; i++)
@@ -341,14 +338,14 @@ static int reduce(struct builder *b, const struct flame_limits *limits, struct f
 	return place(flame);
 }
 
-int flame__new(const struct snapshot *snap, const struct flame_limits *limits, struct flame **out)
+int flame__new(const struct snapshot *snap, size_t max, struct flame **out)
 {
 	struct builder b = {.snap = snap};
 	struct flame *flame = calloc(1, sizeof(*flame));
 	int err = flame ? 0 : -ENOMEM;
 
 	err = err ?: stack_table__new(snap, &b.stacks) ?: string_table__new(&b.names)	?:
-	      make_rows(&b) ?: build(&b) ?: reduce(&b, limits, flame);
+	      make_rows(&b) ?: build(&b) ?: reduce(&b, max, flame);
 	stack_table__free(b.stacks);
 	string_table__free(b.names);
 	free(b.rows);

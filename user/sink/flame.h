@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of a flame graph: all, processes, frames, cause, type. What is too small to be seen is
- * left out, and what is left out is counted, so that the picture stays of bounded size.
+ * The tree of a flame graph: all, processes, frames, cause, type. Of many nodes the smallest are
+ * left out, and counted, so that the picture stays of bounded size.
  */
 #ifndef COWTRACE_SINK_FLAME_H
 #define COWTRACE_SINK_FLAME_H
@@ -43,13 +43,9 @@ struct flame {
 	uint64_t smallest; /* bytes of the smallest that could have stayed */
 };
 
-struct flame_limits {
-	size_t nodes;	    /* at most about so many */
-	unsigned int parts; /* of the whole that one node must at least have */
-};
-
-/* 0 or -ENOMEM. The snapshot must outlive the flame. */
-int flame__new(const struct snapshot *snap, const struct flame_limits *limits, struct flame **out);
+/* The heaviest nodes, at most max; and for what is left out, at most one more below each of them.
+ * 0 or -ENOMEM. The snapshot must outlive the flame. */
+int flame__new(const struct snapshot *snap, size_t max, struct flame **out);
 void flame__free(struct flame *flame);
 
 #endif

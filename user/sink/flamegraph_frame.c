@@ -7,6 +7,7 @@
 #include "sink/flamegraph.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,32 +51,38 @@ static unsigned int tint(const char *file)
 	return sum % PYTHON_TINTS;
 }
 
+/* Reasons stand in brackets; so do names that were not found. */
+static bool is_reason(const struct snapshot_frame *frame)
+{
+	return frame->function && frame->function[0] == '[';
+}
+
 static void put_class(FILE *out, const struct flame_node *node)
 {
 	switch (node->kind) {
 	case FLAME_PROCESS:
-		fputs("process", out);
+		fputs("ct-process", out);
 		break;
 	case FLAME_FRAME:
 		if (node->frame->file)
-			fprintf(out, "python p%u", tint(node->frame->file));
+			fprintf(out, "ct-python ct-p%u", tint(node->frame->file));
 		else
-			fputs(node->frame->function[0] == '[' ? "reason" : "native", out);
+			fputs(is_reason(node->frame) ? "ct-reason" : "ct-native", out);
 		break;
 	case FLAME_CAUSE:
-		fprintf(out, "cause c-%s", flamegraph__cause_class(node->cause));
+		fprintf(out, "ct-cause ct-c-%s", flamegraph__cause_class(node->cause));
 		break;
 	case FLAME_TYPE:
-		fprintf(out, "type c-%s", flamegraph__cause_class(node->cause));
+		fprintf(out, "ct-type ct-c-%s", flamegraph__cause_class(node->cause));
 		break;
 	case FLAME_LOST:
-		fputs("lost", out);
+		fputs("ct-lost", out);
 		break;
 	case FLAME_REST:
-		fputs("rest", out);
+		fputs("ct-rest", out);
 		break;
 	default:
-		fputs("all", out);
+		fputs("ct-all", out);
 	}
 }
 
@@ -102,11 +109,12 @@ static char *make_name(const struct flame_node *node, bool label)
 		n = asprintf(&made, "%s [%" PRIu32 "]", node->process->command, node->process->pid);
 		break;
 	case FLAME_FRAME:
+		name = frame->function && frame->function[0] ? frame->function : "?";
 		if (label && frame->file)
-			n = asprintf(&made, "%s %s:%" PRIu32, frame->function,
-				     base_name(frame->file), frame->line);
+			n = asprintf(&made, "%s %s:%" PRIu32, name, base_name(frame->file),
+				     frame->line);
 		else
-			n = asprintf(&made, "%s", frame->function ?: "?");
+			n = asprintf(&made, "%s", name);
 		break;
 	case FLAME_LOST:
 		n = asprintf(&made, "[lost]%s%s", name ? " " : "", name ?: "");
@@ -125,7 +133,7 @@ static void put_frame_words(FILE *out, const struct snapshot_frame *frame)
 	if (frame->file) {
 		svg__text_cut(out, frame->file, NAME_CHARS);
 		fprintf(out, ":%" PRIu32, frame->line);
-	} else if (frame->function[0] == '[') {
+	} else if (is_reason(frame)) {
 		fputs("why the stack is not whole", out);
 	} else {
 		fputs("native code, no Python line", out);
@@ -176,13 +184,15 @@ static void put_title(FILE *out, const struct flame_node *node, uint64_t total)
 	_free_ char *name = make_name(node, false);
 
 	fputs("<title>", out);
-	svg__text_cut(out, name && name[0] ? name : "?", NAME_CHARS);
+	svg__text_cut(out, name ?: "?", NAME_CHARS);
 	fputc('\n', out);
 	put_what(out, node);
 	fputc('\n', out);
 	flamegraph__bytes(out, node->bytes);
-	fprintf(out, ", %s %% of all, %s %s</title>", number__percent(node->bytes, total).s,
-		number__count(node->copies).s, words__plural(node->copies, "copy", "copies"));
+	fputs(", ", out);
+	svg__text(out, number__percent(node->bytes, total).s);
+	fprintf(out, " %% of all, %s %s</title>", number__count(node->copies).s,
+		words__plural(node->copies, "copy", "copies"));
 }
 
 void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total)
@@ -192,7 +202,7 @@ void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total)
 	double columns = (width - 2 * TEXT_MARGIN) / COLUMN_WIDTH;
 	_free_ char *label = columns >= 2 ? make_name(node, true) : NULL;
 
-	fputs("<svg class=\"f ", out);
+	fputs("<svg class=\"ct-f ", out);
 	put_class(out, node);
 	fprintf(out,
 		"\" x=\"%.2f\" y=\"%" PRIu32 "\" width=\"%.2f\" height=\"%d\" data-s=\"%" PRIu64

@@ -14,9 +14,9 @@ int html__data(const struct snapshot *snap, FILE *out);
 
 /*
  * The copied pages in base64: runs of pages with the same cause, each as three varints (7 bits a
- * byte, least first): pages since the last run, pages in the run, cause | copies of each << 4 (the
- * power of two below). unit: so many pages are taken as one, because there are too many for a page
- * that is to open at once. Allocated; NULL: out of memory.
+ * byte, least first): pages since the last run, pages in the run, cause | log2 of the copies of
+ * each << 4 | index of the mapping's name << 8. unit: so many pages are taken as one, because there
+ * are too many for a page that is to open at once. Allocated; NULL: out of memory.
  */
 char *html__map(const struct snapshot_map *map, unsigned int *unit);
 

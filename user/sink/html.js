@@ -201,7 +201,7 @@ function causesOverTime() {
 
 // --- the map of pages ------------------------------------------------------------------------------
 
-// runs: base64 of varints: pages to skip, pages in the run, cause | copies << 4 of each of them
+// runs: base64 of varints: see html.h
 function unpack(text) {
 	var raw = atob(text), at = 0, page = 0, runs = [];
 	function number() {
@@ -216,7 +216,7 @@ function unpack(text) {
 	while (at < raw.length) {
 		page += number();
 		var length = number(), what = number();
-		runs.push({page: page, n: length, cause: what & 15, copies: what >> 4});
+		runs.push({page: page, n: length, cause: what & 15, copies: Math.pow(2, (what >> 4) & 15), name: data.map.names[what >> 8]});
 		page += length;
 	}
 	return runs;
@@ -226,22 +226,13 @@ function unpack(text) {
 function parts(runs) {
 	var found = [], part = null;
 	runs.forEach(function (run) {
-		if (!part || run.page - part.end > 256 || nameOf(run.page) !== part.name)
-			found.push(part = {start: run.page, end: run.page, runs: [], copied: 0, name: nameOf(run.page)});
+		if (!part || run.page - part.end > 256 || run.name !== part.name)
+			found.push(part = {start: run.page, end: run.page, runs: [], copied: 0, name: run.name});
 		part.runs.push(run);
 		part.end = run.page + run.n;
 		part.copied += run.n;
 	});
 	return found;
-}
-
-function nameOf(page) {
-	var address = page * UNIT, low = 0, high = data.map.regions.length - 1, name = null;
-	while (low <= high) {
-		var mid = (low + high) >> 1, region = data.map.regions[mid];
-		if (region[0] <= address) { if (address < region[1]) name = region[2]; low = mid + 1; } else high = mid - 1;
-	}
-	return name || 'unknown memory';
 }
 
 function fill(canvas, part, cells, columns) {

@@ -60,16 +60,12 @@ static json_t *history_part(const struct snapshot_history *history)
 			 by_cause(history), "series", series(history));
 }
 
-static json_t *regions(const struct snapshot_map *map)
+static json_t *names(const struct snapshot_map *map)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < map->n_regions; i++) {
-		const struct pages_region *r = &map->regions[i];
-
-		json_array_append_new(list, json_pack("[I, I, s]", (json_int_t)r->start,
-						      (json_int_t)r->end, r->name ?: "?"));
-	}
+	for (size_t i = 0; i < map->n_names; i++)
+		json_array_append_new(list, json_string(map->names[i]) ?: json_string("?"));
 	return list;
 }
 
@@ -78,8 +74,8 @@ static json_t *map_part(const struct snapshot_map *map)
 	unsigned int unit = 1;
 	_free_ char *runs = html__map(map, &unit);
 
-	return runs ? json_pack("{s:s, s:i, s:o, s:I}", "runs", runs, "unit", (int)unit, "regions",
-				regions(map), "beyond", (json_int_t)map->beyond)
+	return runs ? json_pack("{s:s, s:i, s:o, s:I}", "runs", runs, "unit", (int)unit, "names",
+				names(map), "beyond", (json_int_t)map->beyond)
 		    : NULL;
 }
 

@@ -50,9 +50,10 @@ static int put_runs(const struct snapshot_map *map, unsigned int shift, FILE *ou
 	uint64_t end = 0;
 
 	for (size_t i = 0; i < map->n; i++) {
-		uint64_t at = page__number(map->pages[i]) >> shift;
-		unsigned int copies = page__copies(map->pages[i]);
-		unsigned int what = page__cause(map->pages[i]) | (1u << log2_of(copies)) << 4;
+		uint64_t at = page__number(map->pages[i].word) >> shift;
+		unsigned int copies = page__copies(map->pages[i].word);
+		unsigned int what = page__cause(map->pages[i].word) | log2_of(copies) << 4 |
+				    map->pages[i].name << 8;
 
 		if (run.n && at < run.first + run.n)
 			continue;

@@ -96,10 +96,23 @@ static bool python_problems(const struct text *t)
 	return problem || (!any && snap->n_processes);
 }
 
+static bool cut(const struct text *t)
+{
+	const char *why = t->snap->capture.cut;
+
+	if (!why)
+		return false;
+	text__style(t, TEXT_WARN);
+	text__paragraph(t, "CUT OFF   ", "%s", why);
+	text__style(t, TEXT_PLAIN);
+	return true;
+}
+
 void text__warnings(const struct text *t)
 {
-	bool any = losses(t);
+	bool any = cut(t);
 
+	any |= losses(t);
 	any |= python_problems(t);
 	if (any)
 		fputc('\n', t->out);
@@ -224,6 +237,9 @@ void text__how_sure(const struct text *t)
 				"and costs no memory, so it is not counted above.",
 				number__count(capture->reuses).s,
 				words__plural(capture->reuses, "write", "writes"));
+	if (capture->witness_note)
+		text__paragraph(t, ITEM, "The witness `%s` %s.", capture->witness,
+				capture->witness_note);
 	if (capture->witness_limits && *capture->witness_limits)
 		text__paragraph(t, ITEM, "Not seen by the witness `%s`: %s", capture->witness,
 				capture->witness_limits);
