@@ -13,6 +13,7 @@
 #include "model/machine.h"
 #include "sink/check.h"
 #include "sink/text.h"
+#include "sink/words.h"
 
 #define DOT " \xc2\xb7 "
 
