@@ -113,6 +113,7 @@ static struct ledger *add_unnamed(struct aggregate *agg, struct pid_slot *slot)
 	ledger->facts.shared_at_fork = SNAPSHOT_UNKNOWN;
 	ledger->facts.shared_now = SNAPSHOT_UNKNOWN;
 	ledger->facts.new_bytes = SNAPSHOT_UNKNOWN;
+	ledger->facts.private_before = SNAPSHOT_UNKNOWN;
 	return ledger;
 }
 

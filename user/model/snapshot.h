@@ -56,9 +56,12 @@ struct snapshot_process {
 	bool forked;	  /* by a process of the traced tree; else it is the command itself */
 	double forked_at; /* seconds since the start; negative: before; 0 for the command */
 	bool exited;
+	/* It ran when cowtrace attached: shared_at_fork and new_bytes are counted from then. */
+	bool attached;
 	uint64_t copies, pages, lost, reuses;
 	uint64_t shared_at_fork, shared_now, new_bytes; /* bytes or SNAPSHOT_UNKNOWN */
-	uint32_t children;				/* direct, traced */
+	uint64_t private_before; /* attached: what was its own already; else SNAPSHOT_UNKNOWN */
+	uint32_t children;	 /* direct, traced */
 };
 
 /* copies, here and below: how many; pages: what they took, more if some were huge pages. */
@@ -157,13 +160,27 @@ struct snapshot {
 	const struct snapshot_size *sizes;	/* by size */
 };
 
-/* No process began with pages of another one: nothing could be un-shared. */
+/* It began with pages of another one, or had such when cowtrace attached to it. */
+static inline bool snapshot__is_sharer(const struct snapshot_process *p)
+{
+	return (p->forked || p->attached) && p->shared_at_fork;
+}
+
+/* Nothing could be un-shared. */
 static inline bool snapshot__nothing_shared(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked && snap->processes[i].shared_at_fork)
+		if (snapshot__is_sharer(&snap->processes[i]))
 			return false;
 	return snap->n_processes > 0 && !snap->capture.lost;
+}
+
+static inline bool snapshot__any_attached(const struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].attached)
+			return true;
+	return false;
 }
 
 /* Of pages, not of copies: a copy can be a huge page. */

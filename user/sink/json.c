@@ -88,7 +88,7 @@ static json_t *process(const struct snapshot *snap, size_t i)
 	const struct snapshot_process *p = &snap->processes[i];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
+			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:b, s:o}",
 			 "pid", count(p->pid), "ppid", count(p->ppid), "command", text(p->command),
 			 "python", text(p->python), "copies", count(p->copies), "copied_bytes",
 			 bytes(snap, p->pages), "shared_at_fork_bytes", count(p->shared_at_fork),
@@ -96,8 +96,8 @@ static json_t *process(const struct snapshot *snap, size_t i)
 			 /* additions */
 			 "python_problem", text(p->python_problem), "forked", p->forked,
 			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-			 count(p->lost), "reuses", count(p->reuses), "children",
-			 count(p->children));
+			 count(p->lost), "reuses", count(p->reuses), "children", count(p->children),
+			 "attached", p->attached, "private_before_bytes", count(p->private_before));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)
