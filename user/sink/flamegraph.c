@@ -110,6 +110,12 @@ static void put_notes(struct graph *g)
 	      "the copy, type of object. Width: copied bytes.",
 	      g->out);
 	close_line(g);
+	if (capture->cut) {
+		open_line(g, " ct-warning");
+		fputs("Cut off: ", g->out);
+		svg__text_cut(g->out, capture->cut, LINE_CHARS);
+		close_line(g);
+	}
 	if (capture->lost) {
 		open_line(g, " ct-warning");
 		fprintf(g->out,
