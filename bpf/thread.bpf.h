@@ -70,6 +70,7 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 	if (t->pending && t->started)
 		proc__count_reuse(pid);
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 }
 
@@ -120,6 +121,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	c->started = p->started;
 	c->joining = adopting;
 	c->layout = thread__layout(p, parent->tgid);
+	c->copy_gfp = p->copy_gfp;
 	if (child->tgid == parent->tgid)
 		return;
 	if (bpf_map_update_elem(&procs, &pid, &proc, adopting ? BPF_NOEXIST : BPF_ANY))
@@ -144,6 +146,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 		task__wpcopy(task, &t->wpcopy_base);
 	}
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;

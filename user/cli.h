@@ -24,7 +24,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run", "attach" */
+	const char *command; /* "run", "attach", "check", "report" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
@@ -33,7 +33,8 @@ struct options {
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
 	const char *json, *folded, *flamegraph, *pprof, *speedscope;
-	char **argv; /* of the traced command */
+	const char *save; /* path of the recording to make; NULL: none */
+	char **argv;	  /* of the traced command; report: the recording */
 	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
 	size_t n_pids;
 	uint64_t for_ms; /* how long; 0: until it is interrupted */

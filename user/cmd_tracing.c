@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -32,9 +33,10 @@ static void tracing__delayacct(struct tracing *t)
 	if (!t->opt->delayacct)
 		return;
 	t->delayacct = delayacct__hold();
-	if (t->delayacct < 0)
-		log_warn("delay accounting cannot be switched on (%s): no count of the kernel to "
-			 "compare with",
+	/* If root has switched it on, the others have its count as well. */
+	if (t->delayacct < 0 && delayacct__get() != 1)
+		log_warn("delay accounting cannot be switched on (%s), so there is no count of the "
+			 "kernel to compare with; as root: sysctl kernel.task_delayacct=1",
 			 strerror(-t->delayacct));
 }
 
@@ -54,6 +56,10 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 		return err; /* has been said */
 	err = pipeline__new(&sopt, &t->pipeline, why, sizeof(why));
 	t->refused = err && err != -EINVAL && err != -ENOMEM;
+	if (err)
+		return log_err_r(err, "%s", why);
+	if (opt->save)
+		err = pipeline__save(t->pipeline, opt->save, why, sizeof(why));
 	if (err)
 		return log_err_r(err, "%s", why);
 	err = tracing__catch_signals(t, signals, n);
@@ -101,11 +107,14 @@ bool tracing__wait(struct tracing *t, int timeout_ms, int other, struct signalfd
 int tracing__report(struct tracing *t)
 {
 	const struct snapshot *snap;
+	int err;
 
 	pipeline__finish(t->pipeline);
 	if (pipeline__snapshot(t->pipeline, &snap))
 		return log_err_r(-ENOMEM, "out of memory: no report");
-	return outputs__write(t->outputs, t->opt, snap);
+	err = outputs__write(t->outputs, t->opt, stderr, snap);
+	/* What took the disk's time comes last. */
+	return pipeline__saved(t->pipeline, snap) ?: err;
 }
 
 uint64_t tracing__now_ms(void)
