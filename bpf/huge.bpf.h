@@ -34,7 +34,7 @@ static __always_inline const struct call *call__end(struct thread *t, u8 follow)
 	bool same = t->follow == follow;
 
 	t->follow = FOLLOW_NONE;
-	return same && t->started ? (const struct call *)t->scratch : NULL;
+	return same && thread__counts(t) ? (const struct call *)t->scratch : NULL;
 }
 
 /* --- finish_fault --- */
@@ -117,7 +117,7 @@ static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pt
 	struct vm_fault *fault = (void *)vmf;
 	struct call *c;
 
-	if (!t || !t->started)
+	if (!t || !thread__counts(t))
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
 	c = call__begin(t, FOLLOW_HUGETLB);

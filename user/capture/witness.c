@@ -50,7 +50,7 @@ static const char *const call_programs[] = {"on_page_copy_entry", "on_page_copy_
 static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_page_copy_return",
 						  "on_exec", "on_exit", NULL};
 /* Whatever the witness is. */
-static const char *const all_programs[] = {"on_fork", "each_task", NULL};
+static const char *const all_programs[] = {"on_fork", "adopt_each", "each_task", NULL};
 
 static bool is_in(const char *const *names, const char *name)
 {
@@ -77,35 +77,53 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
 	"where threads race for a page, each of them is counted, though one copy is made"
 
+/* What everybody pays, traced or not. How much that is: tests/bench. */
+#define PAGES_PAY                                                                                  \
+	"each page that is allocated or freed, anywhere on the machine, runs a small program "     \
+	"that ends at once if the task is not traced"
+#define COST_OF_FAULTS "each page fault, and " PAGES_PAY
+#define COST_OF_WRITES                                                                             \
+	"each write to a page that is mapped read-only, and " PAGES_PAY                            \
+	"; other page faults cost nothing"
+#define COST_OF_COPIES                                                                             \
+	"each page that the kernel copies because of a write, anywhere on the machine, runs a "    \
+	"small program that ends at once if the task is not traced; nothing else costs anything"
+
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
+	.cost = COST_OF_WRITES,
 	.programs = fexit_programs,
 };
 static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
+	.cost = COST_OF_WRITES,
 	.programs = kprobe_programs,
 };
 static const struct witness kprobe_events = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
+	.cost = COST_OF_WRITES,
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
+	.cost = COST_OF_FAULTS,
 	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
+	.cost = COST_OF_FAULTS,
 	.programs = event_programs,
 };
 static const struct witness calls = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
 	.note = COUNTS_CALLS,
+	.cost = COST_OF_COPIES,
 	.programs = call_programs,
 };
 static const struct witness call_probes = {
@@ -113,6 +131,7 @@ static const struct witness call_probes = {
 	.function = "wp_page_copy",
 	.kprobe = true,
 	.note = COUNTS_CALLS,
+	.cost = COST_OF_COPIES,
 	.programs = call_probe_programs,
 };
 
@@ -168,7 +187,8 @@ static bool sees_interrupts(const char *name)
 		"on_page_free",	   "on_page_free_event",
 		"on_rss_stat",	   "on_rss_stat_event",
 		"on_fault_kernel", "on_fault_kernel_event",
-		"each_task",	   NULL,
+		"each_task",	   "adopt_each",
+		NULL,
 	};
 
 	return is_in(names, name);

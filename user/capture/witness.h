@@ -16,6 +16,7 @@ struct witness {
 	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
 	bool kprobe;
 	const char *note; /* what its numbers mean if they are not simply copies, or NULL */
+	const char *cost; /* to those who are not traced: a sentence */
 	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 

@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-#include "base/cleanup.h"
-#include "base/utf8.h"
 #include "model/snapshot.h"
+#include "sink/json.h"
+#include "sink/json_value.h"
 #include "sink/sink.h"
 #include "sink/words.h"
 
@@ -17,21 +17,9 @@
 
 /* --- values: every one of them can be missing -------------------------------- */
 
-/* jansson takes valid UTF-8 only; a snapshot promises it, a file from elsewhere may not keep it. */
 static json_t *text(const char *s)
 {
-	json_t *value = s ? json_string(s) : json_null();
-	_free_ char *valid = NULL;
-	size_t size;
-
-	if (value)
-		return value;
-	size = 3 * strlen(s) + 1;
-	valid = malloc(size);
-	if (!valid)
-		return NULL;
-	utf8__sanitize(valid, size, s, strlen(s));
-	return json_string(valid);
+	return json__text(s);
 }
 
 static json_t *count(uint64_t n)
@@ -86,12 +74,22 @@ static json_t *capture_part(const struct snapshot *snap)
 		text(c->kernel_beyond));
 }
 
+/* With what only recordings have that were cut. */
+static json_t *capture_whole(const struct snapshot *snap)
+{
+	json_t *capture = capture_part(snap);
+
+	if (capture && snap->capture.cut)
+		json_object_set_new(capture, "cut", text(snap->capture.cut));
+	return capture;
+}
+
 static json_t *process(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_process *p = &snap->processes[i];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
+			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:b, s:o}",
 			 "pid", count(p->pid), "ppid", count(p->ppid), "command", text(p->command),
 			 "python", text(p->python), "copies", count(p->copies), "copied_bytes",
 			 bytes(snap, p->pages), "shared_at_fork_bytes", count(p->shared_at_fork),
@@ -99,8 +97,8 @@ static json_t *process(const struct snapshot *snap, size_t i)
 			 /* additions */
 			 "python_problem", text(p->python_problem), "forked", p->forked,
 			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-			 count(p->lost), "reuses", count(p->reuses), "children",
-			 count(p->children));
+			 count(p->lost), "reuses", count(p->reuses), "children", count(p->children),
+			 "attached", p->attached, "private_before_bytes", count(p->private_before));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)
@@ -192,12 +190,42 @@ static json_t *array(const struct snapshot *snap, size_t n,
 	return items;
 }
 
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
+json_t *json__processes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_processes, limit), process);
+}
+
+json_t *json__causes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_causes, limit), cause);
+}
+
+json_t *json__types(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_types, limit), type);
+}
+
+json_t *json__sites(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_sites, limit), site);
+}
+
+json_t *json__capture(const struct snapshot *snap)
+{
+	return capture_part(snap);
+}
+
 static json_t *document(const struct snapshot *snap)
 {
 	return json_pack(
 		"{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 		SCHEMA, "version", text(snap->version), "host", host(snap), "capture",
-		capture_part(snap), "processes", array(snap, snap->n_processes, process), "causes",
+		capture_whole(snap), "processes", array(snap, snap->n_processes, process), "causes",
 		array(snap, snap->n_causes, cause), "types", array(snap, snap->n_types, type),
 		"sites", array(snap, snap->n_sites, site), "advice",
 		array(snap, snap->n_advice, advice),
@@ -208,38 +236,10 @@ static json_t *document(const struct snapshot *snap)
 		array(snap, snap->n_sizes, page_size));
 }
 
-/* jansson escapes control characters and, when told, all that is not ASCII, but not DEL. In JSON it
- * can only stand inside a string, so it can be replaced wherever it is. */
-static int put(const char *buffer, size_t size, void *data)
-{
-	FILE *out = data;
-	const char *del;
-
-	while ((del = memchr(buffer, 0x7f, size))) {
-		fwrite(buffer, 1, (size_t)(del - buffer), out);
-		fputs("\\u007f", out);
-		size -= (size_t)(del + 1 - buffer);
-		buffer = del + 1;
-	}
-	fwrite(buffer, 1, size, out);
-	return ferror(out) ? -1 : 0;
-}
-
 static int json__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
-	json_t *root = document(snap);
-	int err;
-
 	(void)opt;
-	if (!root)
-		return -ENOMEM;
-	err = json_dump_callback(root, put, out,
-				 JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-	json_decref(root);
-	if (err)
-		return -EIO;
-	fputc('\n', out);
-	return fflush(out) || ferror(out) ? -EIO : 0;
+	return json__finish(document(snap), out);
 }
 
 const struct sink sink_json = {.name = "json", .write = json__write};

@@ -53,7 +53,7 @@ const char *text__cause_sentence(const char *cause);
 bool text__cause_by_detail(const char *cause);
 /* A detail in words; itself if there are none. */
 const char *text__detail(const char *cause, const char *detail);
-bool text__is_forked_sharer(const struct snapshot_process *process);
+bool text__is_known_sharer(const struct snapshot_process *process);
 bool text__runs_python(const struct snapshot_process *process);
 
 /* --- text_kinds.c
