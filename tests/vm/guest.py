@@ -10,25 +10,15 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from expected import Kernel
 
 BOOT_SECONDS = 60
 BOOT_TRIES = 3
 # For what hangs; two guests on two busy cores must be done long before.
 RUN_SECONDS = int(os.environ.get("RUN_SECONDS", "1200"))
 OFF_SECONDS = 20
-
-
-@dataclass
-class Kernel:
-    """A line of kernels.txt."""
-
-    name: str
-    suite: str
-    witnesses: list[str]
-    cpu: str
-    append: str = ""
 
 
 def arguments(kernel: Kernel, vmlinuz: Path, image: Path, env: dict[str, str]) -> list[str]:

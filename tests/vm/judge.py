@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cases
 from cases import Case
-from checks import Check, Got, Result, Run, cases_of
-from guest import Kernel
+from checks import Bound, Check, Got, Result, Run, cases_of, objects
+from expected import Kernel, skip_of, verifier_limits
 
 # What the kernel says when something is wrong with it. lockdep, KASAN and their like begin with these, too.
 SPLATS = re.compile(
@@ -37,8 +37,11 @@ def judge_case(case: Case, got: Got | None, result: Result, run: Run) -> Result:
     elif not got:
         result.problem = "the case did not run, or did not end"
     elif got.skip:
-        result.skip = got.skip
+        result.skip = skip_of(result.kernel, result.witness, case.name)
+        result.problem = "" if result.skip else f"skipped, and skips.txt does not say so: {got.skip}"
     else:
+        listed = skip_of(result.kernel, result.witness, case.name)
+        result.problem = f"was not skipped, as skips.txt says: {listed}" if listed else ""
         result.checks = [tolerate(got, c) for c in cases.checks(case, got)]
     return result
 
@@ -84,7 +87,7 @@ def chosen(out: Path, kernel: Kernel) -> Result:
     run = Run(out, "auto")
     result = Result(kernel.name, "auto", "the witness that is chosen")
     if run.report:
-        result.checks = [Check("witness", kernel.witnesses[0], run.report["capture"]["witness"])]
+        result.checks = [Check("witness", kernel.chosen, run.report["capture"]["witness"])]
     else:
         result.problem = f"no report: {run.explain()}"
     return result
@@ -106,11 +109,38 @@ def log(out: Path, kernel: Kernel) -> Result:
                   [Check("a log", True, bool(lines)), Check("complaints of the kernel", [], splats[:5])])
 
 
+def verified(run: Run, kernel: Kernel, witness: str) -> Result:
+    """How much the verifier has to do for each program: a regression that no clock has to show."""
+    result = Result(kernel.name, witness, "verified instructions")
+    limits = verifier_limits()
+    for row in objects(run.text("stdout")):
+        if "program" in row:
+            name = row["program"]
+            limit = Bound(1, limits[name], "verifier.txt") if name in limits else "a limit in verifier.txt"
+            result.checks.append(Check(name, limit, row["verified"] or row["length"]))
+    return result
+
+
+def judge_witness(out: Path, kernel: Kernel, witness: str, kills: int) -> Iterator[Result]:
+    first = Run(out, f"{witness}.{cases.BATCHES[0]}")
+    listed = skip_of(kernel.name, witness, "*")
+    if listed or not first.report:
+        result = Result(kernel.name, witness, "can be used", skip=listed)
+        if first.report:
+            result.problem = f"can be used, though skips.txt says: {listed}"
+        elif not listed or not first.status:
+            result.problem = f"no report: {first.explain()}"
+        yield result
+        return
+    for batch in cases.BATCHES:
+        yield from judge_batch(out, kernel, witness, batch)
+    yield verified(first, kernel, witness)
+    yield killed(out, kernel, witness, kills)
+
+
 def judge(out: Path, kernel: Kernel, kills: int) -> Iterator[Result]:
     yield chosen(out, kernel)
-    for witness in kernel.witnesses:
-        for batch in cases.BATCHES:
-            yield from judge_batch(out, kernel, witness, batch)
-        yield killed(out, kernel, witness, kills)
+    for witness in cases.WITNESSES:
+        yield from judge_witness(out, kernel, witness, kills)
     yield leaks(out, kernel)
     yield log(out, kernel)
