@@ -36,6 +36,7 @@ static inline void world__open(struct world *w)
 		.host = {.kernel = "6.18.5", .machine = "x86_64", .page_size = PAGE},
 		.capture = {.witness = "tracepoints",
 			    .witness_limits = "",
+			    .wall_time = 1767225600 * SECOND, /* 2026 begins */
 			    .seconds = 31.2,
 			    .kernel_copies = SNAPSHOT_UNKNOWN},
 	};
@@ -386,6 +387,8 @@ static inline void case_noted(struct world *w)
 	const char *note = "CPython 3.16.0a1 is newer than 3.15, the newest that this cowtrace "
 			   "knows: its own offsets passed every check";
 
+	w->capture.witness = "wp_page_copy";
+	w->capture.witness_note = "counts calls, not copies";
 	for (uint32_t pid = 10; pid < 12; pid++) {
 		world__process(w, (struct process_facts){.pid = pid,
 							 .ppid = 10,

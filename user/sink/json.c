@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "model/snapshot.h"
 #include "sink/sink.h"
+#include "sink/words.h"
 
 #define SCHEMA 1
 
@@ -58,14 +59,10 @@ static json_t *host(const struct snapshot *snap)
 
 static json_t *lost_by_reason(const struct snapshot_capture *capture)
 {
-	static const char *const names[] = {
-#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
-#include <cowtrace/reasons.def>
-	};
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < CT_LOST_MAX; i++)
-		json_object_set_new(object, names[i], count(capture->lost_by_reason[i]));
+		json_object_set_new(object, words__lost(i), count(capture->lost_by_reason[i]));
 	return object;
 }
 
@@ -75,7 +72,7 @@ static json_t *capture_part(const struct snapshot *snap)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"witness", text(c->witness), "seconds", real(c->seconds), "copies",
 		count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
 		count(c->reuses), "lost", count(c->lost), "lost_by_reason", lost_by_reason(c),
@@ -84,7 +81,7 @@ static json_t *capture_part(const struct snapshot *snap)
 		"kernel_reason", text(c->kernel_reason), "witness_limits", text(c->witness_limits),
 		"stacks_cut", count(c->stacks_cut), "stacks_cut_reason", text(c->stacks_cut_reason),
 		"stacks_missing", count(c->stacks_missing), "stacks_missing_reason",
-		text(c->stacks_missing_reason));
+		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
 }
 
 static json_t *process(const struct snapshot *snap, size_t i)
