@@ -138,9 +138,9 @@ CASES = (
     Case("data", "data", (Writes("data_write", 43, cause="native-data"),
                           Writes("bss_write", 47, cause="native-data")), changed=False),
     # --- huge pages
-    Case("thp-all", "thp all 3", (Writes("thpall_write", 1536),)),
-    Case("thp-sparse", "thp sparse 3", (Writes("thpsparse_write", 3),)),
-    Case("thp-sibling", "thp sibling 3", (Writes("thpsibling_write", 0),), alone=True),
+    Case("thp-all", "thpsplit all 3", (Writes("thpall_write", 1536),)),
+    Case("thp-sparse", "thpsplit sparse 3", (Writes("thpsparse_write", 3),)),
+    Case("thp-sibling", "thpsplit sibling 3", (Writes("thpsibling_write", 0),), alone=True),
     # --- writes of the kernel
     Case("kernelwrite", "kernelwrite 31", (Writes("read (kernel)", 31, cause="kernel-write"),)),
     Case("file-read", "filepages read 211", (Writes("pread64 (kernel)", 211, cause="kernel-write"),)),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thp CASE [HUGE]: anonymous memory in HUGE transparent huge pages of 2 MiB, shared by a fork. The
+ * thpsplit CASE [HUGE]: anonymous memory in HUGE transparent huge pages of 2 MiB, shared by a fork. The
  * kernel does not copy a huge page: it splits it, and copies the small pages that are written.
  *   all      the child writes every small page: 512 copies each
  *   sparse   the child writes one byte of each huge page: one copy each
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(name, "sibling")) {
 		changed = after_sibling(pages, huge);
 	} else {
-		errx(2, "usage: thp all|sparse|sibling [HUGE]");
+		errx(2, "usage: thpsplit all|sparse|sibling [HUGE]");
 	}
 	printf("{\"copies\": %zu, \"changed\": %zu}\n", copies, changed);
 	return target_end();
