@@ -21,7 +21,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run" */
+	const char *command; /* "run", "check" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
