@@ -62,9 +62,11 @@ def closure(run: Run, kernel: Kernel, witness: str, batch: str) -> Result:
                      Check("lost", 0, capture["lost"])]
     if batch in cases.CLOSED:
         counted, less = capture["kernel_copies"], blind_for(witness, batch)
-        expected = None if kernel.name == "5.10" else counted and counted - less  # taskstats has no wpcopy there
+        if kernel.name == "5.10":  # taskstats has no wpcopy there
+            result.checks.append(Check("the kernel does not count", None, counted))
+            return result
         mine = capture["copies"] - capture.get("uncounted_by_kernel", 0)
-        check = Check("copies, as the kernel counts", expected, mine if expected is not None else counted,
+        check = Check("copies, as the kernel counts", "a count" if counted is None else counted - less, mine,
                       truth=counted if less else None)
         result.checks.append(tolerate(Got(run, kernel.name, witness, [], {"status": 0, "pid": 0}), check))
     return result
