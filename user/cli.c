@@ -15,6 +15,7 @@ enum {
 	OPT_FLAMEGRAPH,
 	OPT_PPROF,
 	OPT_SPEEDSCOPE,
+	OPT_SAVE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
 	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
 	{"pprof", required_argument, NULL, OPT_PPROF},
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
+	{"save", required_argument, NULL, OPT_SAVE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -43,6 +45,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
 	"       cowtrace check [--json FILE]\n"
+	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
@@ -51,7 +54,9 @@ static const char help_text[] =
 	"never\n"
 	"written to or stopped. check says what this machine offers to cowtrace, and what to do "
 	"about\n"
-	"what is missing.\n"
+	"what is missing. report makes the report and the outputs anew from a recording of --save; "
+	"it\n"
+	"goes to standard output.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -60,6 +65,7 @@ static const char help_text[] =
 	"                      a flame graph for any browser, with zoom and search\n"
 	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
 	"  --speedscope FILE   for speedscope, a profile for each process\n"
+	"  --save FILE.cow     a recording of every copy, for report; an SQLite database\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -80,6 +86,7 @@ static const char help_text[] =
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
+	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
 
@@ -146,6 +153,11 @@ static int take_option(int c, struct options *opt)
 		return -1;
 	}
 	switch (c) {
+	case OPT_SAVE:
+		if (!*optarg || strcmp(optarg, "-") == 0)
+			return usage("--save takes the name of a file", NULL);
+		opt->save = optarg;
+		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -193,11 +205,13 @@ static bool fits_command(int c, const struct options *opt)
 
 static int take_options(int argc, char **argv, struct options *opt)
 {
+	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
-	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
+	while (status < 0 &&
+	       (c = getopt_long(argc, argv, "+u:qvh" + permute, long_options, NULL)) != -1)
 		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
 }
@@ -217,12 +231,27 @@ static int check_check(const struct options *opt)
 	return -1;
 }
 
+static int check_report(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("report: of which recording? (cowtrace report FILE.cow)", NULL);
+	if (opt->argv[1])
+		return usage("report: one recording at a time; what shall be done with",
+			     opt->argv[1]);
+	if (opt->save || opt->witness || opt->ring_size || opt->delayacct || opt->user)
+		return usage("report: takes outputs, --top, -q and -v, no option that is for "
+			     "tracing",
+			     NULL);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},
 	{"check", check_check},
+	{"report", check_report},
 };
 
 static int find_command(const char *name)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -138,6 +139,8 @@ static int run__open(struct run *run)
 	if (err)
 		return err; /* has been said */
 	err = pipeline__new(&sopt, &run->pipeline, why, sizeof(why));
+	if (!err && run->opt->save)
+		err = pipeline__save(run->pipeline, run->opt->save, why, sizeof(why));
 	if (!err)
 		err = run__catch_signals(run);
 	run__delayacct(run);
@@ -159,8 +162,12 @@ static void run__report(struct run *run)
 	if (pipeline__snapshot(run->pipeline, &snap)) {
 		log_error("out of memory: no report");
 		run->status = STATUS_RUN_FAILED;
-	} else if (outputs__write(run->outputs, run->opt, snap)) {
-		run->status = STATUS_RUN_FAILED;
+	} else {
+		int err = outputs__write(run->outputs, run->opt, stderr, snap);
+
+		/* What took the disk's time comes last. */
+		if (pipeline__saved(run->pipeline, snap) || err)
+			run->status = STATUS_RUN_FAILED;
 	}
 }
 
