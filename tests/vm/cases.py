@@ -15,9 +15,6 @@ REFCOUNTS = {"bytes": 23, "str": 19, "int": 17, "tuple": 13, "Payload": 11}
 CPUS = 2
 WITNESSES = ("fexit", "kprobe", "tracepoints", "wp_page_copy")
 
-# What no tracepoint shows: the kernel writes to a page that it looked up itself, and nothing faults.
-LOOKED_UP = ("tracepoints",)
-
 
 @dataclass(frozen=True)
 class Writes:
@@ -157,8 +154,8 @@ CASES = (
     # --- writes of the kernel
     Case("kernelwrite", "kernelwrite 31", (Writes("read (kernel)", 31, cause="kernel-write"),)),
     Case("file-read", "filepages read 211", (Writes("pread64 (kernel)", 211, cause="kernel-write"),)),
-    Case("gup", "gup", (Writes("process_vm_writev (kernel)", 31, cause="kernel-write", blind=LOOKED_UP),
-                        Writes("pwrite64 (kernel)", 13, cause="kernel-write", blind=LOOKED_UP)), changed=[31, 13]),
+    Case("gup", "gup", (Writes("process_vm_writev (kernel)", 31, cause="kernel-write"),
+                        Writes("pwrite64 (kernel)", 13, cause="kernel-write")), changed=[31, 13]),
     # --- processes
     Case("vfork", "vfork", (Writes("vfork_child", 5), Writes("vfork_parent", 7))),
     Case("exec", "exec", (Writes("exec_before", 11), Writes("exec_after", 17)), changed=False),
