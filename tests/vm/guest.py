@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -73,7 +74,7 @@ class Guest:
                 self.wait(qemu, "no such line", OFF_SECONDS)
             return True
         finally:
-            qemu.kill()
+            os.kill(qemu.pid, signal.SIGKILL)  # qemu.kill() would wait for it, if it has ended
             _, _, usage = os.wait4(qemu.pid, 0)
             qemu.returncode = 0  # it has been waited for
             self.cpu_seconds = usage.ru_utime + usage.ru_stime
