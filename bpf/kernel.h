@@ -26,7 +26,7 @@ typedef __s16 s16;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long ax, di, orig_ax, ip, sp;
+	unsigned long ax, si, di, orig_ax, ip, sp;
 };
 struct thread_struct {
 	unsigned long fsbase;
@@ -80,6 +80,7 @@ struct task_struct {
 	unsigned int flags;
 	int exit_code;
 	char comm[16];
+	void *stack;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	const struct cred *cred;
@@ -121,6 +122,10 @@ struct vm_fault {
 	pte_t orig_pte;
 	struct page *page;
 	pte_t *pte;
+};
+
+struct vm_fault___pre514 {
+	unsigned int flags;
 };
 
 struct bpf_array {

@@ -60,11 +60,12 @@ struct file_memo {
 };
 
 struct thread {
-	u64 copies;	  /* confirmed for this thread: the number of the next one */
-	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
-	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
-	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
-	u32 layout;	  /* slot of the Python layout, 0: not known yet */
+	u64 copies;	   /* confirmed for this thread: the number of the next one */
+	u64 pending_ip;	   /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 last_page;	   /* struct page allocated by the fault that is being handled, 0: none */
+	u64 fault_address; /* see fault__address */
+	u64 wp_fault;	   /* struct vm_fault of the do_wp_page that is running, 0: none */
+	u32 layout;	   /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
@@ -89,12 +90,26 @@ struct thread {
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
 _Static_assert(sizeof(struct thread) < 8000, "struct thread is too large");
 
+/* By thread id with CT_LEGACY: see task.bpf.h. */
 struct {
+#ifdef CT_LEGACY
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+#else
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+#endif
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct thread);
 } threads SEC(".maps");
+
+/* Zeroes: what a new element of `threads` is made of with CT_LEGACY. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct thread);
+} new_thread SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
