@@ -12,6 +12,9 @@
 enum {
 	OPT_JSON = 256,
 	OPT_FOLDED,
+	OPT_FLAMEGRAPH,
+	OPT_PPROF,
+	OPT_SPEEDSCOPE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -22,6 +25,9 @@ enum {
 static const struct option long_options[] = {
 	{"json", required_argument, NULL, OPT_JSON},
 	{"folded", required_argument, NULL, OPT_FOLDED},
+	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
+	{"pprof", required_argument, NULL, OPT_PPROF},
+	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -46,6 +52,10 @@ static const char help_text[] =
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
 	"  --folded FILE       folded stacks for flame graphs, weighted by copied bytes\n"
+	"  --flamegraph FILE.svg\n"
+	"                      a flame graph for any browser, with zoom and search\n"
+	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
+	"  --speedscope FILE   for speedscope, a profile for each process\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -101,18 +111,36 @@ static int parse_number(const char *text, unsigned long max, unsigned long *out)
 	return *end || *out == 0 || *out > max ? -EINVAL : 0;
 }
 
+/* Where the path of an output goes; NULL: c is no output. */
+static const char **output_path(int c, struct options *opt)
+{
+	switch (c) {
+	case OPT_JSON:
+		return &opt->json;
+	case OPT_FOLDED:
+		return &opt->folded;
+	case OPT_FLAMEGRAPH:
+		return &opt->flamegraph;
+	case OPT_PPROF:
+		return &opt->pprof;
+	case OPT_SPEEDSCOPE:
+		return &opt->speedscope;
+	default:
+		return NULL;
+	}
+}
+
 /* -1: go on; else an exit status. */
 static int take_option(int c, struct options *opt)
 {
+	const char **path = output_path(c, opt);
 	unsigned long n;
 
+	if (path) {
+		*path = optarg;
+		return -1;
+	}
 	switch (c) {
-	case OPT_JSON:
-		opt->json = optarg;
-		return -1;
-	case OPT_FOLDED:
-		opt->folded = optarg;
-		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;

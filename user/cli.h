@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CLI_OUTPUTS 2
+#define CLI_OUTPUTS 5
 
 /* Exit status (DESIGN 5). */
 enum exit_status {
@@ -28,8 +28,9 @@ struct options {
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;
-	const char *json, *folded; /* paths, "-" for standard output; NULL: not wanted */
-	char **argv;		   /* of the traced command */
+	/* Paths, "-" for standard output; NULL: not wanted. */
+	const char *json, *folded, *flamegraph, *pprof, *speedscope;
+	char **argv; /* of the traced command */
 };
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Golden tests: each made-up capture through each sink, compared byte for byte with
- * tests/golden/<case>.<sink>. scripts/update-golden writes the files anew.
+ * tests/golden/<case>.<sink>. scripts/update-golden writes the files anew. Of a flame graph, style
+ * and script are left out, and a profile of pprof is compared as text.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,12 +18,38 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "golden_cases.h"
+#include "pprof_text.h"
 #include "sink/escape.h"
 #include "sink/sink.h"
 
 #define N_CASES (sizeof(golden_cases) / sizeof(golden_cases[0]))
 
-static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded};
+static const struct sink *const sinks[] = {&sink_text,	     &sink_json,  &sink_folded,
+					   &sink_flamegraph, &sink_pprof, &sink_speedscope};
+
+/* Cuts what stands between two words. */
+static void cut(char *text, size_t *size, const char *from, const char *to)
+{
+	char *begin = strstr(text, from), *end;
+
+	assert_non_null(begin);
+	begin += strlen(from);
+	end = strstr(begin, to);
+	assert_non_null(end);
+	memmove(begin, end, *size + 1 - (size_t)(end - text));
+	*size -= (size_t)(end - begin);
+}
+
+static char *make_readable(const struct sink *sink, char *output, size_t *size)
+{
+	if (sink == &sink_pprof)
+		return pprof__text(output, size);
+	if (sink == &sink_flamegraph) {
+		cut(output, size, "<style>\n", "</style>");
+		cut(output, size, "<script>\n", "</script>");
+	}
+	return output;
+}
 
 static char *render(struct world *w, const struct sink *sink, const struct sink_options *opt,
 		    size_t *size)
@@ -33,7 +60,7 @@ static char *render(struct world *w, const struct sink *sink, const struct sink_
 	assert_non_null(out);
 	assert_int_equal(sink->write(world__snapshot(w), opt, out), 0);
 	fclose(out);
-	return output;
+	return make_readable(sink, output, size);
 }
 
 static char *render_case(const struct golden_case *c, const struct sink *sink,

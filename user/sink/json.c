@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "model/snapshot.h"
 #include "sink/sink.h"
+#include "sink/words.h"
 
 #define SCHEMA 1
 
@@ -58,14 +59,10 @@ static json_t *host(const struct snapshot *snap)
 
 static json_t *lost_by_reason(const struct snapshot_capture *capture)
 {
-	static const char *const names[] = {
-#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
-#include <cowtrace/reasons.def>
-	};
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < CT_LOST_MAX; i++)
-		json_object_set_new(object, names[i], count(capture->lost_by_reason[i]));
+		json_object_set_new(object, words__lost(i), count(capture->lost_by_reason[i]));
 	return object;
 }
 
