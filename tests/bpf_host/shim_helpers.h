@@ -99,7 +99,7 @@ static SHIM_DULL inline void shim__reset(void)
 	shim__forget_records();
 	memset((char *)&shim + offsetof(struct shim, pages), 0,
 	       sizeof(shim) - offsetof(struct shim, pages));
-	shim.lacks = "old->rss_stat.count renamed->compound_info"; /* Linux 6.12 */
+	shim.lacks = "old->rss_stat.count old->flags renamed->compound_info"; /* Linux 6.12 */
 	cfg_function = false;
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
