@@ -204,6 +204,11 @@ void session__free(struct session *s)
 	free(s);
 }
 
+bool session__kernel_counts(void)
+{
+	return kernel__has_member("task_delay_info", "wpcopy_count");
+}
+
 const char *session__witness(const struct session *s)
 {
 	return s->witness->name;
