@@ -22,7 +22,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson zlib
+PKGS := libbpf libelf capstone jansson sqlite3 zlib
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -76,13 +76,19 @@ $(B)/gen/syscalls.inc:
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
-# What the flame graph carries within it, as strings of C.
+# What the flame graph and recordings carry within them, as strings of C.
 $(B)/gen/%.inc: user/sink/%
+	$(text-to-c)
+$(B)/gen/%.inc: user/store/%
+	$(text-to-c)
+define text-to-c
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+endef
 
 $(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
+$(B)/user/store/file.o: $(B)/gen/schema.sql.inc
 
 # --- the program ---------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run" */
+	const char *command; /* "run", "check", "report" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
@@ -30,7 +30,8 @@ struct options {
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
 	const char *json, *folded, *flamegraph, *pprof, *speedscope;
-	char **argv; /* of the traced command */
+	const char *save; /* path of the recording to make; NULL: none */
+	char **argv;	  /* of the traced command; report: the recording */
 };
 
 /*

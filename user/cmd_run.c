@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -118,9 +119,10 @@ static void run__delayacct(struct run *run)
 	if (!run->opt->delayacct)
 		return;
 	run->delayacct = delayacct__hold();
-	if (run->delayacct < 0)
-		log_warn("delay accounting cannot be switched on (%s): no count of the kernel to "
-			 "compare with",
+	/* If root has switched it on, the others have its count as well. */
+	if (run->delayacct < 0 && delayacct__get() != 1)
+		log_warn("delay accounting cannot be switched on (%s), so there is no count of the "
+			 "kernel to compare with; as root: sysctl kernel.task_delayacct=1",
 			 strerror(-run->delayacct));
 }
 
@@ -137,6 +139,8 @@ static int run__open(struct run *run)
 	if (err)
 		return err; /* has been said */
 	err = pipeline__new(&sopt, &run->pipeline, why, sizeof(why));
+	if (!err && run->opt->save)
+		err = pipeline__save(run->pipeline, run->opt->save, why, sizeof(why));
 	if (!err)
 		err = run__catch_signals(run);
 	run__delayacct(run);
@@ -158,8 +162,12 @@ static void run__report(struct run *run)
 	if (pipeline__snapshot(run->pipeline, &snap)) {
 		log_error("out of memory: no report");
 		run->status = STATUS_RUN_FAILED;
-	} else if (outputs__write(run->outputs, run->opt, snap)) {
-		run->status = STATUS_RUN_FAILED;
+	} else {
+		int err = outputs__write(run->outputs, run->opt, stderr, snap);
+
+		/* What took the disk's time comes last. */
+		if (pipeline__saved(run->pipeline, snap) || err)
+			run->status = STATUS_RUN_FAILED;
 	}
 }
 

@@ -23,11 +23,10 @@
 #include "model/snapshot.h"
 #include "proc/delayacct.h"
 #include "proc/tree.h"
+#include "store/writer.h"
 
 /* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
-#define SETTLE_NS 50000000ull
-/* Lines quoted in a report; the text shows far fewer. */
-#define MAX_SOURCES   200
+#define SETTLE_NS     50000000ull
 #define STEP_MS	      20
 #define STEP_YOUNG_MS 3
 
@@ -40,6 +39,8 @@ struct pipeline {
 	struct aggregate *model;
 	struct ledger *ledger;
 	struct source *sources;
+	struct writer *writer;		 /* NULL: nothing is saved */
+	struct snapshot_capture capture; /* of the last snapshot */
 	struct process *command;
 	unsigned int living;
 	uint64_t started, ended; /* ns */
@@ -73,9 +74,20 @@ static void publish_process(struct pipeline *p, const struct process *process)
 		.started = process->started,
 	};
 
+	uint32_t number;
+
 	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
 	ledger__fill(p->ledger, process, &facts);
-	aggregate__process(p->model, &facts);
+	number = aggregate__process(p->model, &facts);
+	if (p->writer)
+		writer__process(p->writer, number, &facts);
+}
+
+/* A file that is cut has the processes as they were last saved. */
+static void save_process(struct pipeline *p, const struct process *process)
+{
+	if (p->writer)
+		publish_process(p, process);
 }
 
 static struct process *process__begin(struct pipeline *p, uint32_t pid, struct process *parent,
@@ -105,6 +117,7 @@ static void on_fork(struct pipeline *p, const struct ct_fork *rec)
 	if (!process->command[0])
 		process__read_command(process, rec->comm);
 	enrich__forked(p->enrich, process);
+	save_process(p, process);
 }
 
 static void on_exec(struct pipeline *p, const struct ct_exec *rec)
@@ -122,6 +135,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	process->exec_time = rec->time;
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
+	save_process(p, process);
 }
 
 static void on_end(struct pipeline *p, const struct ct_exit *rec)
@@ -135,6 +149,7 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 	process->anon_at_exit = rec->anon_pages;
 	p->living--;
 	ledger__exited(p->ledger, p->session, process);
+	save_process(p, process);
 }
 
 static void on_stack(struct pipeline *p, const struct ct_stack *rec)
@@ -208,11 +223,14 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 	struct process *process = tree__find(p->tree, copy->pid);
 	struct fault_facts facts;
 	struct verdict verdict;
+	uint32_t number;
 
 	enrich__copy(p->enrich, process, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
-	aggregate__add(p->model, &facts, &verdict);
+	number = aggregate__add(p->model, &facts, &verdict);
+	if (p->writer)
+		writer__copy(p->writer, &facts, &verdict, number);
 	if (process && facts.origin == CT_ORIGIN_FORK)
 		process->copies++;
 	else if (process)
@@ -305,6 +323,7 @@ void pipeline__free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	writer__free(p->writer);
 	session__free(p->session);
 	source__free(p->sources);
 	ledger__free(p->ledger);
@@ -338,6 +357,8 @@ int pipeline__step(struct pipeline *p)
 
 	session__consume(p->session);
 	settle__flush(p->settle, now - SETTLE_NS);
+	if (p->writer)
+		writer__tick(p->writer, now);
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 
@@ -401,7 +422,7 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 {
 	char line[SOURCE_LINE_MAX];
 
-	for (size_t i = 0; i < snap->n_sites && i < MAX_SOURCES; i++) {
+	for (size_t i = 0; i < snap->n_sites && i < SNAPSHOT_SOURCES; i++) {
 		const struct snapshot_site *site = &snap->sites[i];
 
 		if (site->file &&
@@ -410,21 +431,61 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 	}
 }
 
-int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
+static void fill_host(struct pipeline *p, struct snapshot_host *host)
 {
-	struct snapshot_capture capture = {};
-	struct snapshot_host host = {.page_size = sysconf(_SC_PAGESIZE)};
 	struct utsname uts;
-	int err;
 
 	uname(&uts);
-	host.kernel = intern__str(p->pool, uts.release);
-	host.machine = intern__str(p->pool, uts.machine);
+	*host = (struct snapshot_host){
+		.kernel = intern__str(p->pool, uts.release),
+		.machine = intern__str(p->pool, uts.machine),
+		.page_size = sysconf(_SC_PAGESIZE),
+	};
+}
+
+int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
+{
+	struct snapshot_host host;
+	int err;
+
+	fill_host(p, &host);
 	for (struct process *process = tree__first(p->tree); process; process = process->next)
 		publish_process(p, process);
-	fill_capture(p, &capture);
-	err = aggregate__snapshot(p->model, &host, &capture, p->started, out);
+	p->capture = (struct snapshot_capture){};
+	fill_capture(p, &p->capture);
+	err = aggregate__snapshot(p->model, &host, &p->capture, p->started, out);
 	if (!err)
 		quote_sources(p, *out);
 	return err;
+}
+
+/* --- the file ---------------------------------------------------------------- */
+
+int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_size)
+{
+	struct snapshot_capture capture = {
+		.witness = session__witness(p->session),
+		.witness_limits = session__witness_limits(p->session),
+		.witness_note = session__witness_note(p->session),
+		.wall_time = read_clock(CLOCK_REALTIME),
+		.kernel_copies = SNAPSHOT_UNKNOWN,
+	};
+	struct snapshot_host host;
+
+	fill_host(p, &host);
+	return writer__new(path, &host, &capture, &p->writer, why, why_size);
+}
+
+int pipeline__saved(struct pipeline *p, const struct snapshot *last)
+{
+	if (!p->writer)
+		return 0;
+	for (size_t i = 0; i < last->n_sites; i++) {
+		const struct snapshot_site *site = &last->sites[i];
+
+		if (site->source)
+			writer__source(p->writer, site->file, site->function, site->line,
+				       site->source);
+	}
+	return writer__finish(p->writer, &p->capture, p->started);
 }

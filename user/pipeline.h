@@ -19,6 +19,11 @@ int pipeline__new(const struct session_options *opt, struct pipeline **out, char
 		  size_t why_size);
 void pipeline__free(struct pipeline *p);
 
+/* Saves what is traced to a file, from now on. 0, or -errno with one line in why. */
+int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_size);
+/* Ends that file, after the last snapshot. 0, or -EIO if it is not whole; has been said. */
+int pipeline__saved(struct pipeline *p, const struct snapshot *last);
+
 /* Traces a stopped launcher from its next exec on. */
 int pipeline__trace_from_exec(struct pipeline *p, pid_t pid);
 

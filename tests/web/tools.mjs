@@ -34,6 +34,7 @@ export async function withPage(url, options, use, allowed = (request) => request
 	const { width = 1280, theme = 'light', script = true } = options;
 	const context = await browser.newContext({
 		viewport: { width, height: HEIGHT }, colorScheme: theme, javaScriptEnabled: script });
+	context.setDefaultTimeout(180_000); // a machine that is busy is no fault
 	const page = await context.newPage();
 	const wrong = [];
 	page.on('console', (message) => {

@@ -99,7 +99,7 @@ static struct ledger *add_ledger(struct aggregate *agg, struct pid_slot *slot, u
 	ledger->facts.started = started;
 	ledger->older = *at;
 	*at = ledger;
-	agg->n_ledgers++;
+	ledger->id = ++agg->n_ledgers;
 	agg->recent[slot->pid % RECENT_PIDS] = NULL;
 	return ledger;
 }
@@ -140,7 +140,7 @@ static struct ledger *find_ledger(struct aggregate *agg, uint32_t pid, uint64_t 
 	return ledger;
 }
 
-void aggregate__process(struct aggregate *agg, const struct process_facts *process)
+uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *process)
 {
 	struct pid_slot *slot = find_or_add_slot(agg, process->pid);
 	struct ledger *ledger = slot->newest;
@@ -151,6 +151,7 @@ void aggregate__process(struct aggregate *agg, const struct process_facts *proce
 		ledger = add_ledger(agg, slot, process->started);
 	ledger->facts = *process;
 	ledger->unnamed = false;
+	return ledger->id;
 }
 
 uint64_t aggregate__copies(const struct aggregate *agg)
@@ -166,14 +167,6 @@ uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid)
 }
 
 /* --- copies: the hot path ---------------------------------------------------- */
-
-/* The Python line that was running, NULL if there is none or it could not be had. */
-static const struct frame_fact *python_line(const struct fault_facts *facts)
-{
-	const struct stack_fact *stack = facts->stack;
-
-	return stack && stack->n && stack->frames[0].file ? stack->frames : NULL;
-}
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -223,44 +216,26 @@ static struct count *find_or_add_count(struct aggregate *agg, const struct count
 		return count;
 	count = must_alloc(sizeof(*count));
 	count->key = *key;
-	count->leaf = python_line(facts);
-	count->native = count->leaf ? NULL : native_name(agg, facts);
+	count->native_name = native_name(agg, facts);
 	HASH_ADD_BYHASHVALUE(hh, agg->counts, key, sizeof(count->key), hash, count);
 	return count;
 }
 
-/* How many copies lack a part of their stack, and for which reason. */
-static void count_stack(struct aggregate *agg, const struct fault_facts *facts)
+uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
+			const struct verdict *verdict)
 {
-	const struct stack_fact *stack = facts->stack;
-	uint8_t unwind = stack ? stack->unwind : facts->unwind;
-
-	if (!facts->python || unwind >= CT_UNWIND_MAX)
-		return;
-	if (!stack || !stack->n)
-		agg->unwinds[unwind]++;
-	else if (!stack->frames[0].file && stack->frames[0].missing < CT_MISSING_MAX)
-		agg->missing[stack->frames[0].missing]++;
-	else
-		agg->cut[unwind]++;
-}
-
-void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
-		    const struct verdict *verdict)
-{
-	bool has_line = python_line(facts);
-	bool has_frames = facts->stack && facts->stack->n;
 	struct count_key key = {
-		.process = find_ledger(agg, facts->pid, facts->time),
+		.process = find_ledger(agg, facts->pid, facts__time(facts)),
 		.stack = facts->stack,
 		.detail = verdict->detail,
 		.type = verdict->type,
-		.native = has_line ? NULL : native_key(facts),
+		.native = native_key(facts),
 		.cause = verdict->cause,
 		.certainty = verdict->certainty,
 		.origin = facts->origin,
-		.unwind = has_frames ? 0 : facts->unwind,
-		.kernel = !has_line && facts->kernel,
+		.unwind = facts->unwind,
+		.kernel = facts->kernel,
+		.python = facts->python,
 	};
 	struct count *count = agg->last;
 
@@ -270,18 +245,57 @@ void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 	key.process->copies++;
 	agg->copies++;
 	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
-	count_stack(agg, facts);
+	return key.process->id;
 }
 
 /* --- the view ---------------------------------------------------------------- */
+
+/* How many copies lack a part of their stack, and for which reason. */
+static void count_stack(struct aggregate *agg, const struct count *count)
+{
+	const struct stack_fact *stack = count->key.stack;
+	uint8_t unwind = stack ? stack->unwind : count->key.unwind;
+
+	if (!count->key.python || unwind >= CT_UNWIND_MAX)
+		return;
+	if (!stack || !stack->n)
+		agg->unwinds[unwind] += count->copies;
+	else if (!stack->frames[0].file && stack->frames[0].missing < CT_MISSING_MAX)
+		agg->missing[stack->frames[0].missing] += count->copies;
+	else
+		agg->cut[unwind] += count->copies;
+}
+
+/*
+ * What the stacks say now: names that could not be had when a copy came may have been found since.
+ * So a report does not depend on when they were found, and one from a file, which has the stacks as
+ * they were in the end, is the same.
+ */
+static void look_at_stacks(struct aggregate *agg)
+{
+	memset(agg->unwinds, 0, sizeof(agg->unwinds));
+	memset(agg->cut, 0, sizeof(agg->cut));
+	memset(agg->missing, 0, sizeof(agg->missing));
+	for (struct count *count = agg->counts; count; count = count->hh.next) {
+		const struct stack_fact *stack = count->key.stack;
+		bool has_frames = stack && stack->n;
+
+		count->leaf = has_frames && stack->frames[0].file ? stack->frames : NULL;
+		count->native = count->leaf ? NULL : count->native_name;
+		count->unwind = has_frames ? 0 : count->key.unwind;
+		count_stack(agg, count);
+	}
+}
 
 int aggregate__snapshot(struct aggregate *agg, const struct snapshot_host *host,
 			const struct snapshot_capture *capture, uint64_t start_time,
 			const struct snapshot **out)
 {
 	struct derived *derived;
-	int err = derive__new(agg, host, capture, start_time, &derived);
+	int err;
 
+	look_at_stacks(agg);
+	err = derive__new(agg, host, capture, start_time, &derived);
 	if (err)
 		return err;
 	derive__free(agg->derived);

@@ -34,11 +34,12 @@ struct process_facts {
 int aggregate__new(struct intern *pool, struct aggregate **out);
 void aggregate__free(struct aggregate *agg);
 
-/* One copy. */
-void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
-		    const struct verdict *verdict);
-/* Adds or updates a process, keyed by pid and started (pids are reused). */
-void aggregate__process(struct aggregate *agg, const struct process_facts *process);
+/* One copy. Returns the number of the process that it was counted for: 1, 2, ... in the order in
+ * which processes became known, by a copy or by aggregate__process(). */
+uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
+			const struct verdict *verdict);
+/* Adds or updates a process, keyed by pid and started (pids are reused). Returns its number. */
+uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *process);
 uint64_t aggregate__copies(const struct aggregate *agg);
 uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid);
 

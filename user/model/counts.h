@@ -24,6 +24,7 @@ _Noreturn void counts__out_of_memory(void);
 struct ledger {
 	struct process_facts facts;
 	uint64_t copies;
+	uint32_t id;  /* 1, 2, ... in the order of their appearance here */
 	bool unnamed; /* it copied before anyone told about it */
 	uint32_t row; /* in the processes of the newest snapshot */
 	struct ledger *older;
@@ -44,10 +45,10 @@ struct count_key {
 	struct ledger *process;
 	const struct stack_fact *stack;
 	const char *detail, *type;
-	const char *native; /* without a Python line: symbol or system call */
+	const char *native; /* symbol or system call */
 	uint8_t cause, certainty, origin;
 	uint8_t unwind; /* without a Python stack: why */
-	uint32_t kernel;
+	uint16_t kernel, python;
 };
 
 _Static_assert(sizeof(struct count_key) == 5 * sizeof(void *) + 8, "hashed as words: no padding");
@@ -56,8 +57,11 @@ _Static_assert(sizeof(struct count_key) == 5 * sizeof(void *) + 8, "hashed as wo
 struct count {
 	struct count_key key;
 	uint64_t copies;
+	const char *native_name;
+	/* Of the last snapshot: */
 	const struct frame_fact *leaf; /* the Python line, NULL: there is none */
-	const char *native;	       /* the name that stands in for it */
+	const char *native;	       /* the name that stands in for it, NULL with a line */
+	uint8_t unwind;		       /* why there are no frames, 0: there are */
 	UT_hash_handle hh;
 };
 
@@ -82,7 +86,7 @@ struct aggregate {
 	struct count *last;
 	struct pid_slot *pids;		    /* hash */
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */
-	size_t n_ledgers;
+	uint32_t n_ledgers;
 	uint64_t copies, proven;
 	uint64_t unwinds[CT_UNWIND_MAX];  /* copies in Python processes, by how their stack ends */
 	uint64_t cut[CT_UNWIND_MAX];	  /* of these, the ones that have frames nevertheless */

@@ -295,7 +295,7 @@ int derive__new(const struct aggregate *agg, const struct snapshot_host *host,
 
 	if (!derived)
 		return -ENOMEM;
-	derived->view.version = COWTRACE_VERSION;
+	derived->view.version = host->version ?: COWTRACE_VERSION;
 	derived->view.host = *host;
 	derived->view.capture = *capture;
 	derived->view.start_time = start_time;

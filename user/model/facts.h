@@ -163,6 +163,21 @@ struct fault_facts {
 	bool symbol_is_function;
 };
 
+/*
+ * When and where, as the model may know it: whole microseconds, as their last nanosecond (a copy is
+ * never older than the fork before it), and pages. A file keeps no more, and a report from a file
+ * is the same as the live one.
+ */
+static inline uint64_t facts__time(const struct fault_facts *facts)
+{
+	return facts->time / 1000 * 1000 + 999;
+}
+
+static inline uint64_t facts__page(const struct fault_facts *facts, uint32_t page_size)
+{
+	return facts->addr / page_size;
+}
+
 /* Why a fact is missing. Rows of reasons.def. */
 enum ct_missing {
 #define CT_MISSING(id, name, help) CT_MISSING_##id,

@@ -17,9 +17,13 @@
 /* A number that could not be had: null in JSON, "?" in text. */
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 
+/* How many sites, the first ones, have their line quoted; the text shows far fewer. */
+#define SNAPSHOT_SOURCES 200
+
 struct snapshot_host {
 	const char *kernel, *machine;
 	uint32_t page_size;
+	const char *version; /* of the cowtrace that traced; NULL: this one */
 };
 
 struct snapshot_capture {
@@ -34,6 +38,8 @@ struct snapshot_capture {
 	uint64_t lost_by_reason[CT_LOST_MAX];
 	uint64_t kernel_copies;	       /* SNAPSHOT_UNKNOWN: the kernel kept no count */
 	const char *kernel_reason;     /* why not, or why it differs, if that is known; NULL */
+	const char *cut;	       /* why a recording ends before the tracing; NULL: it does
+					* not */
 	uint64_t stacks_cut;	       /* copies whose Python stack lacks its outermost frames */
 	const char *stacks_cut_reason; /* help text of the most frequent reason, or NULL */
 	uint64_t stacks_missing;       /* copies in a Python process whose line could not be had */

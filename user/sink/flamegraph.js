@@ -60,8 +60,9 @@ function readFrame(element, path) {
 	title.remove(); // the details are shown by tip, and a second box would lie over it
 	element.setAttribute('role', 'treeitem');
 	element.setAttribute('aria-level', frame.level + 1);
-	element.setAttribute('aria-label', [frame.label, hasFile(frame) ? 'in ' + frame.what.replace(/[/][^/]*$/, '') :
-		frame.what, frame.numbers].join(', '));
+	frame.spoken = [frame.label, hasFile(frame) ? 'in ' + frame.what.replace(/[/][^/]*$/, '') : frame.what,
+		frame.numbers].join(', ');
+	element.setAttribute('aria-label', frame.spoken);
 	element.setAttribute('tabindex', '-1');
 	return frame;
 }
@@ -159,7 +160,13 @@ function placeFrame(frame, room) {
 	frame.width = w;
 	frame.element.setAttribute('x', frame.x.toFixed(2));
 	frame.element.setAttribute('width', w.toFixed(2));
-	frame.text.textContent = fit(frame.label, Math.floor((w - 2 * PAD) / COLUMN));
+	label(frame, fit(frame.label, Math.floor((w - 2 * PAD) / COLUMN)));
+}
+
+// What is cut is spoken, too: a name has to begin with what can be seen of it.
+function label(frame, text) {
+	frame.text.textContent = text;
+	frame.element.setAttribute('aria-label', (text && text !== frame.label ? text + ', ' : '') + frame.spoken);
 }
 
 function layoutFrames(y, room) {

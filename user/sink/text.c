@@ -75,7 +75,7 @@ static void nothing_shared(const struct text *t)
 static void nothing_copied(const struct text *t)
 {
 	text__title(t, TEXT_HEAD, "NO PAGE COPIED");
-	if (t->snap->capture.lost)
+	if (t->snap->capture.lost || t->snap->capture.cut)
 		fputs("   that cowtrace could look at.\n", t->out);
 	else if (any_forked(t->snap))
 		fputs("   Nobody wrote to a shared page: all that was shared still is.\n", t->out);

@@ -95,10 +95,23 @@ static bool python_problems(const struct text *t)
 	return problem || (!any && snap->n_processes);
 }
 
+static bool cut(const struct text *t)
+{
+	const char *why = t->snap->capture.cut;
+
+	if (!why)
+		return false;
+	text__style(t, TEXT_WARN);
+	text__paragraph(t, "CUT OFF   ", "%s", why);
+	text__style(t, TEXT_PLAIN);
+	return true;
+}
+
 void text__warnings(const struct text *t)
 {
-	bool any = losses(t);
+	bool any = cut(t);
 
+	any |= losses(t);
 	any |= python_problems(t);
 	if (any)
 		fputc('\n', t->out);
