@@ -257,6 +257,10 @@ static inline struct shim_map shim__map(const void *map)
 				 SHIM_TYPE(name) == BPF_MAP_TYPE_PERCPU_ARRAY,                     \
 		};
 	SHIM_MAP(procs)
+	SHIM_MAP(new_thread)
+#ifdef CT_LEGACY
+	SHIM_MAP(threads)
+#endif
 	SHIM_MAP(proc_layouts)
 	SHIM_MAP(layouts)
 	SHIM_MAP(stacks_seen)
@@ -309,9 +313,13 @@ static long bpf_map_update_elem(void *map, const void *key, const void *value, u
 	struct shim_element *e;
 	uint64_t number = 0;
 
-	assert_int_equal(flags, BPF_ANY);
+	assert_true(flags == BPF_ANY || flags == BPF_NOEXIST);
 	memcpy(&number, key, m.key);
 	e = shim__element(map, number);
+	if (e && flags == BPF_NOEXIST)
+		return -EEXIST;
+	if (!e && map == &threads && shim.no_storage)
+		return -E2BIG;
 	if (!e)
 		e = shim__add(map, number, m.value);
 	memcpy(e->value, value, m.value);
@@ -404,6 +412,16 @@ static uint64_t bpf_ktime_get_ns(void)
 static void *bpf_get_current_task_btf(void)
 {
 	return shim.current;
+}
+
+static uint64_t bpf_get_current_task(void)
+{
+	return (uintptr_t)shim.current;
+}
+
+static uint64_t bpf_get_current_pid_tgid(void)
+{
+	return (uint64_t)shim.current->tgid << 32 | (uint32_t)shim.current->pid;
 }
 
 static long bpf_task_pt_regs(void *task)

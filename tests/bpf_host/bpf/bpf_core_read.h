@@ -10,6 +10,8 @@
 /* The shim keeps what is asked for at the start of its maps. */
 #define bpf_core_field_offset(type, member) 0
 
+#define bpf_core_type_size(type) sizeof(type)
+
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
 #define bpf_core_field_exists(member) shim__has_field(#member)
 
