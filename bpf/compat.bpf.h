@@ -97,12 +97,12 @@ static __always_inline u32 fault__flags(struct vm_fault *vmf)
 
 /*
  * The address, byte exact: since 5.18 (824ddc601adc). Before, vmf->address is that of the page, and
- * the programs at handle_mm_fault keep what it was called with.
+ * the programs at handle_mm_fault keep what it was called with in the event to be.
  */
 static __always_inline u64 fault__address(struct vm_fault *vmf, const struct thread *t)
 {
 	return bpf_core_field_exists(vmf->real_address) ? BPF_CORE_READ(vmf, real_address)
-							: t->fault_address;
+							: t->event.addr;
 }
 
 /* What a function was called with, and what it returned, at its kprobes. */

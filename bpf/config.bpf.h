@@ -6,6 +6,12 @@
 /* Return addresses inside [start, end) are those of the kernel's page fault entry. 0: not known. */
 const volatile __u64 cfg_fault_entry_start = 0;
 const volatile __u64 cfg_fault_entry_end = 0;
+/* Where functions of the kernel are, to know them in its stack. */
+const volatile struct ct_range cfg_code[CT_CODES];
+/* They are all known: first writes to pages that are not mapped can be judged. */
+const volatile bool cfg_cold = false;
+/* Arguments of hugetlb_wp: 1, 2, or 6 and more; see huge__entry. */
+const volatile __u32 cfg_hugetlb_args = 0;
 /* Number of possible CPUs, for sums over per-CPU counters of the kernel. */
 const volatile __u32 cfg_cpus = 1;
 /* Wake the daemon when this many bytes wait in the ring; below, it looks by itself. */

@@ -18,7 +18,12 @@
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"
+#include "page.bpf.h"
+#include "copy.bpf.h"
+#include "cold.bpf.h"
+#include "foreign.bpf.h"
 #include "witness.bpf.h"
+#include "huge.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -222,6 +227,98 @@ SEC("kretprobe/wp_page_copy")
 int on_page_copy_return(void *ctx)
 {
 	page_copy__exit();
+	return 0;
+}
+
+/* --- what do_wp_page has no part in: each where the kernel lets it be followed --- */
+
+SEC("fentry/finish_fault")
+int BPF_PROG(on_finish_entry, struct vm_fault *vmf)
+{
+	finish__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/finish_fault")
+int BPF_PROG(on_finish_exit, struct vm_fault *vmf, unsigned int result)
+{
+	finish__exit(result);
+	return 0;
+}
+
+SEC("kprobe/finish_fault")
+int on_finish_probe(struct pt_regs *ctx)
+{
+	finish__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/finish_fault")
+int on_finish_return(struct pt_regs *ctx)
+{
+	finish__exit(probe__result(ctx));
+	return 0;
+}
+
+SEC("fentry/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_entry, struct vm_fault *vmf)
+{
+	huge_wp__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_exit, struct vm_fault *vmf, unsigned int result)
+{
+	huge_wp__exit(result);
+	return 0;
+}
+
+SEC("kprobe/do_huge_pmd_wp_page")
+int on_huge_probe(struct pt_regs *ctx)
+{
+	huge_wp__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/do_huge_pmd_wp_page")
+int on_huge_return(struct pt_regs *ctx)
+{
+	huge_wp__exit(probe__result(ctx));
+	return 0;
+}
+
+/* Its name and its arguments differ: the daemon looks them up. */
+SEC("fentry/hugetlb_wp")
+int on_hugetlb_entry(unsigned long long *ctx)
+{
+	if (cfg_hugetlb_args == 1)
+		hugetlb__args(ctx[0], 0, 0, 0);
+	else if (cfg_hugetlb_args == 2)
+		hugetlb__args(0, ctx[1], 0, 0);
+	else
+		hugetlb__args(0, ctx[1], ctx[2], ctx[3]);
+	return 0;
+}
+
+SEC("fexit/hugetlb_wp")
+int on_hugetlb_exit(unsigned long long *ctx)
+{
+	hugetlb__exit();
+	return 0;
+}
+
+SEC("kprobe/hugetlb_wp")
+int on_hugetlb_probe(struct pt_regs *ctx)
+{
+	hugetlb__args(probe__first(ctx), ctx->si, ctx->dx, ctx->cx);
+	return 0;
+}
+
+SEC("kretprobe/hugetlb_wp")
+int on_hugetlb_return(struct pt_regs *ctx)
+{
+	hugetlb__exit();
 	return 0;
 }
 

@@ -22,6 +22,7 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 	if (t->pending && t->started)
 		proc__count_reuse(pid);
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 }
 
@@ -71,6 +72,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	}
 	c->started = p->started;
 	c->layout = thread__layout(p, PEEK(parent, tgid));
+	c->copy_gfp = p->copy_gfp;
 	if (PEEK(child, tgid) == PEEK(parent, tgid))
 		return;
 	bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);
@@ -94,6 +96,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 		task__wpcopy(task, &t->wpcopy_base);
 	}
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;

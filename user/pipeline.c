@@ -221,20 +221,23 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
 	struct process *process = tree__find(p->tree, copy->pid);
+	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
 	struct fault_facts facts;
 	struct verdict verdict;
 	uint32_t number;
 
-	enrich__copy(p->enrich, process, copy, &facts);
+	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
 	number = aggregate__add(p->model, &facts, &verdict);
 	if (p->writer)
 		writer__copy(p->writer, &facts, &verdict, number);
-	if (process && facts.origin == CT_ORIGIN_FORK)
-		process->copies++;
-	else if (process)
-		process->copies_new++;
+	if (!owner || facts.hugetlb) /* not in the sums that these are compared with */
+		return;
+	if (facts.origin == CT_ORIGIN_FORK)
+		owner->copies += 1ull << facts.order;
+	else
+		owner->copies_new += 1ull << facts.order;
 }
 
 static void on_copy(void *ctx, const void *data, size_t size)
@@ -394,6 +397,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
+	c->kernel_beyond = session__kernel_beyond(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
 	c->wall_time = read_clock(CLOCK_REALTIME) - (now_ns() - start);

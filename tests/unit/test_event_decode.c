@@ -120,6 +120,9 @@ static void indices_of_a_copy(void **state)
 	EXPECT(0, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS - 1);
 	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS);
 	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = UINT8_MAX);
+	EXPECT(0, CT_COPY, e.copy.order = CT_MAX_ORDER);
+	EXPECT(-EINVAL, CT_COPY, e.copy.order = CT_MAX_ORDER + 1);
+	EXPECT(-EINVAL, CT_COPY, e.copy.order = UINT8_MAX);
 	/* no indices: whatever they hold */
 	EXPECT(0, CT_COPY, e.copy.flags = UINT16_MAX);
 	EXPECT(0, CT_COPY, e.copy.syscall = INT16_MIN);

@@ -36,8 +36,9 @@ struct session_counters {
 
 /* What came of trying a witness. */
 struct session_trial {
-	const char *witness, *limits, *note, *cost; /* as in capture/witness.h */
+	const char *witness, *note, *cost; /* as in capture/witness.h */
 	bool works;
+	char limits[768]; /* what it does not see, if it works: see capture/kinds.h */
 	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
 			   */
 };
@@ -66,6 +67,9 @@ const char *session__witness(const struct session *s);
 const char *session__witness_limits(const struct session *s);
 /* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
 const char *session__witness_note(const struct session *s);
+
+/* What the kernel's own count has and this witness does not see: nouns, or NULL. */
+const char *session__kernel_beyond(const struct session *s);
 
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);

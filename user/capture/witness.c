@@ -67,17 +67,10 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 	}
 }
 
-#define NOT_SEEN                                                                                   \
-	"first writes to pages of private file mappings that were never read, hugetlb pages, "     \
-	"the kernel's huge page of zeros"
-
-#define NOT_SEEN_BY_TRACEPOINTS NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT"
-
-#define NOT_SEEN_BY_CALLS NOT_SEEN ", writes to pages that nobody shared any longer"
-
 #define COUNTS_CALLS                                                                               \
 	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
-	"where threads race for a page, each of them is counted, though one copy is made"
+	"where threads race for a page, each of them is counted, though one copy is made; "        \
+	"writes to pages that nobody shared any longer are not counted at all"
 
 /* What everybody pays, traced or not. How much that is: tests/bench. */
 #define PAGES_PAY                                                                                  \
@@ -94,7 +87,6 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = fexit_programs,
 };
@@ -102,7 +94,6 @@ static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_programs,
 };
@@ -110,26 +101,22 @@ static const struct witness kprobe_events = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
-	.limits = NOT_SEEN_BY_TRACEPOINTS,
 	.cost = COST_OF_FAULTS,
 	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
-	.limits = NOT_SEEN_BY_TRACEPOINTS,
 	.cost = COST_OF_FAULTS,
 	.programs = event_programs,
 };
 static const struct witness calls = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
-	.limits = NOT_SEEN_BY_CALLS,
 	.note = COUNTS_CALLS,
 	.cost = COST_OF_COPIES,
 	.programs = call_programs,
@@ -138,7 +125,6 @@ static const struct witness call_probes = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
 	.kprobe = true,
-	.limits = NOT_SEEN_BY_CALLS,
 	.note = COUNTS_CALLS,
 	.cost = COST_OF_COPIES,
 	.programs = call_probe_programs,

@@ -15,6 +15,7 @@
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "enrich/object.h"
+#include "enrich/record.h"
 #include "enrich/regions.h"
 #include "enrich/stacks.h"
 #include "enrich/sweep.h"
@@ -329,55 +330,6 @@ const char *enrich__python(struct enrich *e, const struct process *p, const char
 	return intern__str(e->pool, image->python.version);
 }
 
-static uint64_t width_mask(unsigned int width)
-{
-	return width >= 8 ? ~0ull : (1ull << (8 * width)) - 1;
-}
-
-/* The register that the kernel side has taken is a guess: it counts only if the decoder agrees. */
-static bool source__value(const struct insn *insn, const struct ct_copy *copy, uint64_t *out)
-{
-	*out = insn->kind == INSN_INC || insn->kind == INSN_DEC ? 1 : (uint64_t)insn->imm;
-	if (insn->source != INSN_SRC_REG)
-		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC ||
-		       insn->kind == INSN_DEC;
-	*out = copy->src;
-	return copy->flags & CT_F_SRC && insn->src_reg == copy->src_reg && !insn->src_high;
-}
-
-/* The value that the instruction was about to write, if its source is known. */
-static void fill_values(struct fault_facts *f, const struct ct_copy *copy)
-{
-	const struct insn *insn = &f->insn;
-	uint64_t mask = width_mask(insn->width), old, src;
-
-	f->has_window = copy->flags & CT_F_WINDOW;
-	f->has_old = f->has_window;
-	memcpy(f->window, copy->window, sizeof(f->window));
-	f->old_value = f->window[CT_WINDOW_BEFORE / 8];
-	old = f->old_value >> (8 * (f->addr & 7));
-	if (!source__value(insn, copy, &src))
-		return;
-	f->has_new = true;
-	switch (insn->kind) {
-	case INSN_STORE:
-	case INSN_XCHG:
-		f->new_value = src & mask;
-		break;
-	case INSN_ADD:
-	case INSN_XADD:
-	case INSN_INC:
-		f->new_value = (old + src) & mask;
-		break;
-	case INSN_SUB:
-	case INSN_DEC:
-		f->new_value = (old - src) & mask;
-		break;
-	default:
-		f->has_new = false;
-	}
-}
-
 /* Thread-local data lies below the thread pointer, struct pthread (glibc: 2368 bytes) above it. */
 static bool is_tls(const struct fault_facts *f)
 {
@@ -450,8 +402,8 @@ static void fill_stack(struct enrich *e, const struct process *p, const struct c
 	}
 }
 
-void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *copy,
-		  struct fault_facts *f)
+void enrich__copy(struct enrich *e, struct process *p, struct process *owner,
+		  const struct ct_copy *copy, struct fault_facts *f)
 {
 	const struct image *image;
 
@@ -464,8 +416,6 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		.ip = copy->ip,
 		.sp = copy->sp,
 		.thread_pointer = copy->thread_pointer,
-		.origin = copy->origin,
-		.kernel = copy->flags & CT_F_KERNEL,
 		.gc_collecting = copy->flags & CT_F_GC_COLLECTING,
 		.datastack = copy->flags & CT_F_DATASTACK,
 		.python = copy->layout != 0,
@@ -476,15 +426,18 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 		.instr = copy->instr,
 		.sweep = sweeps__add(e->sweeps, copy),
 	};
+	record__kind(copy, f);
 	if (f->kernel)
 		f->syscall = intern__str(e->pool, syscall__name(copy->syscall));
 	if (copy->flags & CT_F_CODE)
 		insn_decoder__decode(e->insns, copy->code, CT_INSN_LEN, &f->insn);
-	fill_values(f, copy);
+	record__values(copy, f);
 	fill_stack(e, p, copy, f);
+	owner = copy->victim ? process__at(owner, copy->time) : p;
+	if (owner)
+		fill_region(e, owner, f);
 	if (!p)
 		return;
-	fill_region(e, p, f);
 	fill_symbol(e, p, f);
 	if (!p->exited)
 		process__look(e, p, p->regions_time);
@@ -495,5 +448,6 @@ void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *cop
 	f->python_version = image->offsets->version;
 	f->free_threaded = image->python.free_threaded;
 	f->debug_build = image->python.debug_build;
-	object__find(e->names, &e->blocks, p, image, copy, f);
+	if (!copy->victim)
+		object__find(e->names, &e->blocks, p, image, copy, f);
 }

@@ -37,6 +37,7 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.forked_at = dated ? seconds_since(facts->started, start) : 0,
 		.exited = facts->exited,
 		.copies = ledger->copies,
+		.pages = ledger->pages,
 		.lost = facts->lost,
 		.reuses = facts->reuses,
 		.shared_at_fork = facts->shared_at_fork,
@@ -119,6 +120,8 @@ void ledgers__fill_capture(const struct aggregate *agg, struct snapshot_capture 
 	uint64_t cut[CT_UNWIND_MAX], failed[CT_UNWIND_MAX], most = 0;
 
 	capture->copies = agg->copies;
+	capture->pages = agg->pages;
+	capture->uncounted = agg->uncounted;
 	capture->proven = agg->proven;
 	for (size_t i = 0; i < CT_UNWIND_MAX; i++) {
 		cut[i] = i == CT_UNWIND_COMPLETE ? 0 : agg->cut[i];

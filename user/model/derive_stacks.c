@@ -149,6 +149,7 @@ static size_t merge(const struct count *const *counts, size_t n, struct snapshot
 			row->n = n_frames;
 		}
 		row->copies += counts[i]->copies;
+		row->pages += counts[i]->pages;
 	}
 	return (size_t)(row + 1 - first);
 }

@@ -90,10 +90,11 @@ static void title(const struct text *t)
 	text__title(t, TEXT_HEAD, "SHARING BROKEN");
 	fprintf(t->out, "   %s %s" DOT "%s MiB copied", number__count(capture->copies).s,
 		words__plural(capture->copies, "page", "pages"),
-		number__mib(snapshot__bytes(t->snap, capture->copies)).s);
+		number__mib(snapshot__bytes(t->snap, capture->pages)).s);
 	if (capture->kernel_copies != SNAPSHOT_UNKNOWN)
-		fprintf(t->out, DOT "the kernel itself counted %s",
-			number__count(capture->kernel_copies).s);
+		fprintf(t->out, DOT "the kernel itself counted %s%s",
+			number__count(capture->kernel_copies).s,
+			capture->kernel_copies < capture->copies ? " of them" : "");
 	fputc('\n', t->out);
 }
 
@@ -149,31 +150,6 @@ static void ledger(const struct text *t)
 				number__percent(now, then).s);
 }
 
-/* Copies of pages that no fork had shared. They cost memory like the others, and preloading is not
- * why. */
-static void origins(const struct text *t)
-{
-	static const struct {
-		const char *origin, *words;
-	} kinds[] = {
-		{"file", "with a privately mapped file (a program, a library or data)"},
-		{"zero", "with the kernel's page of zeros: read before they were ever written"},
-		{"ksm", "with pages of equal contents, which the kernel had merged (KSM)"},
-	};
-
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		uint64_t copies = 0;
-
-		for (size_t i = 0; i < t->snap->n_causes; i++)
-			if (strcmp(t->snap->causes[i].origin, kinds[k].origin) == 0)
-				copies += t->snap->causes[i].copies;
-		if (copies)
-			text__paragraph(t, "  ", "%s of the pages %s not shared by a fork, but %s.",
-					number__count(copies).s,
-					words__plural(copies, "was", "were"), kinds[k].words);
-	}
-}
-
 static void summary(const struct text *t)
 {
 	text__warnings(t);
@@ -191,7 +167,7 @@ static void summary(const struct text *t)
 			t->snap->host.page_size / 1024);
 	main_cause(t);
 	ledger(t);
-	origins(t);
+	text__kinds(t);
 }
 
 /* --- what would help --------------------------------------------------------- */

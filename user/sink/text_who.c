@@ -45,7 +45,7 @@ static void row(const struct text *t, const struct snapshot_process *p)
 	forked_cell(t, p);
 	size_cell(t, p->shared_at_fork, p->forked ? "?" : "-", THEN);
 	text__right(t, number__count(p->copies).s, PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, p->copies)).s, COPIED);
+	text__right(t, number__mib(snapshot__bytes(t->snap, p->pages)).s, COPIED);
 	size_cell(t, p->shared_now, p->exited ? "ended" : "?", STILL);
 	size_cell(t, p->new_bytes, p->exited ? "ended" : "?", OWN);
 	fputc('\n', t->out);
@@ -82,7 +82,7 @@ static uint64_t threshold(const struct text *t)
 	return copies[t->top - 1];
 }
 
-static void rest(const struct text *t, size_t n, uint64_t copies)
+static void rest(const struct text *t, size_t n, uint64_t copies, uint64_t pages)
 {
 	char words[64];
 
@@ -90,7 +90,7 @@ static void rest(const struct text *t, size_t n, uint64_t copies)
 	fprintf(t->out, "%*s  ", PID, "");
 	text__left(t, words, COMMAND + 1 + PYTHON + FORKED + THEN, ESCAPE_CUT_END);
 	text__right(t, number__count(copies).s, PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, copies)).s, COPIED);
+	text__right(t, number__mib(snapshot__bytes(t->snap, pages)).s, COPIED);
 	fputc('\n', t->out);
 }
 
@@ -121,7 +121,7 @@ static bool any_sharer(const struct snapshot *snap)
 void text__who(const struct text *t)
 {
 	const struct snapshot *snap = t->snap;
-	uint64_t enough = threshold(t), left_copies = 0;
+	uint64_t enough = threshold(t), left_copies = 0, left_pages = 0;
 	size_t shown = 0, left = 0;
 
 	head(t);
@@ -133,10 +133,11 @@ void text__who(const struct text *t)
 		} else {
 			left++;
 			left_copies += p->copies;
+			left_pages += p->pages;
 		}
 	}
 	if (left)
-		rest(t, left, left_copies);
+		rest(t, left, left_copies, left_pages);
 	if (any_sharer(snap))
 		text__paragraph(
 			t, "  ",

@@ -61,6 +61,8 @@ static const struct {
 	{"native-data", "thread-local", "variables of a thread"},
 	{"stack", "python", "Python functions"},
 	{"stack", "native", "C functions"},
+	{"kernel-write", "unshare",
+	 "nobody wrote: the kernel un-shared the page, to pin it for a device to read"},
 };
 
 const char *text__cause_sentence(const char *cause)
