@@ -24,6 +24,10 @@ const volatile bool cfg_function = false;
 /* Thread states, and interpreters, visited when no variable of the thread names its state. */
 #define MAX_THREADS	 64
 #define MAX_INTERPRETERS 8
+/* How far up a process looks for one that is traced: its parent, mostly. */
+#define MAX_ANCESTORS 64
+/* Children that a process can leave behind if it ends while they are being adopted. */
+#define MAX_ORPHANS 1024
 /* CPUs whose part of a counter is summed. */
 #define MAX_CPUS 512
 

@@ -22,6 +22,7 @@
 #include "copy.bpf.h"
 #include "cold.bpf.h"
 #include "foreign.bpf.h"
+#include "adopt.bpf.h"
 #include "witness.bpf.h"
 #include "huge.bpf.h"
 
@@ -32,6 +33,7 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
+	adopt__running(parent);
 	thread__fork(parent, child);
 	return 0;
 }
@@ -46,6 +48,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	adopt__orphans(task);
 	thread__exit(task);
 	return 0;
 }
@@ -111,6 +114,7 @@ int on_exec_event(void *ctx)
 SEC("tp/sched/sched_process_exit")
 int on_exit_event(void *ctx)
 {
+	adopt__orphans(task__current());
 	thread__exit(task__current());
 	return 0;
 }
@@ -322,6 +326,23 @@ int on_hugetlb_return(struct pt_regs *ctx)
 	return 0;
 }
 
+/* --- at the start: threads that were there before --- */
+
+SEC("iter/task")
+int adopt_each(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ct_adopted result = {};
+	int adopted = task ? adopt__task(task) : 0;
+
+	if (!adopted)
+		return 0;
+	result.tid = PEEK(task, pid);
+	result.failed = adopted < 0;
+	bpf_seq_write(ctx->meta->seq, &result, sizeof(result));
+	return 0;
+}
+
 /* --- at the end: what the kernel counted for the threads that still run --- */
 
 SEC("iter/task")
@@ -336,8 +357,8 @@ int each_task(struct bpf_iter__task *ctx)
 		return 0;
 	live.pid = PEEK(task, tgid);
 	live.tid = PEEK(task, pid);
-	live.known = task__wpcopy(task, &count);
-	live.kernel_copies = count - t->wpcopy_base;
+	live.known = thread__wpcopy(t, task, &count);
+	live.kernel_copies = count;
 	live.reuses = t->pending != PENDING_NONE;
 	bpf_seq_write(ctx->meta->seq, &live, sizeof(live));
 	return 0;

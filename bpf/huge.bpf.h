@@ -34,7 +34,7 @@ static __always_inline const struct call *call__end(struct thread *t, u8 follow)
 	bool same = t->follow == follow;
 
 	t->follow = FOLLOW_NONE;
-	return same && t->started ? (const struct call *)t->scratch : NULL;
+	return same && thread__counts(t) ? (const struct call *)t->scratch : NULL;
 }
 
 /* --- finish_fault --- */
@@ -117,9 +117,10 @@ static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pt
 	struct vm_fault *fault = (void *)vmf;
 	struct call *c;
 
-	if (!t || !t->started)
+	if (!t || !thread__counts(t))
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	c = call__begin(t, FOLLOW_HUGETLB);
 	c->vma = vmf ? (u64)BPF_CORE_READ(fault, vma) : vma;
 	c->address = vmf ? fault__address(fault, t) : address;

@@ -70,6 +70,10 @@ struct signal_struct {
 	int group_exit_code;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 typedef struct {
 	u32 val;
 } kuid_t;
@@ -89,6 +93,9 @@ struct task_struct {
 	char comm[16];
 	void *stack;
 	struct mm_struct *mm;
+	struct task_struct *real_parent, *group_leader;
+	struct list_head children, sibling;
+	u64 start_time; /* ns, CLOCK_MONOTONIC */
 	struct signal_struct *signal;
 	const struct cred *cred;
 	struct task_delay_info *delays;
@@ -205,7 +212,8 @@ struct fault_event {
 };
 
 /* include/linux/sched.h, unchanged since 2.6 */
-#define PF_EXITING 0x00000004
+#define PF_EXITING    0x00000004
+#define PF_FORKNOEXEC 0x00000040
 /* include/linux/mm_types_task.h: members of rss_stat */
 #define MM_FILEPAGES  0
 #define MM_ANONPAGES  1

@@ -98,9 +98,16 @@ static __always_inline struct thread *thread__of(struct task_struct *task)
 	return bpf_task_storage_get(&threads, task, 0, 0);
 }
 
+/*
+ * Of two that create it at once, on different CPUs, the second one fails (-EAGAIN inside
+ * bpf_local_storage_update, 450af8d0f6be): by then it is there.
+ */
 static __always_inline struct thread *thread__create(struct task_struct *task)
 {
-	return bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *t;
+
+	t = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return t ?: bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline void thread__forget(struct task_struct *task)

@@ -24,6 +24,7 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->pending_ip = ip;
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
 }
@@ -36,7 +37,7 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 	if (!t)
 		return;
 	thread__settle(t, PEEK(task, tgid));
-	if (!t->started)
+	if (!thread__counts(t))
 		return;
 	if ((error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
 		fault__pend(t, task, addr, regs, PEEK(regs, ip), PENDING_USER);
@@ -55,7 +56,7 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
 	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
 		thread__settle(t, PEEK(task, tgid));
-	if (!t->started || (error & (PF_MASK & ~1)) != PF_WRITE)
+	if (!thread__counts(t) || (error & (PF_MASK & ~1)) != PF_WRITE)
 		return;
 	user = task__regs(task);
 	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
@@ -220,7 +221,10 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 	if (!t)
 		return;
 	thread__missed(t, PEEK(task, tgid));
+	if (!thread__counts(t))
+		return;
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->wp_fault = (u64)vmf;
 }
 
@@ -292,7 +296,7 @@ static __always_inline void wp_page__judge(struct thread *t, struct task_struct 
 
 	if (t->started && result & VM_FAULT_RETRY)
 		attempts__forget(t, task);
-	if (!t->started || !wp_fault__breaks(f))
+	if (!thread__counts(t) || !wp_fault__breaks(f))
 		return;
 	if (bpf_probe_read_kernel(&now, sizeof(now), (void *)f->pte))
 		return;
@@ -348,6 +352,10 @@ static __always_inline void page_copy__entry(struct vm_fault *vmf)
 	if (!t)
 		return;
 	thread__missed(t, PEEK(task, tgid));
+	if (!thread__counts(t))
+		return;
+	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->wp_fault = t->last_page = (u64)vmf;
 	wp_page__look(t, vmf, 0);
 }

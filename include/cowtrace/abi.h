@@ -36,6 +36,7 @@ enum ct_tag {
 	CT_EXEC,
 	CT_EXIT,
 	CT_MEMORY,
+	CT_ADOPT,
 };
 
 /* What the page was before the copy. */
@@ -211,12 +212,32 @@ struct ct_exit {
 	char comm[CT_COMM_LEN];
 };
 
+/* A process that was there before cowtrace: the first of its threads has been adopted. */
+struct ct_adopt {
+	__u32 tag; /* CT_ADOPT */
+	__u32 pid;
+	__u32 ppid; /* its parent now */
+	__u32 uid;
+	__u64 started; /* when it was forked */
+	__u64 start_stack;
+	__u32 forked; /* it has not executed a program since it was forked */
+	__u32 pad;
+	char comm[CT_COMM_LEN];
+};
+
+/* What became of a thread that one pass over all threads of the machine has met. */
+struct ct_adopted {
+	__u32 tid;
+	__u32 failed; /* the kernel had no memory for it just now: another pass is needed */
+};
+
 /* Per process, kept by the kernel side, read by the daemon. */
 struct ct_proc {
 	__u64 reuses;
 	__u64 lost; /* copies of this process that did not reach the daemon */
-	/* wpcopy_count of its ended threads since the start of the trace, without what the kernel
-	 * began, gave up before it had a page, and counted again */
+	/* wpcopy_count of its ended threads since the start of the trace (for a thread that was
+	 * adopted: since its first write fault), without what the kernel began, gave up before it
+	 * had a page, and counted again */
 	__u64 kernel_copies;
 	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
 };
@@ -277,6 +298,7 @@ _Static_assert(sizeof(struct ct_memory) == 96, "ct_memory layout");
 _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
 _Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
+_Static_assert(sizeof(struct ct_adopt) == 56, "ct_adopt layout");
 _Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
 
 #endif

@@ -53,6 +53,7 @@ struct pt_regs {
 #include "copy.bpf.h"
 #include "cold.bpf.h"
 #include "foreign.bpf.h"
+#include "adopt.bpf.h"
 #include "witness.bpf.h"
 #include "huge.bpf.h"
 

@@ -45,6 +45,7 @@ struct shim_record {
 		struct ct_fork fork;
 		struct ct_exec exec;
 		struct ct_exit exit;
+		struct ct_adopt adopt;
 		struct ct_memory memory;
 		uint8_t bytes[sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES];
 	};
@@ -261,6 +262,7 @@ static inline struct shim_map shim__map(const void *map)
 #ifdef CT_LEGACY
 	SHIM_MAP(threads)
 #endif
+	SHIM_MAP(wanted)
 	SHIM_MAP(proc_layouts)
 	SHIM_MAP(layouts)
 	SHIM_MAP(stacks_seen)

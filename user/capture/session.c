@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/adopt.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
 #include "capture/trial.h"
@@ -251,6 +252,16 @@ int session__trace_from_exec(struct session *s, pid_t pid)
 				BPF_ANY))
 		return -errno;
 	return 0;
+}
+
+int session__adopt(struct session *s, const pid_t *pids, size_t n)
+{
+	return adopt__all(s->skel, pids, n);
+}
+
+void session__start(struct session *s)
+{
+	s->skel->bss->adopting = false;
 }
 
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout)

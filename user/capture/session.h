@@ -74,6 +74,14 @@ const char *session__kernel_beyond(const struct session *s);
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);
 
+/*
+ * Traces processes that run, with all that they have forked and will fork. Records of each process
+ * wait in the ring when this returns; copies count from session__start on. -EAGAIN: processes come
+ * and go too fast to get hold of all.
+ */
+int session__adopt(struct session *s, const pid_t *pids, size_t n);
+void session__start(struct session *s);
+
 /* The Python layout of a slot (1 .. CT_MAX_LAYOUTS - 1), and which process uses which slot. */
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout);
 int session__use_layout(struct session *s, pid_t pid, uint32_t slot);

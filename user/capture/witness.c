@@ -35,7 +35,7 @@ static const char *const call_programs[] = {
 static const char *const call_probe_programs[] = {
 	"on_fault_probe", "on_page_copy_probe", "on_page_copy_return", "on_exec", "on_exit", NULL};
 /* Whatever the witness is. */
-static const char *const all_programs[] = {"on_fork", "each_task", NULL};
+static const char *const all_programs[] = {"on_fork", "adopt_each", "each_task", NULL};
 
 static bool is_in(const char *const *names, const char *name)
 {
@@ -182,7 +182,8 @@ static bool sees_interrupts(const char *name)
 		"on_page_free",	   "on_page_free_event",
 		"on_rss_stat",	   "on_rss_stat_event",
 		"on_fault_kernel", "on_fault_kernel_event",
-		"each_task",	   NULL,
+		"each_task",	   "adopt_each",
+		NULL,
 	};
 
 	return is_in(names, name);

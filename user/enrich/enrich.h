@@ -34,6 +34,12 @@ void enrich__free(struct enrich *e);
 /* A process began, by fork (process->parent) or as the traced command; or executed a program. */
 void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);
+/*
+ * A process ran before cowtrace. Finds out which program it runs, and shares what is known of that
+ * with those it was forked with; forgets process->forked_memory if its parent has gone on to
+ * another.
+ */
+void enrich__adopted(struct enrich *e, struct process *p, uint64_t now);
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record);
 void enrich__memory(struct enrich *e, struct process *p, const struct ct_memory *record);

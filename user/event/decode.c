@@ -78,6 +78,8 @@ static bool event__valid(const union event *e, size_t size)
 		return size == sizeof(e->exec) && comm__valid(e->exec.comm);
 	case CT_EXIT:
 		return size == sizeof(e->exit) && comm__valid(e->exit.comm);
+	case CT_ADOPT:
+		return size == sizeof(e->adopt) && comm__valid(e->adopt.comm);
 	case CT_MEMORY:
 		return memory__valid(&e->memory, size);
 	default:

@@ -36,6 +36,7 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.forked = facts->forked,
 		.forked_at = dated ? seconds_since(facts->started, start) : 0,
 		.exited = facts->exited,
+		.attached = facts->attached,
 		.copies = ledger->copies,
 		.pages = ledger->pages,
 		.lost = facts->lost,
@@ -43,6 +44,7 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.shared_at_fork = facts->shared_at_fork,
 		.shared_now = facts->shared_now,
 		.new_bytes = facts->new_bytes,
+		.private_before = facts->attached ? facts->private_before : SNAPSHOT_UNKNOWN,
 	};
 }
 

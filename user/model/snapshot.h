@@ -56,9 +56,12 @@ struct snapshot_process {
 	bool forked;	  /* by a process of the traced tree; else it is the command itself */
 	double forked_at; /* seconds since the start; negative: before; 0 for the command */
 	bool exited;
+	/* It ran when cowtrace attached: shared_at_fork and new_bytes are counted from then. */
+	bool attached;
 	uint64_t copies, pages, lost, reuses;
 	uint64_t shared_at_fork, shared_now, new_bytes; /* bytes or SNAPSHOT_UNKNOWN */
-	uint32_t children;				/* direct, traced */
+	uint64_t private_before; /* attached: what was its own already; else SNAPSHOT_UNKNOWN */
+	uint32_t children;	 /* direct, traced */
 };
 
 /* copies, here and below: how many; pages: what they took, more if some were huge pages. */
@@ -133,6 +136,31 @@ struct snapshot_stack {
 	uint64_t copies, pages;
 };
 
+/* One process over time: see struct snapshot_history. */
+struct snapshot_series {
+	uint32_t process;	/* index into processes */
+	const uint64_t *copied; /* pages in each bucket */
+	const uint64_t *fresh;	/* new bytes that it had then, SNAPSHOT_UNKNOWN: not measured */
+};
+
+/* Buckets of equal width from the start of the trace on. */
+struct snapshot_history {
+	double seconds; /* width of a bucket */
+	uint32_t n;	/* buckets that were reached */
+	size_t n_causes, n_series;
+	const uint64_t *const *by_cause; /* of each enum cause: pages in each bucket */
+	const struct snapshot_series *series;
+	uint64_t uncharted; /* processes that have no series: only the first ones do */
+};
+
+/* The pages that were copied, by address: see model/pages.h. */
+struct snapshot_map {
+	size_t n, n_names;
+	const struct page *pages;
+	const char *const *names; /* of the mappings they lie in */
+	uint64_t beyond; /* copies of pages that are not on it: it has room for a million */
+};
+
 struct snapshot_advice {
 	const char *rule, *text;
 	uint64_t bytes_per_process; /* upper bound */
@@ -155,15 +183,31 @@ struct snapshot {
 	const struct snapshot_foreign *foreign;
 	const struct snapshot_sharers *sharers; /* by number; empty: no witness tells */
 	const struct snapshot_size *sizes;	/* by size */
+	struct snapshot_history history;
+	struct snapshot_map map;
 };
 
-/* No process began with pages of another one: nothing could be un-shared. */
+/* It began with pages of another one, or had such when cowtrace attached to it. */
+static inline bool snapshot__is_sharer(const struct snapshot_process *p)
+{
+	return (p->forked || p->attached) && p->shared_at_fork;
+}
+
+/* Nothing could be un-shared. */
 static inline bool snapshot__nothing_shared(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked && snap->processes[i].shared_at_fork)
+		if (snapshot__is_sharer(&snap->processes[i]))
 			return false;
 	return snap->n_processes > 0 && !snap->capture.lost;
+}
+
+static inline bool snapshot__any_attached(const struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].attached)
+			return true;
+	return false;
 }
 
 /* Of pages, not of copies: a copy can be a huge page. */

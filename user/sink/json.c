@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "model/snapshot.h"
+#include "sink/json.h"
 #include "sink/json_value.h"
 #include "sink/sink.h"
 #include "sink/words.h"
@@ -88,7 +89,7 @@ static json_t *process(const struct snapshot *snap, size_t i)
 	const struct snapshot_process *p = &snap->processes[i];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
+			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:b, s:o}",
 			 "pid", count(p->pid), "ppid", count(p->ppid), "command", text(p->command),
 			 "python", text(p->python), "copies", count(p->copies), "copied_bytes",
 			 bytes(snap, p->pages), "shared_at_fork_bytes", count(p->shared_at_fork),
@@ -96,8 +97,8 @@ static json_t *process(const struct snapshot *snap, size_t i)
 			 /* additions */
 			 "python_problem", text(p->python_problem), "forked", p->forked,
 			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-			 count(p->lost), "reuses", count(p->reuses), "children",
-			 count(p->children));
+			 count(p->lost), "reuses", count(p->reuses), "children", count(p->children),
+			 "attached", p->attached, "private_before_bytes", count(p->private_before));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)
@@ -187,6 +188,36 @@ static json_t *array(const struct snapshot *snap, size_t n,
 		}
 	}
 	return items;
+}
+
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
+json_t *json__processes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_processes, limit), process);
+}
+
+json_t *json__causes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_causes, limit), cause);
+}
+
+json_t *json__types(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_types, limit), type);
+}
+
+json_t *json__sites(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_sites, limit), site);
+}
+
+json_t *json__capture(const struct snapshot *snap)
+{
+	return capture_part(snap);
 }
 
 static json_t *document(const struct snapshot *snap)

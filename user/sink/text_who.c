@@ -110,12 +110,23 @@ static void parents(const struct text *t)
 	}
 }
 
-static bool any_sharer(const struct snapshot *snap)
+/* What the columns mean. */
+static void legend(const struct text *t)
 {
+	const struct snapshot *snap = t->snap;
+	bool attached = snapshot__any_attached(snap), any = attached;
+
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked)
-			return true;
-	return false;
+		any |= snap->processes[i].forked;
+	if (!any)
+		return;
+	text__paragraph(t, "  ",
+			"In MiB. Shared then: %s. Still shared: what is left of that now, or was "
+			"when the process ended. Own new: filled since %s, not a copy.",
+			attached ? "with any other process, when cowtrace attached, or with its "
+				   "parent, when it was forked later"
+				 : "with its parent, when it was forked",
+			attached ? "then" : "the fork");
 }
 
 void text__who(const struct text *t)
@@ -138,11 +149,6 @@ void text__who(const struct text *t)
 	}
 	if (left)
 		rest(t, left, left_copies, left_pages);
-	if (any_sharer(snap))
-		text__paragraph(
-			t, "  ",
-			"In MiB. Shared then: with its parent, when it was forked. Still shared: "
-			"what is left of that now, or was when the process ended. Own new: filled "
-			"since the fork, not a copy.");
+	legend(t);
 	parents(t);
 }

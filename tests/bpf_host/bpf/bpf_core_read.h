@@ -8,7 +8,7 @@
 #define BPF_CORE_READ(src, member) ((src)->member)
 
 /* The shim keeps what is asked for at the start of its maps. */
-#define bpf_core_field_offset(type, member) 0
+#define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
 #define bpf_core_type_size(type)	    sizeof(type)
 #define bpf_core_enum_value(type, value)    ((uint64_t)(value))
 
