@@ -231,13 +231,12 @@ static int put_document(struct graph *g, FILE *out)
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
 {
 	struct flame *flame = NULL;
 	struct graph g = {.snap = snap};
-	int err = flame__new(snap, MAX_FRAMES, &flame);
+	int err = flame__new(snap, frames, &flame);
 
-	(void)opt;
 	if (err)
 		return err;
 	g.flame = flame;
@@ -245,6 +244,12 @@ static int flamegraph__write(const struct snapshot *snap, const struct sink_opti
 	err = put_document(&g, out);
 	flame__free(flame);
 	return err;
+}
+
+static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+{
+	(void)opt;
+	return flamegraph__put(snap, MAX_FRAMES, out);
 }
 
 const struct sink sink_flamegraph = {.name = "flamegraph", .write = flamegraph__write};
