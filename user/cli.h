@@ -33,8 +33,8 @@ struct options {
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
 	const char *json, *folded, *flamegraph, *pprof, *speedscope;
-	const char *save; /* path of the recording to make; NULL: none */
-	char **argv;	  /* of the traced command; report: the recording */
+	const char *save;	  /* path of the recording to make; NULL: none */
+	char **argv;		  /* of the traced command; report: the recording */
 	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
 	size_t n_pids;
 	uint64_t for_ms; /* how long; 0: until it is interrupted */

@@ -129,11 +129,8 @@ static void case_full(struct world *w)
 }
 
 static const struct golden_case more_cases[] = {
-	{"markup", case_markup},
-	{"long", case_long},
-	{"deep", case_deep},
-	{"many", case_many},
-	{"full", case_full},
+	{"markup", case_markup}, {"long", case_long}, {"deep", case_deep},
+	{"many", case_many},	 {"full", case_full},
 };
 
 static const struct {

@@ -24,7 +24,7 @@ _Noreturn void counts__out_of_memory(void);
 struct ledger {
 	struct process_facts facts;
 	uint64_t copies, pages;
-	uint32_t id; /* 1, 2, ... in the order of their appearance here */
+	uint32_t id;  /* 1, 2, ... in the order of their appearance here */
 	bool unnamed; /* it copied before anyone told about it */
 	uint32_t row; /* in the processes of the newest snapshot */
 	struct ledger *older;
