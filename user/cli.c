@@ -44,16 +44,19 @@ static const struct option long_options[] = {
 
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
+	"       cowtrace check [--json FILE]\n"
 	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
 	"report\n"
-	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or "
-	"stopped.\n"
-	"report makes the report and the outputs anew from a recording of --save; the report goes "
-	"to\n"
-	"standard output.\n"
+	"goes to standard error when COMMAND ends. Needs root, or some capabilities; COMMAND is "
+	"never\n"
+	"written to or stopped. check says what this machine offers to cowtrace, and what to do "
+	"about\n"
+	"what is missing. report makes the report and the outputs anew from a recording of --save; "
+	"it\n"
+	"goes to standard output.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -82,6 +85,7 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
+	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
@@ -190,6 +194,15 @@ static int take_option(int c, struct options *opt)
 	}
 }
 
+static const char no_tracing[] = "check: traces nothing, and takes --json, -q and -v only";
+
+/* check takes few options; whatever getopt does not know is said elsewhere. */
+static bool fits_command(int c, const struct options *opt)
+{
+	return !opt->command || strcmp(opt->command, "check") != 0 || c == OPT_JSON || c == '?' ||
+	       strchr("qvh", c);
+}
+
 static int take_options(int argc, char **argv, struct options *opt)
 {
 	bool permute = opt->command && strcmp(opt->command, "report") == 0;
@@ -199,7 +212,7 @@ static int take_options(int argc, char **argv, struct options *opt)
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 &&
 	       (c = getopt_long(argc, argv, "+u:qvh" + permute, long_options, NULL)) != -1)
-		status = take_option(c, opt);
+		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
 }
 
@@ -208,6 +221,13 @@ static int check_run(const struct options *opt)
 {
 	if (!opt->argv[0])
 		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_check(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("check: takes no arguments; what shall be done with", opt->argv[0]);
 	return -1;
 }
 
@@ -230,6 +250,7 @@ static const struct {
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},
+	{"check", check_check},
 	{"report", check_report},
 };
 

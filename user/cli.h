@@ -21,7 +21,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run", "report" */
+	const char *command; /* "run", "check", "report" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli.h"
+#include "cmd_check.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
 
@@ -14,5 +15,9 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
-	return strcmp(opt.command, "report") == 0 ? cmd_report(&opt) : cmd_run(&opt);
+	if (strcmp(opt.command, "check") == 0)
+		return cmd_check(&opt);
+	if (strcmp(opt.command, "report") == 0)
+		return cmd_report(&opt);
+	return cmd_run(&opt);
 }

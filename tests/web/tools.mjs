@@ -13,7 +13,7 @@ export const require = createRequire(path.join(work, 'here.js'));
 const { chromium } = require('playwright-core');
 
 export const CASES = ['gunicorn', 'empty', 'nothing_shared', 'loaded_after_fork', 'hostile', 'losses',
-	'unsupported', 'noted', 'no_python', 'markup', 'long', 'deep', 'many'];
+	'unsupported', 'noted', 'no_python', 'markup', 'long', 'deep', 'many', 'full'];
 export const THEMES = ['light', 'dark'];
 export const WIDTHS = [1280, 400];
 export const HEIGHT = 800;
@@ -34,6 +34,7 @@ export async function withPage(url, options, use, allowed = (request) => request
 	const { width = 1280, theme = 'light', script = true } = options;
 	const context = await browser.newContext({
 		viewport: { width, height: HEIGHT }, colorScheme: theme, javaScriptEnabled: script });
+	context.setDefaultTimeout(180_000); // a machine that is busy is no fault
 	const page = await context.newPage();
 	const wrong = [];
 	page.on('console', (message) => {

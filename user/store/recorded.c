@@ -78,6 +78,7 @@ static bool take_site(void *ctx, struct table_row *row)
 {
 	struct reader *r = ctx;
 	struct recorded_site *site = GROW(r->sites, r->n_sites);
+	struct recording_source *quote;
 	bool next = is_next(row, r->n_sites);
 	const char *source;
 
@@ -85,12 +86,13 @@ static bool take_site(void *ctx, struct table_row *row)
 	site->function = row__text_or_null(row);
 	site->line = (uint32_t)row__int(row, 0, UINT32_MAX);
 	source = row__text_or_null(row);
-	if (source)
-		*GROW(r->sources, r->n_sources) =
-			(struct recording_source){.file = site->file,
-						  .function = site->function,
-						  .line = site->line,
-						  .text = source};
+	if (source) {
+		quote = GROW(r->sources, r->n_sources);
+		quote->file = site->file;
+		quote->function = site->function;
+		quote->line = site->line;
+		quote->text = source;
+	}
 	return next;
 }
 
