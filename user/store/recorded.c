@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "store/memory.h"
 #include "store/names.h"
 #include "store/table.h"
@@ -247,15 +248,25 @@ static bool take_fact(void *ctx, struct table_row *row)
 	return true;
 }
 
-static const char evidence_sql[] = "SELECT id, window"
-#define FLAG(column, member)	    ", " #column
-#define NAME(column, member, names) ", " #column
-#define TEXT(column, member)	    ", " #column
-#define TYPE(column, member)	    ", " #column
-#define CODE(column, member)	    ", " #column
-#define NUMBER(column, member)	    ", " #column
+static const struct table_column evidence_columns[] = {
+	{"id", NULL},
+	{"window", NULL},
+#define FLAG(column, member)	    {#column, "0"},
+#define NAME(column, member, names) {#column, "NULL"},
+#define TEXT(column, member)	    {#column, "NULL"},
+#define TYPE(column, member)	    {#column, "NULL"},
+#define CODE(column, member)	    {#column, "0"},
+#define NUMBER(column, member)	    {#column, "0"},
 #include "store/evidence.def"
-				   " FROM evidence";
+};
+
+static int read_evidence(struct reader *r)
+{
+	_free_ char *query = table__query(r->db, "evidence", evidence_columns,
+					  sizeof(evidence_columns) / sizeof(evidence_columns[0]));
+
+	return table__each(r->db, r->pool, query, take_evidence, r);
+}
 
 int recorded__read(struct reader *r)
 {
@@ -268,13 +279,12 @@ int recorded__read(struct reader *r)
 		 take_process},
 		{"SELECT id, name, has_gc, preheader, is_code, is_type FROM type", take_type},
 		{"SELECT id, file, function, line, source FROM site", take_site},
-		{evidence_sql, take_evidence},
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]) && !err; i++)
 		err = table__each(r->db, r->pool, before[i].sql, before[i].take, r);
-	return err ?: read_stacks(r) ?:
+	return err ?: read_evidence(r) ?: read_stacks(r) ?:
 	       table__each(r->db, r->pool,
 			   "SELECT id, process, thread, stack, evidence, first_page FROM fact",
 			   take_fact, r);
