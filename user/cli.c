@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -20,6 +21,7 @@ enum {
 	OPT_TOP,
 	OPT_RING_SIZE,
 	OPT_DELAYACCT,
+	OPT_FOR,
 	OPT_VERSION,
 };
 
@@ -34,6 +36,8 @@ static const struct option long_options[] = {
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
 	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
+	{"for", required_argument, NULL, OPT_FOR},
+	{"pid", required_argument, NULL, 'p'},
 	{"user", required_argument, NULL, 'u'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -123,6 +127,48 @@ static int parse_number(const char *text, unsigned long max, unsigned long *out)
 	return *end || *out == 0 || *out > max ? -EINVAL : 0;
 }
 
+/* A year is more than anybody waits for. */
+static int parse_seconds(const char *text, uint64_t *ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (text[strspn(text, "0123456789.")] || *end || end == text ||
+	    !(seconds >= 0.001 && seconds <= 31536000))
+		return -EINVAL;
+	*ms = (uint64_t)(seconds * 1000 + 0.5);
+	return 0;
+}
+
+static bool has_pid(const struct options *opt, pid_t pid)
+{
+	for (size_t i = 0; i < opt->n_pids; i++)
+		if (opt->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* "PID[,PID...]". -1, or a status. */
+static int take_pids(char *list, struct options *opt)
+{
+	for (char *text = strsep(&list, ","); text; text = strsep(&list, ",")) {
+		char *end;
+		long pid = strtol(text, &end, 10);
+
+		/* PID_MAX_LIMIT of include/linux/threads.h */
+		if (!isdigit((unsigned char)text[0]) || *end || pid < 1 || pid > 4194304)
+			return usage("-p takes numbers of processes, not", *text ? text : "''");
+		if (has_pid(opt, (pid_t)pid)) {
+			log_warn("process %ld is named twice", pid);
+			continue;
+		}
+		if (opt->n_pids == CLI_MAX_PIDS)
+			return usage("-p: too many processes; name their parent", NULL);
+		opt->pids[opt->n_pids++] = (pid_t)pid;
+	}
+	return -1;
+}
+
 /* Where the path of an output goes; NULL: c is no output. */
 static const char **output_path(int c, struct options *opt)
 {
@@ -174,6 +220,13 @@ static int take_option(int c, struct options *opt)
 	case OPT_DELAYACCT:
 		opt->delayacct = true;
 		return -1;
+	case OPT_FOR:
+		if (parse_seconds(optarg, &opt->for_ms))
+			return usage("--for takes a number of seconds, such as 30 or 0.5, not",
+				     optarg);
+		return -1;
+	case 'p':
+		return take_pids(optarg, opt);
 	case 'u':
 		opt->user = optarg;
 		return -1;
@@ -211,7 +264,7 @@ static int take_options(int argc, char **argv, struct options *opt)
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 &&
-	       (c = getopt_long(argc, argv, "+u:qvh" + permute, long_options, NULL)) != -1)
+	       (c = getopt_long(argc, argv, "+p:u:qvh" + permute, long_options, NULL)) != -1)
 		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
 }
@@ -219,8 +272,22 @@ static int take_options(int argc, char **argv, struct options *opt)
 /* What belongs to one command only. -1, or a status. */
 static int check_run(const struct options *opt)
 {
+	if (opt->n_pids || opt->for_ms)
+		return usage("run: -p and --for are options of attach", NULL);
 	if (!opt->argv[0])
 		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_attach(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("attach: runs nothing; the processes are named with -p, not",
+			     opt->argv[0]);
+	if (opt->user)
+		return usage("attach: -u is an option of run", NULL);
+	if (!opt->n_pids)
+		return usage("attach: to which process? (cowtrace attach -p PID[,PID...])", NULL);
 	return -1;
 }
 
@@ -250,6 +317,7 @@ static const struct {
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},
+	{"attach", check_attach},
 	{"check", check_check},
 	{"report", check_report},
 };

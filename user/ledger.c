@@ -46,6 +46,17 @@ static void ledger__take(struct ledger *ledger, struct session *session, struct 
 	session__forget(session, p->pid);
 }
 
+void ledger__adopted(struct process *p)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	struct memory_sums sums;
+
+	if (memory__read(p->pid, &sums))
+		return; /* it has ended */
+	p->anon_at_fork = sums.shared / page;
+	p->private_before = (sums.anonymous - sums.shared) / page;
+}
+
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p)
 {
 	ledger__take(ledger, session, p);
@@ -81,28 +92,49 @@ static uint64_t subtract(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+/* Does it still have the memory that it began with, here or at its fork? */
+static bool has_shared(const struct process *p)
+{
+	return p->forked_memory || (p->adopted && !p->exec_time && p->private_before != UINT64_MAX);
+}
+
+static uint64_t still_shared(const struct process *p, uint64_t page)
+{
+	/* At most: pages can also stop being shared because the others let go of them. */
+	uint64_t left = subtract(p->anon_at_fork, p->copies + p->lost) * page;
+
+	return p->shared_at_end < left ? p->shared_at_end : left;
+}
+
+static uint64_t began_with(const struct process *p)
+{
+	if (!has_shared(p))
+		return 0;
+	return p->anon_at_fork + (p->adopted ? p->private_before : 0);
+}
+
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
-	uint64_t began_with = p->forked_memory ? p->anon_at_fork : 0;
 
 	(void)ledger;
 	out->reuses = p->reuses;
 	out->lost = p->lost;
 	/* An exec leaves nothing of what was shared; the command itself has no parent to share
 	 * with. */
-	out->shared_at_fork = p->exec_time && p->parent ? 0 : SNAPSHOT_UNKNOWN;
+	out->shared_at_fork = p->exec_time && (p->parent || p->adopted) ? 0 : SNAPSHOT_UNKNOWN;
 	out->shared_now = out->shared_at_fork;
-	if (p->forked_memory) {
+	if (has_shared(p)) {
 		out->shared_at_fork = p->anon_at_fork * page;
-		/* At most: pages can also stop being shared because the others let go of them. */
-		out->shared_now = subtract(p->anon_at_fork, p->copies + p->lost) * page;
-		if (p->shared_at_end && p->shared_at_end < out->shared_now)
-			out->shared_now = p->shared_at_end;
+		out->shared_now = still_shared(p, page);
 	}
+	out->attached = p->adopted;
+	out->private_before = SNAPSHOT_UNKNOWN;
+	if (p->private_before != UINT64_MAX)
+		out->private_before = p->private_before * page;
 	out->new_bytes = SNAPSHOT_UNKNOWN;
 	if (p->anon_at_exit != UINT64_MAX)
-		out->new_bytes = subtract(p->anon_at_exit, began_with + p->copies_new) * page;
+		out->new_bytes = subtract(p->anon_at_exit, began_with(p) + p->copies_new) * page;
 }
 
 uint64_t ledger__kernel_copies(const struct ledger *ledger)

@@ -16,6 +16,8 @@ struct tree;
 int ledger__new(struct ledger **out);
 void ledger__free(struct ledger *ledger);
 
+/* Cowtrace has attached to a process: what it shares, and what it has of its own already. */
+void ledger__adopted(struct process *p);
 /* A process has ended: takes its counters from the kernel side. */
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p);
 /* The same for those that live at the end of the trace; reads how much they still share. */

@@ -69,7 +69,7 @@ static void publish_process(struct pipeline *p, const struct process *process)
 		.pid = process->pid,
 		.ppid = process->ppid,
 		.command = intern__str(p->pool, process->command),
-		.forked = process->forked_memory,
+		.forked = process->forked_memory && process->parent,
 		.exited = process->exited,
 		.started = process->started,
 	};
@@ -102,6 +102,21 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 	p->living++;
 	publish_process(p, process); /* from here on the pid means this process */
 	return process;
+}
+
+/* The rest follows when all of them are known: see adopted__look. */
+static void on_adopt(struct pipeline *p, const struct ct_adopt *rec)
+{
+	struct process *process = process__begin(p, rec->pid, NULL, rec->started);
+
+	if (!process)
+		return;
+	process->ppid = rec->ppid;
+	process->uid = rec->uid;
+	process->adopted = true;
+	process->start_stack = rec->start_stack;
+	process->forked_memory = rec->forked;
+	process__read_command(process, rec->comm);
 }
 
 static void on_fork(struct pipeline *p, const struct ct_fork *rec)
@@ -178,6 +193,9 @@ static void on_meta(void *ctx, const void *data, size_t size)
 		return;
 	}
 	switch (e->tag) {
+	case CT_ADOPT:
+		on_adopt(p, &e->adopt);
+		break;
 	case CT_FORK:
 		on_fork(p, &e->fork);
 		break;
@@ -221,20 +239,23 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
 	struct process *process = tree__find(p->tree, copy->pid);
+	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
 	struct fault_facts facts;
 	struct verdict verdict;
 	uint32_t number;
 
-	enrich__copy(p->enrich, process, copy, &facts);
+	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
 	number = aggregate__add(p->model, &facts, &verdict);
 	if (p->writer)
 		writer__copy(p->writer, &facts, &verdict, number);
-	if (process && facts.origin == CT_ORIGIN_FORK)
-		process->copies++;
-	else if (process)
-		process->copies_new++;
+	if (!owner || facts.hugetlb) /* not in the sums that these are compared with */
+		return;
+	if (facts.origin == CT_ORIGIN_FORK)
+		owner->copies += 1ull << facts.order;
+	else
+		owner->copies_new += 1ull << facts.order;
 }
 
 static void on_copy(void *ctx, const void *data, size_t size)
@@ -345,6 +366,46 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 	return session__trace_from_exec(p->session, pid);
 }
 
+/* Who belongs to whom, which programs and Pythons they run, what they share. */
+static void adopted__look(struct pipeline *p)
+{
+	tree__find_parents(p->tree);
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (q->exited || q->image) /* forked, or has executed a program, meanwhile */
+			continue;
+		enrich__adopted(p->enrich, q, now_ns());
+		if (q->adopted)
+			ledger__adopted(q);
+	}
+	/* Who has ended lives on in what it forked: that runs what the others run. */
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (!q->image && q->adopted)
+			enrich__adopted(p->enrich, q, now_ns());
+		else if (!q->image)
+			enrich__forked(p->enrich, q);
+		publish_process(p, q);
+	}
+}
+
+int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n)
+{
+	int err = session__adopt(p->session, pids, n);
+
+	if (err)
+		return err;
+	session__consume_meta(p->session);
+	for (size_t i = 0; i < n && !p->command; i++)
+		p->command = tree__find(p->tree, pids[i]);
+	if (!p->living)
+		return -ESRCH;
+	adopted__look(p);
+	if (p->command)
+		source__as(p->sources, p->command->pid, p->command->uid);
+	p->started = now_ns();
+	session__start(p->session);
+	return 0;
+}
+
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
 {
 	fds[0] = session__meta_fd(p->session);
@@ -394,6 +455,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
+	c->kernel_beyond = session__kernel_beyond(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
 	c->wall_time = read_clock(CLOCK_REALTIME) - (now_ns() - start);
@@ -408,8 +470,11 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 		c->kernel_copies = SNAPSHOT_UNKNOWN;
 	if (delayacct__get() < 0)
 		c->kernel_reason = "this kernel keeps no count";
-	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+	else if (delayacct__get() != 1)
 		c->kernel_reason = "delay accounting was off: add --delayacct";
+	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+		c->kernel_reason = "some threads are older than the switching on of delay "
+				   "accounting";
 	else if (p->counters.retracts)
 		c->kernel_reason =
 			"threads raced for the same pages: the kernel counts the loser too";

@@ -26,6 +26,11 @@ int pipeline__saved(struct pipeline *p, const struct snapshot *last);
 
 /* Traces a stopped launcher from its next exec on. */
 int pipeline__trace_from_exec(struct pipeline *p, pid_t pid);
+/*
+ * Traces processes that run, with all below them. -ESRCH: all of them have ended meanwhile; or an
+ * error of session__adopt.
+ */
+int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n);
 
 #define PIPELINE_FDS 2
 /* Wait for these (POLLIN), at most the milliseconds that pipeline__step has returned. */

@@ -119,10 +119,11 @@ static void compare_reports(struct store_world *w)
 	assert_int_equal(replay__new(w->path, &replay, why, sizeof(why)), 0);
 	assert_int_equal(replay__snapshot(replay, &read), 0);
 	for (size_t i = 0; i < WORLD_SINKS; i++) {
-		_free_ char *want = world__render(live, world_sinks[i]);
-		_free_ char *got = world__render(read, world_sinks[i]);
+		size_t n, m;
+		_free_ char *want = world__render(live, world_sinks[i], &n);
+		_free_ char *got = world__render(read, world_sinks[i], &m);
 
-		if (strcmp(want, got) != 0)
+		if (n != m || memcmp(want, got, n) != 0)
 			fail_msg("%s of a recording differs\n--- live\n%s\n--- read\n%s",
 				 world_sinks[i]->name, want, got);
 	}
@@ -199,17 +200,17 @@ static int count_rows(sqlite3 *db, const char *sql)
 static void compare_golden(unsigned int schema, const struct snapshot *snap,
 			   const struct sink *sink)
 {
-	_free_ char *path = NULL, *got = world__render(snap, sink);
+	size_t size, n;
+	_free_ char *path = NULL, *got = world__render(snap, sink, &n);
 	_free_ uint8_t *want = NULL;
-	size_t size;
 
 	assert_true(asprintf(&path, "tests/golden/recording-%u.%s", schema, sink->name) > 0);
 	if (getenv("UPDATE_GOLDEN")) {
-		world__put(path, (const uint8_t *)got, strlen(got));
+		world__put(path, (const uint8_t *)got, n);
 		return;
 	}
 	want = world__bytes(path, &size);
-	if (size != strlen(got) || memcmp(want, got, size) != 0)
+	if (size != n || memcmp(want, got, size) != 0)
 		fail_msg("%s differs; this is what came:\n%s", path, got);
 }
 

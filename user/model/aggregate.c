@@ -113,6 +113,7 @@ static struct ledger *add_unnamed(struct aggregate *agg, struct pid_slot *slot)
 	ledger->facts.shared_at_fork = SNAPSHOT_UNKNOWN;
 	ledger->facts.shared_now = SNAPSHOT_UNKNOWN;
 	ledger->facts.new_bytes = SNAPSHOT_UNKNOWN;
+	ledger->facts.private_before = SNAPSHOT_UNKNOWN;
 	return ledger;
 }
 
@@ -205,6 +206,18 @@ static const char *native_name(struct aggregate *agg, const struct fault_facts *
 	return native_key(facts) ?: intern__str(agg->pool, "[unknown code]");
 }
 
+/* A process that is not traced has no ledger, and gets none for having been written to. */
+static const struct ledger *find_victim(const struct aggregate *agg,
+					const struct fault_facts *facts)
+{
+	const struct pid_slot *slot = facts->victim ? find_slot(agg, facts->victim) : NULL;
+	const struct ledger *ledger = slot ? slot->newest : NULL;
+
+	while (ledger && ledger->facts.started > facts__time(facts))
+		ledger = ledger->older;
+	return ledger;
+}
+
 static struct count *find_or_add_count(struct aggregate *agg, const struct count_key *key,
 				       const struct fault_facts *facts)
 {
@@ -226,6 +239,7 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 {
 	struct count_key key = {
 		.process = find_ledger(agg, facts->pid, facts__time(facts)),
+		.victim = find_victim(agg, facts),
 		.stack = facts->stack,
 		.detail = verdict->detail,
 		.type = verdict->type,
@@ -234,16 +248,24 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 		.certainty = verdict->certainty,
 		.origin = facts->origin,
 		.unwind = facts->unwind,
+		.victim_pid = facts->victim,
 		.kernel = facts->kernel,
 		.python = facts->python,
 	};
+	uint64_t pages = 1ull << (facts->order <= CT_MAX_ORDER ? facts->order : 0);
 	struct count *count = agg->last;
 
 	if (!count || memcmp(&count->key, &key, sizeof(key)) != 0)
 		agg->last = count = find_or_add_count(agg, &key, facts);
 	count->copies++;
+	count->pages += pages;
 	key.process->copies++;
+	key.process->pages += pages;
 	agg->copies++;
+	agg->pages += pages;
+	agg->uncounted += facts->uncounted;
+	agg->sharers[facts->origin == CT_ORIGIN_FORK ? facts->sharers : 0]++;
+	agg->orders[facts->order <= CT_MAX_ORDER ? facts->order : 0]++;
 	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
 	return key.process->id;
 }

@@ -25,8 +25,10 @@ struct process_facts {
 	const char *command, *python, *python_problem;
 	bool forked; /* from a process of the tree */
 	bool exited;
+	bool attached;	  /* it ran before: shared_at_fork is what was shared then */
 	uint64_t started; /* ns, CLOCK_MONOTONIC */
 	uint64_t shared_at_fork, shared_now, new_bytes;
+	uint64_t private_before; /* when attached */
 	uint64_t lost, reuses;
 };
 

@@ -120,8 +120,14 @@ struct fault_facts {
 	uint64_t time; /* ns, CLOCK_MONOTONIC */
 	uint32_t pid, tid;
 	uint64_t addr, ip, sp, thread_pointer;
-	uint8_t origin;	     /* enum ct_origin */
-	bool kernel;	     /* written by the kernel, inside a syscall */
+	uint8_t origin;	  /* enum ct_origin */
+	bool kernel;	  /* written by the kernel, inside a syscall */
+	bool unshare;	  /* not written at all: un-shared by the kernel, to pin it for reading */
+	bool hugetlb;	  /* a page of hugetlb */
+	bool uncounted;	  /* the kernel's own count of copies leaves such ones out */
+	uint8_t order;	  /* 2^order pages were copied in one piece */
+	uint16_t sharers; /* page tables that mapped the page, this one included; 0: not known */
+	uint32_t victim;  /* process whose memory it is; 0: pid; CT_VICTIM_UNKNOWN */
 	const char *syscall; /* its name, or NULL */
 	bool gc_collecting;
 	bool datastack;	    /* addr lies in the thread's Python data stack */

@@ -8,10 +8,10 @@
 
 struct memory_sums { /* bytes */
 	uint64_t anonymous;
-	uint64_t shared; /* mapped by more than one process; files included */
+	uint64_t shared; /* of these: other processes have them too */
 };
 
-/* From /proc/PID/smaps_rollup. 0, -ESRCH, -EACCES. */
+/* 0, -ESRCH, -EACCES. */
 int memory__read(pid_t pid, struct memory_sums *out);
 
 /* Where its stack began at the last exec, from /proc/PID/stat: tells one program from the next that

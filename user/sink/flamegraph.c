@@ -71,7 +71,7 @@ static void put_title(struct graph *g)
 	g->y += 8;
 	open_line(g, " ct-heading");
 	if (capture->copies) {
-		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->copies));
+		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->pages));
 		fprintf(g->out, " copied by writes to shared memory");
 	} else {
 		fputs("No page copied", g->out);
@@ -138,7 +138,7 @@ static void sum_causes(struct graph *g)
 	for (size_t i = 0; i < snap->n_causes; i++)
 		for (unsigned int c = 0; c < CAUSE_MAX; c++)
 			if (strcmp(snap->causes[i].cause, cause__name(c)) == 0)
-				g->by_cause[c] += snapshot__bytes(snap, snap->causes[i].copies);
+				g->by_cause[c] += snapshot__bytes(snap, snap->causes[i].pages);
 }
 
 /* The cause with the most bytes; CAUSE_MAX: none is left. */
@@ -156,7 +156,7 @@ static unsigned int take_largest(uint64_t *left)
 
 static void put_legend(struct graph *g)
 {
-	uint64_t left[CAUSE_MAX], all = snapshot__bytes(g->snap, g->snap->capture.copies);
+	uint64_t left[CAUSE_MAX], all = snapshot__bytes(g->snap, g->snap->capture.pages);
 	unsigned int c, i = 0, row = 0;
 
 	memcpy(left, g->by_cause, sizeof(left));

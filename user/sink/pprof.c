@@ -219,7 +219,7 @@ static void put_sample(struct pprof *p, const struct snapshot_stack *stack)
 		proto__item(&p->part, numbers[i] + 1);
 	put_part(p, SAMPLE_LOCATION);
 	proto__item(&p->part, stack->copies);
-	proto__item(&p->part, snapshot__bytes(p->snap, stack->copies));
+	proto__item(&p->part, snapshot__bytes(p->snap, stack->pages));
 	put_part(p, SAMPLE_VALUE);
 	proto__number(&p->part, LABEL_KEY, string(p, "pid"));
 	proto__number(&p->part, LABEL_NUMBER, stack->pid);

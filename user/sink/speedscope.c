@@ -133,7 +133,7 @@ static void put_profile(struct speedscope *sp, const struct snapshot_stack *cons
 
 	fputs("{\"name\":", sp->out);
 	put_profile_name(sp, process);
-	open_profile(sp, snapshot__bytes(sp->snap, process->copies));
+	open_profile(sp, snapshot__bytes(sp->snap, process->pages));
 	for (size_t i = 0; i < n; i++) {
 		fputs(i ? ",\n" : "\n", sp->out);
 		put_sample(sp, rows[i]);
@@ -141,7 +141,7 @@ static void put_profile(struct speedscope *sp, const struct snapshot_stack *cons
 	fputs("],\n\"weights\":[", sp->out);
 	for (size_t i = 0; i < n; i++)
 		fprintf(sp->out, "%s%" PRIu64, i ? "," : "",
-			snapshot__bytes(sp->snap, rows[i]->copies));
+			snapshot__bytes(sp->snap, rows[i]->pages));
 	fputs("]}", sp->out);
 }
 

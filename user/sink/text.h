@@ -53,8 +53,14 @@ const char *text__cause_sentence(const char *cause);
 bool text__cause_by_detail(const char *cause);
 /* A detail in words; itself if there are none. */
 const char *text__detail(const char *cause, const char *detail);
-bool text__is_forked_sharer(const struct snapshot_process *process);
+bool text__is_known_sharer(const struct snapshot_process *process);
 bool text__runs_python(const struct snapshot_process *process);
+
+/* --- text_kinds.c
+ * --------------------------------------------------------------------------------- */
+
+/* Sentences about the pages: who shared them, where they came from, how large they were. */
+void text__kinds(const struct text *t);
 
 /* --- text_tables.c
  * -------------------------------------------------------------------------------- */

@@ -163,7 +163,8 @@ static const char *stop(const char *sentence)
 static void difference(const struct text *t, uint64_t kernel, uint64_t seen)
 {
 	const struct snapshot_capture *capture = &t->snap->capture;
-	const char *reason = capture->kernel_reason ?: "why is not known";
+	const char *beyond = kernel > seen ? capture->kernel_beyond : NULL;
+	const char *reason = capture->kernel_reason ?: beyond ?: "why is not known";
 	uint64_t off = kernel > seen ? kernel - seen : seen - kernel;
 
 	text__paragraph(
@@ -179,7 +180,8 @@ static void difference(const struct text *t, uint64_t kernel, uint64_t seen)
 static void closure(const struct text *t)
 {
 	const struct snapshot_capture *capture = &t->snap->capture;
-	uint64_t seen = capture->copies + capture->lost, kernel = capture->kernel_copies;
+	uint64_t seen = capture->copies + capture->lost - capture->uncounted;
+	uint64_t kernel = capture->kernel_copies;
 	const char *reason = capture->kernel_reason;
 
 	if (kernel == SNAPSHOT_UNKNOWN)
@@ -191,6 +193,14 @@ static void closure(const struct text *t)
 				number__count(kernel).s);
 	else
 		difference(t, kernel, seen);
+	if (kernel != SNAPSHOT_UNKNOWN && capture->uncounted)
+		text__paragraph(t, ITEM,
+				"The kernel leaves %s %s out of its count, and so does this "
+				"comparison: %s.",
+				number__count(capture->uncounted).s,
+				words__plural(capture->uncounted, "copy", "copies"),
+				"first writes to pages of private file mappings and to huge pages "
+				"of zeros");
 }
 
 static void stacks(const struct text *t)

@@ -267,7 +267,8 @@ static void add_unknown(struct writer *w, uint32_t process, uint32_t pid)
 				     .facts = {.pid = pid,
 					       .shared_at_fork = SNAPSHOT_UNKNOWN,
 					       .shared_now = SNAPSHOT_UNKNOWN,
-					       .new_bytes = SNAPSHOT_UNKNOWN}};
+					       .new_bytes = SNAPSHOT_UNKNOWN,
+					       .private_before = SNAPSHOT_UNKNOWN}};
 }
 
 static uint32_t fact_id(struct writer *w, const struct fact_key *key)
