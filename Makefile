@@ -76,6 +76,7 @@ define text-to-c
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
 endef
 
+$(B)/user/sink/html.o: $(B)/gen/html.css.inc $(B)/gen/html.js.inc
 $(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
 $(B)/user/store/file.o: $(B)/gen/schema.sql.inc
 
@@ -153,11 +154,13 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix
+.PHONY: test demo bench workloads check matrix vm
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
+vm: all targets
+	tests/vm/run $(KERNELS)
 check: all
 	scripts/check
 

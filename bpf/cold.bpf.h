@@ -23,6 +23,7 @@ static __always_inline void cold__arm(struct thread *t, struct task_struct *task
 	if (!cfg_cold)
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->event.addr = addr;
 	t->pending_ip = ip;
 	t->cold_kind = kind;

@@ -120,6 +120,7 @@ static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pt
 	if (!t || !thread__counts(t))
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	c = call__begin(t, FOLLOW_HUGETLB);
 	c->vma = vmf ? (u64)BPF_CORE_READ(fault, vma) : vma;
 	c->address = vmf ? BPF_CORE_READ(fault, real_address) : address;

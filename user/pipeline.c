@@ -418,6 +418,7 @@ int pipeline__step(struct pipeline *p)
 
 	session__consume(p->session);
 	settle__flush(p->settle, now - SETTLE_NS);
+	ledger__sample(p->ledger, p->tree, now, p->model);
 	if (p->writer)
 		writer__tick(p->writer, now);
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;

@@ -247,7 +247,8 @@ static inline void world__happen(struct store_world *w, unsigned int copies)
 /* --- what is said of it ------------------------------------------------------ */
 
 static const struct sink *const world_sinks[] = {&sink_text,	   &sink_json,	&sink_folded,
-						 &sink_flamegraph, &sink_pprof, &sink_speedscope};
+						 &sink_flamegraph, &sink_pprof, &sink_speedscope,
+						 &sink_html};
 #define WORLD_SINKS (sizeof(world_sinks) / sizeof(world_sinks[0]))
 
 static inline char *world__render(const struct snapshot *snap, const struct sink *sink,

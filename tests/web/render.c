@@ -144,6 +144,7 @@ static const struct {
 	{&sink_flamegraph, "svg"},
 	{&sink_pprof, "pb.gz"},
 	{&sink_speedscope, "speedscope.json"},
+	{&sink_html, "html"},
 };
 
 static void write_case(const struct golden_case *c, const char *directory)

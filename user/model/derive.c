@@ -340,7 +340,8 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	      make_table(&foreign_table, agg, (void **)&out->foreign, &view->n_foreign) ?:
 	      kinds__make(agg, out)						       ?:
 	      ledgers__make(agg, out, start)					       ?:
-	      stacks__make(agg, out);
+	      stacks__make(agg, out)						       ?:
+	      history__make(agg, out);
 	if (err)
 		return err;
 	view->processes = out->processes;
@@ -390,5 +391,8 @@ void derive__free(struct derived *derived)
 	free(derived->sizes);
 	free(derived->stacks);
 	free(derived->frames);
+	free(derived->series);
+	free(derived->by_cause);
+	free(derived->map);
 	free(derived);
 }
