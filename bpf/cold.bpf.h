@@ -46,17 +46,16 @@ static __always_inline enum purpose cold__copy(struct thread *t, u8 origin)
 static __always_inline enum purpose cold__alloc(void *ctx, struct thread *t,
 						struct task_struct *task, struct page *page)
 {
-	u32 depth;
 	bool wp;
 
 	if (t->cold != COLD_FAULT)
 		return PAGE_OTHER;
 	if (!in_fault(ctx, task, t, t->cold_kind))
 		return PAGE_OTHER;
-	depth = kstack__walk(ctx, t);
-	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
-	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
-		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
+	kstack__look(ctx, t);
+	wp = t->is_in & 1 << CT_CODE_WP_PAGE;
+	if (!wp && (!(t->is_in & 1 << CT_CODE_FAULT) || t->is_in & 1 << CT_CODE_SWAP ||
+		    t->is_in & 1 << CT_CODE_FILE || t->is_in & 1 << CT_CODE_MIGRATE))
 		return PAGE_OURS;
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;

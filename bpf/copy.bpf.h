@@ -6,24 +6,21 @@
 #define CODE_DEPTH 32
 _Static_assert(8 * CODE_DEPTH <= SCRATCH_SIZE, "a stack of the kernel fits");
 
-/* The stack of the kernel goes to t->scratch; returns its depth. */
-static __always_inline u32 kstack__walk(void *ctx, struct thread *t)
+/*
+ * Which functions of the kernel this thread is in. The answer goes through memory, of which the
+ * verifier remembers nothing: else it follows each answer on all the way to the copy.
+ */
+static __noinline int kstack__look(void *ctx, struct thread *t)
 {
 	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
-
-	return size < 0 ? 0 : (u32)size / 8;
-}
-
-static __noinline bool kstack__has(struct thread *t, u32 depth, u32 code)
-{
 	const u64 *stack = (const u64 *)t->scratch;
 
-	if (code >= CT_CODES)
-		return false;
-	for (u32 i = 0; i < CODE_DEPTH && i < depth; i++)
-		if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
-			return true;
-	return false;
+	t->is_in = 0;
+	for (int i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
+		for (u32 code = 0; code < CT_CODES; code++)
+			if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
+				t->is_in |= 1 << code;
+	return 0;
 }
 
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
@@ -52,7 +49,7 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
 	if (kind == PENDING_FOREIGN)
-		return kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE);
+		return kstack__look(ctx, t), t->is_in & 1 << CT_CODE_WP_PAGE;
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }

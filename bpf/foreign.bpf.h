@@ -44,7 +44,8 @@ static __always_inline enum purpose foreign__alloc(void *ctx, struct thread *t,
 
 	if (!foreign__plausible(t, regs, order, gfp))
 		return PAGE_OTHER;
-	if (!kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE))
+	kstack__look(ctx, t);
+	if (!(t->is_in & 1 << CT_CODE_WP_PAGE))
 		return PAGE_OTHER;
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;

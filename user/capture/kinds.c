@@ -152,6 +152,9 @@ static bool points__find_code(struct cowtrace *skel)
 	for (int i = 0; i < CT_CODE_MIGRATE; i++)
 		all &= !kallsyms__range(code_names[i], (uint64_t *)&ranges[i].start,
 					(uint64_t *)&ranges[i].end);
+	/* Up to 6.1 do_wp_page() ends with a jump into it, and is not on the stack any more. */
+	kallsyms__range("wp_page_copy", (uint64_t *)&ranges[CT_CODE_WP_PAGE].start,
+			(uint64_t *)&ranges[CT_CODE_WP_PAGE].end);
 	/* Without CONFIG_NUMA_BALANCING there is none, and nothing migrates. */
 	if (kallsyms__range("migrate_misplaced_folio", (uint64_t *)&ranges[CT_CODE_MIGRATE].start,
 			    (uint64_t *)&ranges[CT_CODE_MIGRATE].end))
