@@ -190,7 +190,7 @@ static bool is_sound(const struct fault_facts *f)
 	bool needs_name = field->kind == PY_FIELD_LAZY || field->kind == PY_FIELD_CODE;
 
 	return (f->symbol || !f->symbol_is_function) && (field->name || !needs_name) &&
-	       f->insn.width <= 64;
+	       f->insn.width <= 64 && f->order <= CT_MAX_ORDER;
 }
 
 static bool take_evidence(void *ctx, struct table_row *row)

@@ -21,7 +21,8 @@ CREATE TABLE capture (
 	wall_time INTEGER,              -- of start_time: ns since 1970
 	reuses INTEGER,                 -- writes to pages that nobody shared any longer: no copies
 	kernel_copies INTEGER,          -- what the kernel itself counted; NULL: nothing
-	kernel_reason TEXT              -- why not, or why it differs
+	kernel_reason TEXT,             -- why not, or why it differs
+	kernel_beyond TEXT              -- what the kernel counts and the witness does not see
 );
 
 -- Copies that happened and could not be looked at, by reason.
@@ -94,6 +95,13 @@ CREATE TABLE evidence (
 	origin TEXT NOT NULL,           -- what the page was before: fork, file, zero, ksm
 	kernel INTEGER NOT NULL,        -- written by the kernel, in a system call
 	syscall TEXT,
+	unshare INTEGER NOT NULL,       -- not written at all: un-shared, to pin it for reading
+	hugetlb INTEGER NOT NULL,       -- a page of hugetlb
+	uncounted INTEGER NOT NULL,     -- the kernel's own count leaves such copies out
+	page_order INTEGER NOT NULL,    -- 2^page_order pages were copied in one piece
+	sharers INTEGER NOT NULL,       -- page tables that mapped the page; 0: not known
+	victim INTEGER NOT NULL,        -- pid of the process whose memory it is, 0: its own;
+	                                -- 4294967295: another one, not known which
 	symbol TEXT,                    -- native function, or module+offset
 	module TEXT,                    -- file that it is in
 	symbol_is_function INTEGER NOT NULL,
