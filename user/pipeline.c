@@ -469,7 +469,9 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 	c->kernel_copies = ledger__kernel_copies(p->ledger);
 	if (delayacct__get() != 1) /* off, or switched off meanwhile: part of a count is none */
 		c->kernel_copies = SNAPSHOT_UNKNOWN;
-	if (delayacct__get() < 0)
+	if (!session__kernel_counts())
+		c->kernel_reason = "this kernel keeps none (Linux 6.1 and later do)";
+	else if (delayacct__get() < 0)
 		c->kernel_reason = "this kernel keeps no count";
 	else if (delayacct__get() != 1)
 		c->kernel_reason = "delay accounting was off: add --delayacct";

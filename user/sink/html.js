@@ -238,12 +238,11 @@ function parts(runs) {
 function fill(canvas, part, cells, columns) {
 	var scale = part.scale, context = canvas.getContext('2d'), style = getComputedStyle(document.documentElement);
 	var palette = CAUSES.map(function (c) { return style.getPropertyValue('--c-' + c).trim(); });
-	context.fillStyle = style.getPropertyValue('--free').trim();
-	context.fillRect(0, 0, canvas.width, canvas.height);
+	var free = style.getPropertyValue('--free').trim();
+	context.clearRect(0, 0, canvas.width, canvas.height);
 	for (var i = 0; i < cells.length; i++) {
-		if (!cells[i]) continue;
-		context.globalAlpha = 0.35 + 0.65 * Math.min(1, cells[i].n / scale);
-		context.fillStyle = palette[cells[i].cause] || palette[palette.length - 1];
+		context.globalAlpha = cells[i] ? 0.35 + 0.65 * Math.min(1, cells[i].n / scale) : 1;
+		context.fillStyle = cells[i] ? palette[cells[i].cause] || palette[palette.length - 1] : free;
 		context.fillRect(i % columns * 4, Math.floor(i / columns) * 4, 3, 3);
 	}
 	context.globalAlpha = 1;

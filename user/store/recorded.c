@@ -56,6 +56,8 @@ static bool take_process(void *ctx, struct table_row *row)
 	facts->new_bytes = row__known(row);
 	facts->lost = (uint64_t)row__int(row, 0, INT64_MAX);
 	facts->reuses = (uint64_t)row__int(row, 0, INT64_MAX);
+	facts->attached = row__flag(row);
+	facts->private_before = row__known(row);
 	p->known_after = row__known(row);
 	return true;
 }
@@ -262,7 +264,8 @@ int recorded__read(struct reader *r)
 		table_take take;
 	} before[] = {
 		{"SELECT id, pid, ppid, command, python, python_problem, forked, exited, started,"
-		 " shared_at_fork, shared_now, new_bytes, lost, reuses, known_after FROM process",
+		 " shared_at_fork, shared_now, new_bytes, lost, reuses, attached,"
+		 " private_before, known_after FROM process",
 		 take_process},
 		{"SELECT id, name, has_gc, preheader, is_code, is_type FROM type", take_type},
 		{"SELECT id, file, function, line, source FROM site", take_site},

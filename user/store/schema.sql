@@ -47,6 +47,8 @@ CREATE TABLE process (
 	new_bytes INTEGER,
 	lost INTEGER NOT NULL,          -- copies that could not be looked at
 	reuses INTEGER NOT NULL,
+	attached INTEGER NOT NULL,      -- 1: it ran before cowtrace; shared_at_fork is of that moment
+	private_before INTEGER,         -- attached: what was its own already
 	known_after INTEGER             -- how many rows of copy came before it was known
 );
 
