@@ -88,17 +88,17 @@ struct thread {
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
-	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
-	u8 started;    /* the command has been executed: from here on copies count */
-	u8 pending;    /* enum pending */
-	u8 last_kind;  /* enum pending of the fault that allocated last_page */
-	u8 sent;       /* the last copy reached the ring */
-	u8 cold;       /* enum cold */
-	u8 cold_kind;  /* enum pending: who wrote */
-	u8 follow;     /* enum follow */
+	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
+	u8 started;   /* the command has been executed: from here on copies count */
+	u8 pending;   /* enum pending */
+	u8 last_kind; /* enum pending of the fault that allocated last_page */
+	u8 sent;      /* the last copy reached the ring */
+	u8 cold;      /* enum cold */
+	u8 cold_kind; /* enum pending: who wrote */
+	u8 follow;    /* enum follow */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
-	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
+	u64 tls_at[2];	/* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */

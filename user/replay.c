@@ -102,8 +102,8 @@ static void fill_cut(struct replay *replay, struct snapshot_capture *capture)
 	snprintf(text, sizeof(text),
 		 "This recording is not whole: %s. It ends after %s copies, %.1f s after the "
 		 "start.",
-		 head->cut ?: "cowtrace was killed, or is still at it",
-		 number__count(copies).s, capture->seconds);
+		 head->cut ?: "cowtrace was killed, or is still at it", number__count(copies).s,
+		 capture->seconds);
 	capture->cut = intern__str(replay->pool, text);
 	if (head->copies == SNAPSHOT_UNKNOWN)
 		capture->kernel_reason = "the recording has no end";

@@ -183,11 +183,16 @@ static uint64_t skipped(const struct bpf_program *program)
 static bool sees_interrupts(const char *name)
 {
 	static const char *const names[] = {
-		"on_page_alloc",   "on_page_alloc_event",
-		"on_page_free",	   "on_page_free_event",
-		"on_rss_stat",	   "on_rss_stat_event",
-		"on_fault_kernel", "on_fault_kernel_event",
-		"each_task",	   "adopt_each",
+		"on_page_alloc",
+		"on_page_alloc_event",
+		"on_page_free",
+		"on_page_free_event",
+		"on_rss_stat",
+		"on_rss_stat_event",
+		"on_fault_kernel",
+		"on_fault_kernel_event",
+		"each_task",
+		"adopt_each",
 		NULL,
 	};
 
