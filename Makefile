@@ -51,10 +51,21 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+# The same programs for kernels before 5.15: see bpf/task.bpf.h.
+$(B)/bpf/legacy.bpf.o: bpf/cowtrace.bpf.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DCT_LEGACY -c $< -o $@
+
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+# user/capture/programs.c relies on it that the variables of both builds lie at the same places.
+$(B)/gen/legacy.ok: $(B)/gen/cowtrace.skel.h $(B)/gen/legacy.skel.h
+	$(Q)for i in cowtrace legacy; do sed -n "s/$${i}__/x__/;/struct x__[a-z]* {/,/}/p" $(B)/gen/$$i.skel.h > $(B)/gen/$$i.vars; done
+	$(Q)diff $(B)/gen/cowtrace.vars $(B)/gen/legacy.vars && touch $@
 
 $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
@@ -62,7 +73,7 @@ $(B)/gen/syscalls.inc:
 	$(Q)printf '#include <sys/syscall.h>\n' | $(CC) -dM -E - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V > $@
 
-$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
+$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # What the flame graph and recordings carry within them, as strings of C.
@@ -76,6 +87,7 @@ define text-to-c
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
 endef
 
+$(B)/user/sink/html.o: $(B)/gen/html.css.inc $(B)/gen/html.js.inc
 $(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
 $(B)/user/store/file.o: $(B)/gen/schema.sql.inc
 
@@ -146,16 +158,20 @@ build/fuzz/%: tests/fuzz/%.c
 		-fno-sanitize-recover=all -D_GNU_SOURCE -Iinclude -Iuser \
 		$< $(shell sed -n 's,^// link: ,,p' $<) -o $@
 
+build/fuzz/fuzz_store: build/gen/schema.sql.inc
+
 .PHONY: units targets fuzzers
 units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix
+.PHONY: test demo bench workloads check matrix vm
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
+vm: all targets
+	tests/vm/run $(KERNELS)
 check: all
 	scripts/check
 
@@ -170,5 +186,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(B)/render.d \
-	$(TARGETS:=.d)
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(UNIT:=.d) $(HOST:=.d) \
+	$(B)/record.d $(B)/render.d $(TARGETS:=.d)

@@ -31,7 +31,8 @@ static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 	struct pt_regs *regs = task__regs(task);
 
 	/* In a syscall orig_ax is its number; in an exception the entry code sets it to -1. */
-	return (long)regs->orig_ax == -1 && regs->ip == ip && !(task->flags & PF_EXITING);
+	return (long)PEEK(regs, orig_ax) == -1 && PEEK(regs, ip) == ip &&
+	       !(PEEK(task, flags) & PF_EXITING);
 }
 
 /* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */

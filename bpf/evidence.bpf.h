@@ -154,12 +154,12 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	struct ct_copy *ev = &t->event;
 
 	ev->tag = CT_COPY;
-	ev->pid = task->tgid;
-	ev->tid = task->pid;
+	ev->pid = PEEK(task, tgid);
+	ev->tid = PEEK(task, pid);
 	ev->addr = addr;
-	ev->ip = regs->ip;
-	ev->sp = regs->sp;
-	ev->thread_pointer = task->thread.fsbase;
+	ev->ip = PEEK(regs, ip);
+	ev->sp = PEEK(regs, sp);
+	ev->thread_pointer = PEEK(task, thread.fsbase);
 	ev->flags = 0;
 	ev->order = 0;
 	ev->pad = 0;
@@ -167,12 +167,12 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->syscall = -1;
 	if (kernel) {
 		ev->flags = CT_F_KERNEL;
-		ev->syscall = (s16)regs->orig_ax;
+		ev->syscall = (s16)PEEK(regs, orig_ax);
 	} else if (read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip)) {
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);
 	}
-	if (!cfg_function && task->signal->live.counter > 1)
+	if (!cfg_function && PEEK(PEEK(task, signal), live.counter) > 1)
 		ev->flags |= CT_F_THREADS;
 	if (read_around(ev->window, sizeof(ev->window), (addr & ~7UL) - CT_WINDOW_BEFORE, addr))
 		ev->flags |= CT_F_WINDOW;

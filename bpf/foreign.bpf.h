@@ -19,20 +19,20 @@ static __always_inline bool foreign__plausible(struct thread *t, struct pt_regs 
 					       u64 gfp)
 {
 	return cfg_cold && t->copy_gfp && !order &&
-	       !(((u32)gfp ^ t->copy_gfp) & ~GFP_MOVABLE_BIT) && (long)regs->orig_ax != -1;
+	       !(((u32)gfp ^ t->copy_gfp) & ~GFP_MOVABLE_BIT) && (long)PEEK(regs, orig_ax) != -1;
 }
 
 /* Only these calls name the process; in a container, by a number that means nothing outside. */
 static __always_inline u32 foreign__victim(struct task_struct *task, const struct pt_regs *regs)
 {
-	u32 pid = regs->orig_ax == SYS_PTRACE ? regs->si : regs->di;
+	u32 pid = PEEK(regs, orig_ax) == SYS_PTRACE ? PEEK(regs, si) : PEEK(regs, di);
 
-	if (regs->orig_ax != SYS_PTRACE && regs->orig_ax != SYS_PROCESS_VM_WRITEV &&
-	    regs->orig_ax != SYS_PROCESS_VM_READV)
+	if (PEEK(regs, orig_ax) != SYS_PTRACE && PEEK(regs, orig_ax) != SYS_PROCESS_VM_WRITEV &&
+	    PEEK(regs, orig_ax) != SYS_PROCESS_VM_READV)
 		return 0;
-	if (task->thread_pid->level)
+	if (PEEK(PEEK(task, thread_pid), level))
 		return CT_VICTIM_UNKNOWN;
-	return pid == (u32)task->tgid ? 0 : pid;
+	return pid == (u32)PEEK(task, tgid) ? 0 : pid;
 }
 
 static __always_inline void foreign__alloc(void *ctx, struct thread *t, struct task_struct *task,
@@ -47,9 +47,9 @@ static __always_inline void foreign__alloc(void *ctx, struct thread *t, struct t
 		return;
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;
-	thread__layout(t, task->tgid);
+	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, 0, regs, true);
-	call = regs->orig_ax;
+	call = PEEK(regs, orig_ax);
 	t->event.sharers = 0;
 	t->event.victim = foreign__victim(task, regs);
 	if (call == SYS_PROCESS_VM_READV)

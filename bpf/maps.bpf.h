@@ -112,12 +112,26 @@ struct thread {
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
 _Static_assert(sizeof(struct thread) < 8000, "struct thread is too large");
 
+/* By thread id with CT_LEGACY: see task.bpf.h. */
 struct {
+#ifdef CT_LEGACY
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+#else
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+#endif
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct thread);
 } threads SEC(".maps");
+
+/* Zeroes: what a new element of `threads` is made of with CT_LEGACY. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct thread);
+} new_thread SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -16,6 +16,7 @@ enum {
 	OPT_FLAMEGRAPH,
 	OPT_PPROF,
 	OPT_SPEEDSCOPE,
+	OPT_HTML,
 	OPT_SAVE,
 	OPT_WITNESS,
 	OPT_TOP,
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
 	{"pprof", required_argument, NULL, OPT_PPROF},
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
+	{"html", required_argument, NULL, OPT_HTML},
 	{"save", required_argument, NULL, OPT_SAVE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
@@ -71,6 +73,7 @@ static const char help_text[] =
 	"                      a flame graph for any browser, with zoom and search\n"
 	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
 	"  --speedscope FILE   for speedscope, a profile for each process\n"
+	"  --html FILE         one page with charts, flame graph, map and tables\n"
 	"  --save FILE.cow     a recording of every copy, for report; an SQLite database\n"
 	"\n"
 	"Options:\n"
@@ -191,6 +194,8 @@ static const char **output_path(int c, struct options *opt)
 		return &opt->pprof;
 	case OPT_SPEEDSCOPE:
 		return &opt->speedscope;
+	case OPT_HTML:
+		return &opt->html;
 	default:
 		return NULL;
 	}

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CLI_OUTPUTS  5
+#define CLI_OUTPUTS  6
 #define CLI_MAX_PIDS 4096
 
 /* Exit status (DESIGN 5). */
@@ -32,7 +32,7 @@ struct options {
 	bool delayacct, quiet;
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
-	const char *json, *folded, *flamegraph, *pprof, *speedscope;
+	const char *json, *folded, *flamegraph, *pprof, *speedscope, *html;
 	const char *save;	  /* path of the recording to make; NULL: none */
 	char **argv;		  /* of the traced command; report: the recording */
 	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */

@@ -12,11 +12,21 @@
 #include "proc/memory.h"
 #include "proc/tree.h"
 
+/* A process costs some 20 us to look at: with these, less than one per cent of a core. */
+#define SAMPLE_NS	  100000000ull
+#define SAMPLE_PROCESS_NS 4000000ull
+
 struct ledger {
+	uint64_t next_sample; /* ns */
 	uint64_t kernel_copies;
 	bool kernel_unknown;
 	uint64_t live_reuses;
 };
+
+static uint64_t subtract(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
 
 int ledger__new(struct ledger **out)
 {
@@ -87,11 +97,6 @@ void ledger__living(struct ledger *ledger, struct session *session, struct tree 
 	session__each_live(session, on_live, ledger);
 }
 
-static uint64_t subtract(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 /* Does it still have the memory that it began with, here or at its fork? */
 static bool has_shared(const struct process *p)
 {
@@ -111,6 +116,28 @@ static uint64_t began_with(const struct process *p)
 	if (!has_shared(p))
 		return 0;
 	return p->anon_at_fork + (p->adopted ? p->private_before : 0);
+}
+
+/* Anonymous pages that it neither began with nor copied from a file or the page of zeros. */
+static uint64_t new_pages(const struct process *p, uint64_t anon)
+{
+	return subtract(anon, began_with(p) + p->copies_new);
+}
+
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, struct aggregate *model)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), anon, living = 0;
+
+	if (now < ledger->next_sample)
+		return;
+	for (struct process *p = tree__first(tree); p; p = p->next) {
+		if (p->exited)
+			continue;
+		living++;
+		if (!memory__anon_pages(p->pid, &anon))
+			aggregate__sample(model, p->pid, now, new_pages(p, anon) * page);
+	}
+	ledger->next_sample = now + SAMPLE_NS + living * SAMPLE_PROCESS_NS;
 }
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out)
@@ -134,7 +161,7 @@ void ledger__fill(const struct ledger *ledger, const struct process *p, struct p
 		out->private_before = p->private_before * page;
 	out->new_bytes = SNAPSHOT_UNKNOWN;
 	if (p->anon_at_exit != UINT64_MAX)
-		out->new_bytes = subtract(p->anon_at_exit, began_with(p) + p->copies_new) * page;
+		out->new_bytes = new_pages(p, p->anon_at_exit) * page;
 }
 
 uint64_t ledger__kernel_copies(const struct ledger *ledger)

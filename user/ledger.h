@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+struct aggregate;
 struct ledger;
 struct process;
 struct process_facts;
@@ -22,6 +23,10 @@ void ledger__adopted(struct process *p);
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p);
 /* The same for those that live at the end of the trace; reads how much they still share. */
 void ledger__living(struct ledger *ledger, struct session *session, struct tree *tree);
+
+/* Now and then: how much new memory each living process has, for the charts. */
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now,
+		    struct aggregate *model);
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out);
 /* SNAPSHOT_UNKNOWN: the kernel kept no count for at least one thread. */

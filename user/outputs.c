@@ -66,6 +66,7 @@ int outputs__open(const struct options *opt, struct outputs **out)
 		{&sink_flamegraph, opt->flamegraph},
 		{&sink_pprof, opt->pprof},
 		{&sink_speedscope, opt->speedscope},
+		{&sink_html, opt->html},
 	};
 	struct outputs *o = calloc(1, sizeof(*o));
 	int err = 0;

@@ -481,6 +481,15 @@ static inline void case_kinds(struct world *w)
 	w->capture.kernel_beyond = "it also counts hugetlb pages, which this witness does not see";
 }
 
+/* A recording whose writer was killed. */
+static inline void case_cut_off(struct world *w)
+{
+	w->capture.cut = "the tracing was ended before the recording was whole";
+	master(w);
+	worker(w, 4125, 1.2, 112512000, 12 * MIB);
+	serve_requests(w, 4125, 100);
+}
+
 static const struct golden_case {
 	const char *name;
 	void (*build)(struct world *w);
@@ -494,6 +503,7 @@ static const struct golden_case {
 	{"unsupported", case_unsupported},
 	{"noted", case_noted},
 	{"no_python", case_no_python},
+	{"cut_off", case_cut_off},
 	{"kinds", case_kinds},
 };
 

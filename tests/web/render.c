@@ -137,10 +137,9 @@ static const struct {
 	const struct sink *sink;
 	const char *suffix;
 } outputs[] = {
-	{&sink_json, "json"},
-	{&sink_flamegraph, "svg"},
-	{&sink_pprof, "pb.gz"},
-	{&sink_speedscope, "speedscope.json"},
+	{&sink_json, "json"},	{&sink_flamegraph, "svg"},
+	{&sink_pprof, "pb.gz"}, {&sink_speedscope, "speedscope.json"},
+	{&sink_html, "html"},
 };
 
 static void write_case(const struct golden_case *c, const char *directory)

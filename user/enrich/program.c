@@ -253,18 +253,19 @@ void enrich__adopted(struct enrich *e, struct process *p, uint64_t now)
 	uint64_t start_stack = p->start_stack;
 	struct root *root = NULL;
 	struct process *like;
+	bool closed = false;
 
 	if (!p->exited) /* it may have executed another program since it was adopted */
 		memory__start_stack(p->pid, &start_stack);
 	if (!p->exited)
-		root__of(p->pid, &root);
+		closed = root__of(p->pid, &root) == -EACCES;
 	if (p->parent && !process__runs(p->parent, start_stack))
 		p->forked_memory = false;
 	like = process__like(e, root, start_stack);
 	if (like) {
 		root__unref(root);
 		program__share(e, p, like, now);
-	} else if (root) {
+	} else if (root || closed) { /* closed: what it lacks is to be said of it */
 		p->image = image__new(root, start_stack, now);
 		program__look(e, p, now);
 	}

@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "model/counts.h"
 
+/* The map has a place for each 4 KiB, whatever the machine's pages are. */
+#define PAGE_SHIFT 12
+
 _Noreturn void counts__out_of_memory(void)
 {
 	log_error("out of memory while counting; trace for a shorter time or fewer processes");
@@ -32,6 +35,10 @@ int aggregate__new(struct intern *pool, struct aggregate **out)
 	if (!agg)
 		return -ENOMEM;
 	agg->pool = pool;
+	if (history__new(&agg->history) || pages__new(&agg->map)) {
+		aggregate__free(agg);
+		return -ENOMEM;
+	}
 	*out = agg;
 	return 0;
 }
@@ -62,6 +69,8 @@ void aggregate__free(struct aggregate *agg)
 		HASH_DEL(agg->pids, slot);
 		free_slot(slot);
 	}
+	history__free(agg->history);
+	pages__free(agg->map);
 	derive__free(agg->derived);
 	free(agg);
 }
@@ -155,6 +164,20 @@ uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *p
 	return ledger->id;
 }
 
+static struct history_series *series_of(struct aggregate *agg, struct ledger *ledger)
+{
+	if (!ledger->series)
+		ledger->series = history__series(agg->history);
+	return ledger->series;
+}
+
+void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	struct ledger *ledger = find_ledger(agg, pid, time);
+
+	history__fresh(agg->history, series_of(agg, ledger), time, new_bytes);
+}
+
 uint64_t aggregate__copies(const struct aggregate *agg)
 {
 	return agg->copies;
@@ -213,7 +236,7 @@ static const struct ledger *find_victim(const struct aggregate *agg,
 	const struct pid_slot *slot = facts->victim ? find_slot(agg, facts->victim) : NULL;
 	const struct ledger *ledger = slot ? slot->newest : NULL;
 
-	while (ledger && ledger->facts.started > facts->time)
+	while (ledger && ledger->facts.started > facts__time(facts))
 		ledger = ledger->older;
 	return ledger;
 }
@@ -232,6 +255,36 @@ static struct count *find_or_add_count(struct aggregate *agg, const struct count
 	count->native_name = native_name(agg, facts);
 	HASH_ADD_BYHASHVALUE(hh, agg->counts, key, sizeof(count->key), hash, count);
 	return count;
+}
+
+/* What a mapping is called, where it has no file. */
+static const char *region_name(struct aggregate *agg, const struct region_fact *region)
+{
+	static const char *const kinds[] = {
+		[REGION_UNKNOWN] = "unknown memory",
+		[REGION_ANON] = "anonymous memory",
+		[REGION_HEAP] = "heap",
+		[REGION_STACK] = "stack",
+		[REGION_TLS] = "thread-local data",
+		[REGION_DATA] = "data of a program",
+		[REGION_FILE] = "private file",
+		[REGION_SHARED] = "shared memory",
+	};
+	size_t kind = region->kind < sizeof(kinds) / sizeof(kinds[0]) ? region->kind : 0;
+
+	return intern__str(agg->pool, region->name ?: kinds[kind]);
+}
+
+/* When, and at which address. */
+static void draw(struct aggregate *agg, const struct fault_facts *facts,
+		 const struct verdict *verdict, struct ledger *ledger, uint64_t pages)
+{
+	history__copied(agg->history, series_of(agg, ledger), facts__time(facts), verdict->cause,
+			pages);
+	if (facts->victim)
+		return; /* the address is one of another process */
+	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
+		   region_name(agg, &facts->region));
 }
 
 uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
@@ -267,6 +320,7 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 	agg->sharers[facts->origin == CT_ORIGIN_FORK ? facts->sharers : 0]++;
 	agg->orders[facts->order <= CT_MAX_ORDER ? facts->order : 0]++;
 	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
+	draw(agg, facts, verdict, key.process, pages);
 	return key.process->id;
 }
 

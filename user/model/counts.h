@@ -12,6 +12,8 @@
 #include "model/aggregate.h"
 #include "model/cause.h"
 #include "model/facts.h"
+#include "model/history.h"
+#include "model/pages.h"
 #include "model/snapshot.h"
 
 /* Counting has no way to go on without its tables: a copy that is not counted would be a lie. */
@@ -24,9 +26,10 @@ _Noreturn void counts__out_of_memory(void);
 struct ledger {
 	struct process_facts facts;
 	uint64_t copies, pages;
-	uint32_t id;  /* 1, 2, ... in the order of their appearance here */
-	bool unnamed; /* it copied before anyone told about it */
-	uint32_t row; /* in the processes of the newest snapshot */
+	uint32_t id;		       /* 1, 2, ... in the order of their appearance here */
+	bool unnamed;		       /* it copied before anyone told about it */
+	uint32_t row;		       /* in the processes of the newest snapshot */
+	struct history_series *series; /* NULL: none yet, or the history has enough of them */
 	struct ledger *older;
 };
 
@@ -82,6 +85,9 @@ struct derived {
 	struct snapshot_size *sizes;
 	struct snapshot_stack *stacks;
 	struct snapshot_frame *frames; /* of all stacks */
+	struct snapshot_series *series;
+	const uint64_t **by_cause;
+	struct page *map;
 	struct advice advice;
 };
 
@@ -102,7 +108,9 @@ struct aggregate {
 	uint64_t unwinds[CT_UNWIND_MAX];  /* copies in Python processes, by how their stack ends */
 	uint64_t cut[CT_UNWIND_MAX];	  /* of these, the ones that have frames nevertheless */
 	uint64_t missing[CT_MISSING_MAX]; /* copies whose leaf frame has no line */
-	struct derived *derived;	  /* the last snapshot */
+	struct history *history;
+	struct pages *map;
+	struct derived *derived; /* the last snapshot */
 };
 
 /* Fills a new view of agg. 0 or -ENOMEM. */
@@ -114,6 +122,8 @@ void derive__free(struct derived *derived);
 int stacks__make(const struct aggregate *agg, struct derived *out);
 /* derive_kinds.c: the part of it that fills sharers and sizes. 0 or -ENOMEM. */
 int kinds__make(const struct aggregate *agg, struct derived *out);
+/* derive_history.c: the parts of it over time and addresses. 0 or -ENOMEM. */
+int history__make(const struct aggregate *agg, struct derived *out);
 /* derive_ledgers.c: the parts that fill processes, and what capture is counted here. */
 int ledgers__make(const struct aggregate *agg, struct derived *out, uint64_t start);
 void ledgers__fill_capture(const struct aggregate *agg, struct snapshot_capture *capture);

@@ -222,8 +222,11 @@ static int order_foreign(const void *a, const void *b)
 {
 	const struct snapshot_foreign *x = a, *y = b;
 
-	return compare_number(y->copies, x->copies) ?: compare_number(x->pid, y->pid) ?:
-	       compare_number(x->victim, y->victim) ?: compare_name(x->how, y->how);
+	/* pids come back: commands and pages tell their processes apart */
+	return compare_number(y->copies, x->copies)   ?: compare_number(x->pid, y->pid) ?:
+	       compare_number(x->victim, y->victim)   ?: compare_name(x->how, y->how)	 ?:
+	       compare_number(y->pages, x->pages)     ?: compare_name(x->command, y->command) ?:
+	       compare_name(x->victim_command, y->victim_command);
 }
 
 /* --- tables ------------------------------------------------------------------ */
@@ -337,7 +340,8 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	      make_table(&foreign_table, agg, (void **)&out->foreign, &view->n_foreign) ?:
 	      kinds__make(agg, out)						       ?:
 	      ledgers__make(agg, out, start)					       ?:
-	      stacks__make(agg, out);
+	      stacks__make(agg, out)						       ?:
+	      history__make(agg, out);
 	if (err)
 		return err;
 	view->processes = out->processes;
@@ -387,5 +391,8 @@ void derive__free(struct derived *derived)
 	free(derived->sizes);
 	free(derived->stacks);
 	free(derived->frames);
+	free(derived->series);
+	free(derived->by_cause);
+	free(derived->map);
 	free(derived);
 }

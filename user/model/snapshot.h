@@ -136,6 +136,31 @@ struct snapshot_stack {
 	uint64_t copies, pages;
 };
 
+/* One process over time: see struct snapshot_history. */
+struct snapshot_series {
+	uint32_t process;	/* index into processes */
+	const uint64_t *copied; /* pages in each bucket */
+	const uint64_t *fresh;	/* new bytes that it had then, SNAPSHOT_UNKNOWN: not measured */
+};
+
+/* Buckets of equal width from the start of the trace on. */
+struct snapshot_history {
+	double seconds; /* width of a bucket */
+	uint32_t n;	/* buckets that were reached */
+	size_t n_causes, n_series;
+	const uint64_t *const *by_cause; /* of each enum cause: pages in each bucket */
+	const struct snapshot_series *series;
+	uint64_t uncharted; /* processes that have no series: only the first ones do */
+};
+
+/* The pages that were copied, by address: see model/pages.h. */
+struct snapshot_map {
+	size_t n, n_names;
+	const struct page *pages;
+	const char *const *names; /* of the mappings they lie in */
+	uint64_t beyond; /* copies of pages that are not on it: it has room for a million */
+};
+
 struct snapshot_advice {
 	const char *rule, *text;
 	uint64_t bytes_per_process; /* upper bound */
@@ -158,6 +183,8 @@ struct snapshot {
 	const struct snapshot_foreign *foreign;
 	const struct snapshot_sharers *sharers; /* by number; empty: no witness tells */
 	const struct snapshot_size *sizes;	/* by size */
+	struct snapshot_history history;
+	struct snapshot_map map;
 };
 
 /* It began with pages of another one, or had such when cowtrace attached to it. */

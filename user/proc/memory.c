@@ -68,6 +68,20 @@ static int sum_up(FILE *f, struct memory_sums *out)
 	return 0;
 }
 
+int memory__anon_pages(pid_t pid, uint64_t *out)
+{
+	unsigned long size, resident, shared;
+	_fclose_ FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%lu %lu %lu", &size, &resident, &shared) != 3 || !resident)
+		return -ESRCH;
+	*out = resident > shared ? resident - shared : 0;
+	return 0;
+}
+
 /* Then the sum does not tell the private pages of shared mappings from those of others. */
 static bool has_shared_memory(pid_t pid)
 {

@@ -110,6 +110,12 @@ static void put_notes(struct graph *g)
 	      "the copy, type of object. Width: copied bytes.",
 	      g->out);
 	close_line(g);
+	if (capture->cut) {
+		open_line(g, " ct-warning");
+		fputs("Cut off: ", g->out);
+		svg__text_cut(g->out, capture->cut, LINE_CHARS);
+		close_line(g);
+	}
 	if (capture->lost) {
 		open_line(g, " ct-warning");
 		fprintf(g->out,
@@ -225,13 +231,12 @@ static int put_document(struct graph *g, FILE *out)
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
 {
 	struct flame *flame = NULL;
 	struct graph g = {.snap = snap};
-	int err = flame__new(snap, MAX_FRAMES, &flame);
+	int err = flame__new(snap, frames, &flame);
 
-	(void)opt;
 	if (err)
 		return err;
 	g.flame = flame;
@@ -239,6 +244,12 @@ static int flamegraph__write(const struct snapshot *snap, const struct sink_opti
 	err = put_document(&g, out);
 	flame__free(flame);
 	return err;
+}
+
+static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+{
+	(void)opt;
+	return flamegraph__put(snap, MAX_FRAMES, out);
 }
 
 const struct sink sink_flamegraph = {.name = "flamegraph", .write = flamegraph__write};

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "model/snapshot.h"
+#include "sink/json.h"
 #include "sink/json_value.h"
 #include "sink/sink.h"
 #include "sink/words.h"
@@ -187,6 +188,36 @@ static json_t *array(const struct snapshot *snap, size_t n,
 		}
 	}
 	return items;
+}
+
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
+json_t *json__processes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_processes, limit), process);
+}
+
+json_t *json__causes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_causes, limit), cause);
+}
+
+json_t *json__types(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_types, limit), type);
+}
+
+json_t *json__sites(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_sites, limit), site);
+}
+
+json_t *json__capture(const struct snapshot *snap)
+{
+	return capture_part(snap);
 }
 
 static json_t *document(const struct snapshot *snap)

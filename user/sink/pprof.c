@@ -145,6 +145,10 @@ static void put_head(struct pprof *p)
 	snprintf(line, sizeof(line), "cowtrace %s, witness %s", p->snap->version, capture->witness);
 	comment(p, line);
 	comment(p, who ?: "?");
+	if (capture->cut) {
+		comment(p, "cut off:");
+		comment(p, capture->cut);
+	}
 	for (unsigned int i = 0; i < CT_LOST_MAX; i++) {
 		if (!capture->lost_by_reason[i])
 			continue;

@@ -74,6 +74,8 @@ static void nothing_shared(const struct text *t)
 			"such pages) or from the kernel's page of zeros, not from another "
 			"process.",
 			number__count(copies).s, words__plural(copies, "page was", "pages were"));
+	text__sizes(t);
+	text__unseen(t, "  ");
 }
 
 static void nothing_copied(const struct text *t)

@@ -61,6 +61,8 @@ bool text__runs_python(const struct snapshot_process *process);
 
 /* Sentences about the pages: who shared them, where they came from, how large they were. */
 void text__kinds(const struct text *t);
+/* Only how large they were, if some were huge. */
+void text__sizes(const struct text *t);
 
 /* --- text_tables.c
  * -------------------------------------------------------------------------------- */
@@ -80,5 +82,7 @@ void text__who(const struct text *t);
 void text__warnings(const struct text *t);
 /* How much of it is proven, what was not seen. */
 void text__how_sure(const struct text *t);
+/* What was not seen, alone. */
+void text__unseen(const struct text *t, const char *lead);
 
 #endif

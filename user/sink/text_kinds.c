@@ -89,7 +89,7 @@ static void sharers(const struct text *t)
 			words ?: "?");
 }
 
-static void sizes(const struct text *t)
+void text__sizes(const struct text *t)
 {
 	const struct snapshot *snap = t->snap;
 
@@ -141,6 +141,6 @@ void text__kinds(const struct text *t)
 {
 	sharers(t);
 	origins(t);
-	sizes(t);
+	text__sizes(t);
 	foreign(t);
 }

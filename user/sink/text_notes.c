@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "sink/words.h"
 
 #define ITEM "  - "
 
@@ -220,6 +221,15 @@ static void stacks(const struct text *t)
 				capture->stacks_cut_reason ?: "the outermost frames are missing");
 }
 
+void text__unseen(const struct text *t, const char *lead)
+{
+	const struct snapshot_capture *capture = &t->snap->capture;
+
+	if (capture->witness_limits && *capture->witness_limits)
+		text__paragraph(t, lead, "Not seen by the witness `%s`: %s%s", capture->witness,
+				capture->witness_limits, stop(capture->witness_limits));
+}
+
 void text__how_sure(const struct text *t)
 {
 	const struct snapshot_capture *capture = &t->snap->capture;
@@ -239,7 +249,5 @@ void text__how_sure(const struct text *t)
 	if (capture->witness_note)
 		text__paragraph(t, ITEM, "The witness `%s` %s.", capture->witness,
 				capture->witness_note);
-	if (capture->witness_limits && *capture->witness_limits)
-		text__paragraph(t, ITEM, "Not seen by the witness `%s`: %s", capture->witness,
-				capture->witness_limits);
+	text__unseen(t, ITEM);
 }
