@@ -85,6 +85,17 @@ static __always_inline void copy__confirm(struct thread *t, u8 origin)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
 }
 
+/*
+ * What a page was allocated for. The one that asks confirms, at one place of its program: the
+ * verifier goes through a confirmation, with the stack of Python, once for each place and each way
+ * there.
+ */
+enum purpose {
+	PAGE_OTHER, /* for none of ours, as far as was looked */
+	PAGE_OURS,  /* for a fault of ours, and no copy, or not yet */
+	PAGE_COPY,  /* t->event has the origin */
+};
+
 static __always_inline void copy__fixup(struct thread *t, u32 kind)
 {
 	struct ct_copy *ev = &t->event;

@@ -73,16 +73,16 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	fault__kernel_at(addr, PEEK(regs, ip), error);
 }
 
-/* True: the page is for the fault that is pending. */
-static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct task_struct *task,
-					   struct page *page, u32 order, u64 gfp)
+static __always_inline enum purpose pending__alloc(void *ctx, struct thread *t,
+						   struct task_struct *task, struct page *page,
+						   u32 order, u64 gfp)
 {
 	u8 kind = t->pending;
 
 	if (!in_fault(ctx, task, t, kind)) {
 		if (kind == PENDING_KERNEL)
 			thread__settle(t, PEEK(task, tgid));
-		return false;
+		return PAGE_OTHER;
 	}
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
@@ -94,24 +94,27 @@ static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct t
 		t->event.flags |= CT_F_UNCOUNTED;
 	else if (!(gfp & GFP_ZERO_BIT))
 		t->copy_gfp = gfp;
-	copy__confirm(t, order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
-	return true;
+	t->event.origin = order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK;
+	return PAGE_COPY;
 }
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
 {
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
+	enum purpose purpose = PAGE_OTHER;
 
 	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
 		return;
-	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT) &&
-	    cold__alloc(ctx, t, task, page))
-		return;
-	if (t->pending && gfp & GFP_MOVABLE_BIT && (!order || order == HUGE_ORDER) &&
-	    pending__alloc(ctx, t, task, page, order, gfp))
-		return;
-	foreign__alloc(ctx, t, task, page, order, gfp);
+	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT))
+		purpose = cold__alloc(ctx, t, task, page);
+	if (purpose == PAGE_OTHER && t->pending && gfp & GFP_MOVABLE_BIT &&
+	    (!order || order == HUGE_ORDER))
+		purpose = pending__alloc(ctx, t, task, page, order, gfp);
+	if (purpose == PAGE_OTHER)
+		purpose = foreign__alloc(ctx, t, task, page, order, gfp);
+	if (purpose == PAGE_COPY)
+		copy__confirm(t, t->event.origin);
 }
 
 /* Without a huge page, the one of zeroes is split, and a small page of it copied. */

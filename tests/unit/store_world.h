@@ -194,6 +194,7 @@ static inline void world__facts(struct store_world *w, struct fault_facts *f)
 	f->symbol_is_function &= f->symbol != NULL;
 	if (!f->object.field.name)
 		f->object.field.kind = PY_FIELD_DATA;
+	f->order %= CT_MAX_ORDER + 1;
 	f->addr |= (uint64_t)world__random(w, 3) << 44;
 	f->stack = world__random(w, 5) ? world__stack(w) : NULL;
 	f->time = w->now;

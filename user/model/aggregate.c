@@ -281,8 +281,8 @@ static void draw(struct aggregate *agg, const struct fault_facts *facts,
 {
 	history__copied(agg->history, series_of(agg, ledger), facts__time(facts), verdict->cause,
 			pages);
-	if (facts->victim)
-		return; /* the address is one of another process */
+	if (facts->victim || (facts->kernel && !facts->addr))
+		return; /* the address is one of another process, or not known */
 	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
 		   region_name(agg, &facts->region));
 }
