@@ -158,6 +158,8 @@ build/fuzz/%: tests/fuzz/%.c
 		-fno-sanitize-recover=all -D_GNU_SOURCE -Iinclude -Iuser \
 		$< $(shell sed -n 's,^// link: ,,p' $<) -o $@
 
+build/fuzz/fuzz_store: build/gen/schema.sql.inc
+
 .PHONY: units targets fuzzers
 units: $(UNIT) $(HOST)
 targets: $(TARGETS)

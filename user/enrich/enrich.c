@@ -103,7 +103,6 @@ bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *co
 	return names__knows_type(e->names, p, p->image, type, copy->type_check);
 }
 
-
 /* Thread-local data lies below the thread pointer, struct pthread (glibc: 2368 bytes) above it. */
 static bool is_tls(const struct fault_facts *f)
 {

@@ -236,7 +236,7 @@ static const struct ledger *find_victim(const struct aggregate *agg,
 	const struct pid_slot *slot = facts->victim ? find_slot(agg, facts->victim) : NULL;
 	const struct ledger *ledger = slot ? slot->newest : NULL;
 
-	while (ledger && ledger->facts.started > facts->time)
+	while (ledger && ledger->facts.started > facts__time(facts))
 		ledger = ledger->older;
 	return ledger;
 }
