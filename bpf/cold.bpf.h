@@ -36,28 +36,20 @@ static __always_inline bool cold__counts_at_once(struct task_struct___split *tas
 	return !bpf_core_field_exists(task->rss_stat);
 }
 
-static __always_inline void cold__confirm(struct thread *t, u8 origin)
-{
-	t->event.sharers = 0;
-	copy__confirm(t, origin);
-}
-
-/* True: the page is for the fault that was armed. */
-static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
-					struct page *page)
+/* ALLOC_OTHER: the page is not for the fault that was armed. */
+static __always_inline enum alloc cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
+					      struct page *page)
 {
 	u32 depth;
 	bool wp;
 
-	if (t->cold != COLD_FAULT)
-		return false;
 	if (!in_fault(ctx, task, t, t->cold_kind))
-		return false;
+		return ALLOC_OTHER;
 	depth = kstack__walk(ctx, t);
-	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
+	wp = kstack__has_copy(t, depth);
 	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
 		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
-		return true;
+		return ALLOC_TAKEN;
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
 	thread__layout(t, PEEK(task, tgid));
@@ -65,17 +57,13 @@ static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task
 	t->last_page =
 		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
 	attempts__forget(t, task);
-	if (wp) {
-		cold__confirm(t, CT_ORIGIN_FORK);
-		return true;
-	}
+	t->event.sharers = 0;
+	t->event.origin = wp ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
+	if (wp)
+		return ALLOC_COPY;
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
-	t->cold = COLD_ALLOC;
-	if (!cold__counts_at_once((void *)task)) {
-		t->cold = COLD_SENT;
-		cold__confirm(t, CT_ORIGIN_FILE);
-	}
-	return true;
+	t->cold = cold__counts_at_once((void *)task) ? COLD_ALLOC : COLD_SENT;
+	return t->cold == COLD_SENT ? ALLOC_COPY : ALLOC_TAKEN;
 }
 
 /* The counts of the process have changed in the fault. */
@@ -85,7 +73,7 @@ static __always_inline void cold__rss(struct thread *t, int member)
 		return;
 	t->cold = COLD_NONE;
 	t->last_page = 0;
-	cold__confirm(t, CT_ORIGIN_FILE);
+	copy__confirm(t, CT_ORIGIN_FILE);
 }
 
 /* The page was given back in the fault: it begins anew, or has failed. */

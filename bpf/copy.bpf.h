@@ -26,6 +26,19 @@ static __noinline bool kstack__has(struct thread *t, u32 depth, u32 code)
 	return false;
 }
 
+/* do_wp_page may have left the stack to what it calls last. */
+static __always_inline bool kstack__has_copy(struct thread *t, u32 depth)
+{
+	return kstack__has(t, depth, CT_CODE_WP_PAGE) || kstack__has(t, depth, CT_CODE_WP_COPY);
+}
+
+/* What an allocated page is to a thread. */
+enum alloc {
+	ALLOC_OTHER, /* nothing */
+	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
+	ALLOC_COPY,  /* the copy that t->event describes */
+};
+
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
@@ -52,7 +65,7 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
 	if (kind == PENDING_FOREIGN)
-		return kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE);
+		return kstack__has_copy(t, kstack__walk(ctx, t));
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }
