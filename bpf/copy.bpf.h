@@ -32,13 +32,6 @@ static __always_inline bool kstack__has_copy(struct thread *t, u32 depth)
 	return kstack__has(t, depth, CT_CODE_WP_PAGE) || kstack__has(t, depth, CT_CODE_WP_COPY);
 }
 
-/* What an allocated page is to a thread. */
-enum alloc {
-	ALLOC_OTHER, /* nothing */
-	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
-	ALLOC_COPY,  /* the copy that t->event describes */
-};
-
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
@@ -97,6 +90,17 @@ static __always_inline void copy__confirm(struct thread *t, u8 origin)
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
 }
+
+/*
+ * What a page was allocated for. The one that asks confirms, at one place of its program: the
+ * verifier goes through a confirmation, with the stack of Python, once for each place and each way
+ * there.
+ */
+enum purpose {
+	PAGE_OTHER, /* for none of ours, as far as was looked */
+	PAGE_OURS,  /* for a fault of ours, and no copy, or not yet */
+	PAGE_COPY,  /* t->event has the origin */
+};
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)
 {

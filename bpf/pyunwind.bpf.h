@@ -340,7 +340,8 @@ CHECKED_ONCE(frame__visit, u32, max_frames)
 }
 
 /* Walks from the leaf; the frames are in t->stack, their hash in py->id. */
-static __always_inline void frames__walk(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline void frames__walk(struct thread *t, const struct ct_pylayout *lay,
+					 u32 max_frames)
 {
 	struct pystack *py = &t->py;
 
@@ -350,7 +351,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->interp_key = interp__key(t, lay);
 	py->era = code__era(t, lay);
 	for (int i = 0; i < MAX_WALK; i++)
-		if (!frame__visit(t, lay, CT_MAX_FRAMES))
+		if (!frame__visit(t, lay, max_frames))
 			break;
 	py->id = hash__mix(py->id, (u64)py->unwind << 8 | py->nframes);
 }

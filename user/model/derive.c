@@ -188,17 +188,12 @@ static bool is_foreign(const struct count *count)
 	return count->key.victim_pid;
 }
 
-/* By what can be seen: a pid may have come back. */
 static int same_foreign(const struct count *a, const struct count *b)
 {
-	const struct count_key *x = &a->key, *y = &b->key;
-
-	return compare_number(x->process->facts.pid, y->process->facts.pid)	     ?:
-	       compare_name(x->process->facts.command, y->process->facts.command)    ?:
-	       compare_number(x->victim_pid, y->victim_pid)			     ?:
-	       compare_name(x->victim ? x->victim->facts.command : NULL,
-			    y->victim ? y->victim->facts.command : NULL)	     ?:
-	       compare_name(x->detail, y->detail);
+	return compare_number((uintptr_t)a->key.process, (uintptr_t)b->key.process) ?:
+	       compare_number((uintptr_t)a->key.victim, (uintptr_t)b->key.victim)   ?:
+	       compare_number(a->key.victim_pid, b->key.victim_pid)		    ?:
+	       compare_name(a->key.detail, b->key.detail);
 }
 
 static void start_foreign(void *row, const struct count *count)
@@ -227,10 +222,11 @@ static int order_foreign(const void *a, const void *b)
 {
 	const struct snapshot_foreign *x = a, *y = b;
 
-	return compare_number(y->copies, x->copies)		  ?: compare_number(x->pid, y->pid) ?:
-	       compare_name(x->command, y->command)		  ?:
-	       compare_number(x->victim, y->victim)		  ?:
-	       compare_name(x->victim_command, y->victim_command) ?: compare_name(x->how, y->how);
+	/* pids come back: commands and pages tell their processes apart */
+	return compare_number(y->copies, x->copies)   ?: compare_number(x->pid, y->pid) ?:
+	       compare_number(x->victim, y->victim)   ?: compare_name(x->how, y->how)	 ?:
+	       compare_number(y->pages, x->pages)     ?: compare_name(x->command, y->command) ?:
+	       compare_name(x->victim_command, y->victim_command);
 }
 
 /* --- tables ------------------------------------------------------------------ */
