@@ -53,7 +53,7 @@ static __always_inline enum purpose cold__alloc(void *ctx, struct thread *t,
 	if (!in_fault(ctx, task, t, t->cold_kind))
 		return PAGE_OTHER;
 	kstack__look(ctx, t);
-	wp = t->is_in & 1 << CT_CODE_WP_PAGE;
+	wp = kstack__is_in_copy(t);
 	if (!wp && (!(t->is_in & 1 << CT_CODE_FAULT) || t->is_in & 1 << CT_CODE_SWAP ||
 		    t->is_in & 1 << CT_CODE_FILE || t->is_in & 1 << CT_CODE_MIGRATE))
 		return PAGE_OURS;

@@ -23,6 +23,12 @@ static __noinline int kstack__look(void *ctx, struct thread *t)
 	return 0;
 }
 
+/* After kstack__look. do_wp_page may have left the stack to what it calls last. */
+static __always_inline bool kstack__is_in_copy(const struct thread *t)
+{
+	return t->is_in & (1 << CT_CODE_WP_PAGE | 1 << CT_CODE_WP_COPY);
+}
+
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
@@ -49,7 +55,7 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
 	if (kind == PENDING_FOREIGN)
-		return kstack__look(ctx, t), t->is_in & 1 << CT_CODE_WP_PAGE;
+		return kstack__look(ctx, t), kstack__is_in_copy(t);
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }

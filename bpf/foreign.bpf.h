@@ -45,7 +45,7 @@ static __always_inline enum purpose foreign__alloc(void *ctx, struct thread *t,
 	if (!foreign__plausible(t, regs, order, gfp))
 		return PAGE_OTHER;
 	kstack__look(ctx, t);
-	if (!(t->is_in & 1 << CT_CODE_WP_PAGE))
+	if (!kstack__is_in_copy(t))
 		return PAGE_OTHER;
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;
