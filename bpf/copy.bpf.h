@@ -8,7 +8,7 @@ _Static_assert(8 * CODE_DEPTH <= SCRATCH_SIZE, "a stack of the kernel fits");
 
 /*
  * Which functions of the kernel this thread is in. The answer goes through memory, of which the
- * verifier remembers nothing: else it follows each answer on all the way to the copy.
+ * verifier remembers nothing: else it follows each answer on, all the way to the copy.
  */
 static __noinline int kstack__look(void *ctx, struct thread *t)
 {
@@ -23,10 +23,17 @@ static __noinline int kstack__look(void *ctx, struct thread *t)
 	return 0;
 }
 
-/* After kstack__look. do_wp_page may have left the stack to what it calls last. */
-static __always_inline bool kstack__is_in_copy(const struct thread *t)
+/* As it was last looked. */
+static __always_inline bool kstack__has(const struct thread *t, u32 code)
 {
-	return t->is_in & (1 << CT_CODE_WP_PAGE | 1 << CT_CODE_WP_COPY);
+	return t->is_in & 1 << code;
+}
+
+/* do_wp_page may have left the stack to what it calls last. */
+static __always_inline bool kstack__has_copy(void *ctx, struct thread *t)
+{
+	kstack__look(ctx, t);
+	return kstack__has(t, CT_CODE_WP_PAGE) || kstack__has(t, CT_CODE_WP_COPY);
 }
 
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
@@ -55,7 +62,7 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
 	if (kind == PENDING_FOREIGN)
-		return kstack__look(ctx, t), kstack__is_in_copy(t);
+		return kstack__has_copy(ctx, t);
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }
@@ -87,17 +94,6 @@ static __always_inline void copy__confirm(struct thread *t, u8 origin)
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
 }
-
-/*
- * What a page was allocated for. The one that asks confirms, at one place of its program: the
- * verifier goes through a confirmation, with the stack of Python, once for each place and each way
- * there.
- */
-enum purpose {
-	PAGE_OTHER, /* for none of ours, as far as was looked */
-	PAGE_OURS,  /* for a fault of ours, and no copy, or not yet */
-	PAGE_COPY,  /* t->event has the origin */
-};
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)
 {
