@@ -36,6 +36,13 @@ static __always_inline bool kstack__has_copy(void *ctx, struct thread *t)
 	return kstack__has(t, CT_CODE_WP_PAGE) || kstack__has(t, CT_CODE_WP_COPY);
 }
 
+/* What an allocated page is to a thread. */
+enum alloc {
+	ALLOC_OTHER, /* nothing */
+	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
+	ALLOC_COPY,  /* the copy that t->event describes */
+};
+
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
