@@ -7,6 +7,7 @@
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
 #include "maps.bpf.h"
+#include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"

@@ -75,6 +75,7 @@ struct thread {
 	u8 last_kind;  /* enum pending of the fault that allocated last_page */
 	u8 sent;       /* the last copy reached the ring */
 	u8 counted;    /* the window alone shows a reference count: see refcount__plausible */
+	u64 tp;	       /* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
 	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;

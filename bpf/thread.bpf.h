@@ -64,6 +64,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	}
 	c->started = p->started;
 	c->layout = thread__layout(p, parent->tgid);
+	thread__learn_pointer(p, c, child, child->mm != parent->mm);
 	if (child->tgid == parent->tgid)
 		return;
 	bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);
@@ -90,6 +91,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;
+	t->tp = 0;
 	t->tls_at[0] = t->tls_at[1] = 0;
 	t->execs++;
 	bpf_map_delete_elem(&proc_layouts, &pid);

@@ -20,8 +20,7 @@ static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
 
-	/* In a syscall orig_ax is its number; in an exception the entry code sets it to -1. */
-	return (long)regs->orig_ax == -1 && regs->ip == ip && !(task->flags & PF_EXITING);
+	return regs__syscall(regs) == -1 && regs__ip(regs) == ip && !(task->flags & PF_EXITING);
 }
 
 /* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */
@@ -104,7 +103,7 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 		return;
 	thread__settle(t, task->tgid);
 	if (t->started && (error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
-		fault__pend(t, task, addr, regs, regs->ip, PENDING_USER);
+		fault__pend(t, task, addr, regs, regs__ip(regs), PENDING_USER);
 }
 
 static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
@@ -129,7 +128,7 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 
 static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
 {
-	fault__kernel_at(addr, regs->ip, error);
+	fault__kernel_at(addr, regs__ip(regs), error);
 }
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)

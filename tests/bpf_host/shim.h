@@ -38,6 +38,7 @@ struct pt_regs {
 #include "config.bpf.h"
 #undef const
 #include "maps.bpf.h"
+#include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
