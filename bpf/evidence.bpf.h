@@ -85,8 +85,8 @@ static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 	if (lay->flags & CT_PY_FREE_THREADED)
 		return false;
 	return ev->flags & CT_F_WINDOW && ev->flags & CT_F_CODE && ev->addr % 16 == 0 &&
-	       code__is_plain(ev->code) && word[0] - 1 < 1u << 30 &&
-	       word[1] % 16 == 0 && word[1] - 0x10000 < USER_END && lay->pool_size &&
+	       code__is_plain(ev->code) && word[0] - 1 < 1u << 30 && word[1] % 16 == 0 &&
+	       word[1] - 0x10000 < USER_END && lay->pool_size &&
 	       (ev->addr & (lay->pool_size - 1)) != 0;
 }
 

@@ -193,9 +193,12 @@ struct fault_event {
 #if defined(__TARGET_ARCH_arm64)
 #define PTE_PFN_MASK 0x0000fffffffff000UL
 #define USER_END     (1UL << 48)
+/* Where glibc's thread pointer points to: the address of the thread's DTV is so far behind. */
+#define DTV_AT 0
 #else
 #define PTE_PFN_MASK 0x000ffffffffff000UL
 #define USER_END     (1UL << 47)
+#define DTV_AT	     8
 #endif
 
 #endif

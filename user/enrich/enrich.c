@@ -63,7 +63,7 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 	e->slots[0] = true; /* means: none */
 	err = elf_cache__new(&e->elves);
 	if (!err)
-		err = insn_decoder__new(&e->insns);
+		err = insn_decoder__new(INSN_NATIVE, &e->insns);
 	if (!err)
 		err = names__new(pool, e->elves, &e->names);
 	if (!err)
@@ -338,6 +338,9 @@ static uint64_t width_mask(unsigned int width)
 static bool source__value(const struct insn *insn, const struct ct_copy *copy, uint64_t *out)
 {
 	*out = insn->kind == INSN_INC || insn->kind == INSN_DEC ? 1 : (uint64_t)insn->imm;
+	/* At the start of a page the fault may be that of the second register. */
+	if (insn->pair && copy->addr % 4096 == 0)
+		return false;
 	if (insn->source != INSN_SRC_REG)
 		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC ||
 		       insn->kind == INSN_DEC;
