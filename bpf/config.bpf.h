@@ -10,8 +10,8 @@ const volatile __u64 cfg_fault_entry_end = 0;
 const volatile __u32 cfg_cpus = 1;
 /* Wake the daemon when this many bytes wait in the ring; below, it looks by itself. */
 const volatile __u64 cfg_wakeup_bytes = 1 << 20;
-/* The witness is do_wp_page: tracepoints only support it. */
-const volatile bool cfg_fexit = false;
+/* The witness is a function of the kernel; tracepoints only support it. */
+const volatile bool cfg_function = false;
 
 /* Frames and shims that one walk visits; a bound that the verifier of 5.10 to 7.3 can unroll. */
 #define MAX_WALK (CT_MAX_FRAMES + 33)

@@ -73,7 +73,7 @@ int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
 SEC("tp_btf/mm_page_alloc")
 int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
 {
-	if (cfg_fexit)
+	if (cfg_function)
 		wp_page__alloc(page, order, gfp);
 	else
 		page__alloc(ctx, page, order, gfp);
@@ -88,7 +88,7 @@ int BPF_PROG(on_page_free, struct page *page)
 }
 
 /*
- * --- witness: tracepoints, as events ---
+ * --- tracepoints, as events ---
  *
  * While a program is inside one thread, the kernel skips it for all others of that CPU. That loses
  * nothing as long as it can not be preempted there. If the kernel is a preemptible one, it can be
@@ -135,7 +135,10 @@ int on_rss_stat_event(struct trace_event_raw_rss_stat *ctx)
 SEC("tp/kmem/mm_page_alloc")
 int on_page_alloc_event(struct trace_event_raw_mm_page_alloc *ctx)
 {
-	page__alloc(ctx, (void *)ctx->pfn, ctx->order, ctx->gfp_flags);
+	if (cfg_function)
+		wp_page__alloc((void *)ctx->pfn, ctx->order, ctx->gfp_flags);
+	else
+		page__alloc(ctx, (void *)ctx->pfn, ctx->order, ctx->gfp_flags);
 	return 0;
 }
 
@@ -159,6 +162,50 @@ SEC("fexit/do_wp_page")
 int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf, unsigned int result)
 {
 	wp_page__exit(vmf, result);
+	return 0;
+}
+
+SEC("kprobe/do_wp_page")
+int on_wp_page_probe(struct pt_regs *ctx)
+{
+	wp_page__entry((void *)probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/do_wp_page")
+int on_wp_page_return(struct pt_regs *ctx)
+{
+	wp_page__return(probe__result(ctx));
+	return 0;
+}
+
+/* --- witness: wp_page_copy --- */
+
+SEC("fentry/wp_page_copy")
+int BPF_PROG(on_page_copy_entry, struct vm_fault *vmf)
+{
+	page_copy__entry(vmf);
+	return 0;
+}
+
+SEC("fexit/wp_page_copy")
+int BPF_PROG(on_page_copy_exit)
+{
+	page_copy__exit();
+	return 0;
+}
+
+SEC("kprobe/wp_page_copy")
+int on_page_copy_probe(struct pt_regs *ctx)
+{
+	page_copy__entry((void *)probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/wp_page_copy")
+int on_page_copy_return(void *ctx)
+{
+	page_copy__exit();
 	return 0;
 }
 

@@ -128,7 +128,7 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);
 	}
-	if (!cfg_fexit && task->signal->live.counter > 1)
+	if (!cfg_function && task->signal->live.counter > 1)
 		ev->flags |= CT_F_THREADS;
 	if (read_around(ev->window, sizeof(ev->window), (addr & ~7UL) - CT_WINDOW_BEFORE, addr))
 		ev->flags |= CT_F_WINDOW;

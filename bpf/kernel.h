@@ -26,7 +26,7 @@ typedef __s16 s16;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long orig_ax, ip, sp;
+	unsigned long ax, di, orig_ax, ip, sp;
 };
 struct thread_struct {
 	unsigned long fsbase;

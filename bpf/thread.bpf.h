@@ -30,6 +30,18 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 	t->last_page = 0;
 }
 
+/*
+ * The return of a kretprobe is not seen if too many threads wait for theirs. What then came of the
+ * fault is not known; if a page had come for it, and it has not been freed, it was a copy.
+ */
+static __always_inline void thread__missed(struct thread *t, u32 pid)
+{
+	if (t->wp_fault && t->started && t->last_page)
+		proc__count_lost(pid, CT_LOST_PROBE_MISSED, 1);
+	t->wp_fault = 0;
+	t->last_page = 0;
+}
+
 static __always_inline void fork__report(struct task_struct *parent, struct task_struct *child,
 					 u32 layout)
 {
@@ -133,6 +145,7 @@ static __always_inline void thread__exit(struct task_struct *task)
 
 	if (!t || !t->started)
 		return;
+	thread__missed(t, pid);
 	thread__settle(t, pid);
 	t->started = 0; /* what comes after is in neither count, ours and the kernel's */
 	proc = bpf_map_lookup_elem(&procs, &pid);

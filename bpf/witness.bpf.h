@@ -10,8 +10,10 @@
  * the same fault: the copy is taken back. A page of a private file shows in the counters of the
  * process (kmem:rss_stat).
  *
- * do_wp_page: on its return the page table entry names another frame, and this task's allocation of
- * this fault has not been freed.
+ * do_wp_page, by fexit or kprobes: on its return the page table entry names another frame, and this
+ * task's allocation of this fault has not been freed.
+ *
+ * wp_page_copy: it has been called. That is an attempt, and where threads race not yet a copy.
  */
 #ifndef COWTRACE_BPF_WITNESS_H
 #define COWTRACE_BPF_WITNESS_H
@@ -163,7 +165,7 @@ static __always_inline void page__free(void *ctx, struct page *page)
 	if (!t || !t->last_page || t->last_page != (u64)page)
 		return;
 	t->last_page = 0;
-	if (!cfg_fexit && in_fault(ctx, task, t, t->last_kind))
+	if (!cfg_function && in_fault(ctx, task, t, t->last_kind))
 		copy__fixup(t, CT_FIXUP_RETRACT);
 }
 
@@ -188,6 +190,43 @@ static __always_inline u8 page__origin(struct page *page)
 	return mapping & PAGE_MAPPING_ANON ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
 }
 
+/* What do_wp_page leaves of a fault, as plain numbers: kprobes are given no pointer with a type. */
+struct wp_fault {
+	u64 address;
+	u64 pte; /* where the entry of the page table is */
+	u64 was; /* frame before */
+	u64 mm;
+	u32 flags; /* enum fault_flag */
+};
+
+/* fexit: the pointer has a type, and loads through it cost nothing. */
+static __always_inline void wp_fault__load(struct wp_fault *f, struct vm_fault *vmf)
+{
+	f->address = vmf->real_address;
+	f->pte = (u64)vmf->pte;
+	f->was = vmf->orig_pte.pte & PTE_PFN_MASK;
+	f->mm = (u64)vmf->vma->vm_mm;
+	f->flags = vmf->flags;
+}
+
+/* kprobes: vmf is a number. */
+static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = BPF_CORE_READ(vmf, vma);
+
+	f->address = BPF_CORE_READ(vmf, real_address);
+	f->pte = (u64)BPF_CORE_READ(vmf, pte);
+	f->was = BPF_CORE_READ(vmf, orig_pte.pte) & PTE_PFN_MASK;
+	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
+	f->flags = BPF_CORE_READ(vmf, flags);
+}
+
+static __always_inline bool wp_fault__is_write(const struct wp_fault *f)
+{
+	return f->flags & FAULT_FLAG_WRITE && !(f->flags & FAULT_FLAG_UNSHARE);
+}
+
+/* vmf is kept, not looked through: it may be a number. */
 static __always_inline void wp_page__entry(struct vm_fault *vmf)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -195,9 +234,16 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 
 	if (!t)
 		return;
+	thread__missed(t, task->tgid);
 	task__wpcopy(task, &t->wpcopy_fault);
 	t->wp_fault = (u64)vmf;
-	t->last_page = 0;
+}
+
+static __always_inline u8 wp_page__origin(struct vm_fault *vmf, u64 gfp)
+{
+	struct page *old = BPF_CORE_READ(vmf, page);
+
+	return !old || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : page__origin(old);
 }
 
 /*
@@ -208,54 +254,105 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp)
 {
 	struct thread *t = thread__of(bpf_get_current_task_btf());
-	struct vm_fault *vmf;
-	struct page *old;
 
 	if (!t || !t->wp_fault || order || !(gfp & GFP_HIGHMEM_BIT))
 		return;
-	vmf = (void *)t->wp_fault;
 	t->last_page = (u64)page;
-	old = BPF_CORE_READ(vmf, page);
-	t->event.origin = !old || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : page__origin(old);
+	t->event.origin = wp_page__origin((void *)t->wp_fault, gfp);
 }
 
 static __always_inline void wp_page__copied(struct thread *t, struct task_struct *task,
-					    struct vm_fault *vmf)
+					    const struct wp_fault *f)
 {
-	bool kernel = !(vmf->flags & FAULT_FLAG_USER);
+	bool kernel = !(f->flags & FAULT_FLAG_USER);
 
 	thread__layout(t, task->tgid);
-	evidence__take(t, task, vmf->real_address, task__regs(task), kernel);
+	evidence__take(t, task, f->address, task__regs(task), kernel);
 	/* process_vm_writev, ptrace: the page is in the memory of another process. */
-	if (vmf->vma->vm_mm != task->mm) {
+	if (f->mm != (u64)task->mm) {
 		t->event.flags = CT_F_KERNEL;
 		t->event.type_word = 0;
 	}
 	copy__confirm(t, t->event.origin);
 }
 
-static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
+static __always_inline void wp_page__judge(struct thread *t, struct task_struct *task,
+					   const struct wp_fault *f, u32 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = thread__of(task);
-	u64 now = 0, was = vmf->orig_pte.pte & PTE_PFN_MASK;
+	u64 now = 0;
 
-	if (!t)
-		return;
-	t->wp_fault = 0;
 	if (t->started && result & VM_FAULT_RETRY)
 		attempts__forget(t, task);
-	if (!t->started || !(vmf->flags & FAULT_FLAG_WRITE) || vmf->flags & FAULT_FLAG_UNSHARE)
+	if (!t->started || !wp_fault__is_write(f))
 		return;
-	if (bpf_probe_read_kernel(&now, sizeof(now), vmf->pte))
+	if (bpf_probe_read_kernel(&now, sizeof(now), (void *)f->pte))
 		return;
-	if ((now & PTE_PFN_MASK) != was) {
+	if ((now & PTE_PFN_MASK) != f->was) {
 		if (t->last_page) /* else another thread made the copy */
-			wp_page__copied(t, task, vmf);
+			wp_page__copied(t, task, f);
 	} else if (!(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
 		proc__count_reuse(task->tgid);
 	}
 	t->last_page = 0;
+}
+
+/* fexit */
+static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	struct wp_fault fault;
+
+	if (!t)
+		return;
+	t->wp_fault = 0;
+	wp_fault__load(&fault, vmf);
+	wp_page__judge(t, task, &fault, result);
+}
+
+/* kretprobe: the argument is that of the entry, which this thread keeps. */
+static __always_inline void wp_page__return(u32 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	struct wp_fault fault;
+
+	if (!t || !t->wp_fault)
+		return;
+	wp_fault__read(&fault, (void *)t->wp_fault);
+	t->wp_fault = 0;
+	wp_page__judge(t, task, &fault, result);
+}
+
+/*
+ * wp_page_copy begins. The evidence has to wait: a read of the page marks it accessed, and then its
+ * entry in the page table is not the one that the kernel compares with before it puts the copy
+ * there (pte_same). It would throw the copy away, and the program would fault again.
+ */
+static __always_inline void page_copy__entry(struct vm_fault *vmf)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t)
+		return;
+	thread__missed(t, task->tgid);
+	t->wp_fault = t->last_page = (u64)vmf;
+	t->event.origin = wp_page__origin(vmf, 0);
+}
+
+static __always_inline void page_copy__exit(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+	struct wp_fault fault;
+
+	if (!t || !t->wp_fault)
+		return;
+	wp_fault__read(&fault, (void *)t->wp_fault);
+	t->wp_fault = t->last_page = 0;
+	if (t->started && wp_fault__is_write(&fault))
+		wp_page__copied(t, task, &fault);
 }
 
 #endif

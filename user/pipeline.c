@@ -368,6 +368,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
+	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
 	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
 	for (int i = 0; i < CT_LOST_MAX; i++)

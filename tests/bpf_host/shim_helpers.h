@@ -100,7 +100,7 @@ static SHIM_DULL inline void shim__reset(void)
 	memset((char *)&shim + offsetof(struct shim, pages), 0,
 	       sizeof(shim) - offsetof(struct shim, pages));
 	shim.lacks = "old->rss_stat.count renamed->compound_info"; /* Linux 6.12 */
-	cfg_fexit = false;
+	cfg_function = false;
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
 	cfg_fault_entry_start = cfg_fault_entry_end = 0;

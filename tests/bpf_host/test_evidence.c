@@ -276,10 +276,10 @@ static void a_write_of_the_kernel(void **state)
 	signals.live.counter = 2;
 	evidence__take(&thread, &task, BASE, &regs, true);
 	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW | CT_F_THREADS);
-	cfg_fexit = true; /* takes nothing back */
+	cfg_function = true; /* takes nothing back */
 	evidence__take(&thread, &task, BASE, &regs, true);
 	assert_int_equal(thread.event.flags, CT_F_KERNEL | CT_F_WINDOW);
-	cfg_fexit = false;
+	cfg_function = false;
 	assert_int_equal(thread.event.syscall, 45);
 	assert_int_equal(thread.event.window[3], 5);
 	regs.orig_ax = -1ul;

@@ -10,7 +10,7 @@ static struct vm_fault fault_at(struct page *page)
 {
 	pte.pte = 0x8000000012346867;
 	vma.vm_mm = &mm;
-	cfg_fexit = true;
+	cfg_function = true;
 	return (struct vm_fault){
 		.vma = &vma,
 		.real_address = ADDR,

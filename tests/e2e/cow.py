@@ -120,7 +120,7 @@ def in_symbol(report: Report, symbol: str, **want: Any) -> int:
 
 def show_sites(report: Report) -> str:
     """For assertion messages: the sites, most copies first."""
-    rows = sorted(report["sites"], key=lambda s: -s["copies"])[:40]
+    rows = sorted(report["sites"], key=lambda s: -s["copies"])[:100]
     return "\n".join(
         f"{s['copies']:8} {s['file']}:{s['line']} {s['function'][:60]} {s['cause']} {s['type']}"
         for s in rows

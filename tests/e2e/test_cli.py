@@ -2,6 +2,7 @@
 """Bad input and the messages it gets: one line, the right status, before anything is run."""
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -105,20 +106,39 @@ def test_no_root_is_one_clear_line(world_readable: Path) -> None:
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("witness", ["fexit", "tracepoints"])
+@pytest.mark.parametrize("witness", ["fexit", "kprobe", "tracepoints", "wp_page_copy"])
 def test_witness_is_used_or_refused(witness: str, tmp_path: Path) -> None:
     report = tmp_path / "r.json"
-    done = cowtrace("run", "-q", "--witness", witness, "--json", str(report), "--", target("storm"), "101")
+    done = cowtrace("run", "--witness", witness, "--json", str(report), "--", target("storm"), "101")
     if done.returncode == 125:
-        # The tracepoints are all that the build machine has; fexit is refused by many machines.
-        assert witness == "fexit"
-        assert "fexit" in one_line(done)
+        # The tracepoints are all that the build machine has; the others are refused by many machines.
+        assert witness != "tracepoints"
+        reasons = {"fexit": "refuses fexit: |no function do_wp_page",
+                   "kprobe": "no kprobes|no function do_wp_page",
+                   "wp_page_copy": "no function wp_page_copy|refuses wp_page_copy: "}
+        assert re.search(reasons[witness], one_line(done)), done.stderr
+        assert not report.exists() or not report.read_text()
         return
     import json
 
     found = json.loads(report.read_text())
     assert found["capture"]["witness"] == witness
     assert in_symbol(found, "storm_write") == 101
+    assert bool(found["capture"]["witness_note"]) == (witness == "wp_page_copy")
+    assert ("counts how often the kernel began" in " ".join(done.stderr.split())) == (witness == "wp_page_copy")
+
+
+def test_verbose_says_why_a_better_witness_was_refused() -> None:
+    done = cowtrace("run", "-q", "-v", "--", "true")
+    assert done.returncode == 0, done.stderr
+    refused = re.findall(r"^cowtrace: witness (\w+): (.*)$", done.stderr, re.M)
+    chosen = run_cowtrace([], ["true"]).report["capture"]["witness"]
+    assert chosen not in [name for name, _ in refused]
+    assert all(reason.strip() for _, reason in refused), refused
+    forced = cowtrace("run", "-q", "--witness", chosen, "--", "true")
+    assert forced.returncode == 0, forced.stderr
+    for name, reason in refused:
+        assert reason in one_line(cowtrace("run", "-q", "--witness", name, "--", "true"))
 
 
 def test_top_limits_the_text_only() -> None:

@@ -77,8 +77,9 @@ def test_functions_that_the_jit_compiled(label: str) -> None:
         pytest.skip(f"{label} was built without the JIT")
     assert said["active"], "the functions did not run as machine code"
     path = target("jit.py")
-    found = [s for s in stacks(run) if s.type == "Jitted"]
-    assert sum(s.weight for s in found) == PAGE * said["count"]
+    # The parent frees them in the end, and copies one if somebody (cowtrace) just looks at it.
+    found = [s for s in stacks(run) if s.type == "Jitted" and s.pid == said["pid"]]
+    assert sum(s.weight for s in found) == PAGE * said["count"], many([str(s) for s in found], run)
     for stack in found:
         assert [f[2] for f in stack.frames] == [
             "leaf", "outer", "main.<locals>.work", "child", "main", "<module>"]

@@ -16,7 +16,7 @@ class Cell:
     target: str
     cause: str
     detail: str | tuple[str, ...] | None  # one of these; None: any
-    type: str | None  # None: any
+    type: str | tuple[str, ...] | None  # one of these; None: any
     mark: str = ""  # the line of the target with this mark ...
     function: str = ""  # ... or the function of that name
     certainty: str = "proven"
@@ -62,7 +62,7 @@ CELLS = [
     Cell("refcount dec", "refcounts", "refcount", "dec", "Slotted", "dec"),
     Cell("gc-header collect", "gcheads", "gc-header", "collect", "Tracked", "collect"),
     Cell("gc-header track", "gcheads", "gc-header", "track", "Tail", "track", absent=(NO_LISTS,)),
-    Cell("gc-header untrack", "gcheads", "gc-header", "untrack", None, "untrack", absent=(NO_LISTS,)),
+    Cell("gc-header untrack", "gcheads", "gc-header", "untrack", ("Before", "After"), "untrack", absent=(NO_LISTS,)),
     Cell(
         "inline-cache", "codes", "inline-cache", None, None, function="cached",
         absent=((before(3, 11), "3.11 brought inline caches"), NO_SPECIALIZING),

@@ -63,10 +63,11 @@ def at_cell(cell: Cell, row: Row) -> bool:
 
 def fits(cell: Cell, row: Row) -> bool:
     details = (cell.detail,) if isinstance(cell.detail, str) else cell.detail or ()
+    types = (cell.type,) if isinstance(cell.type, str) else cell.type
     return (
         (row["cause"], row["certainty"], row["origin"]) == (cell.cause, cell.certainty, "fork")
         and (cell.detail is None or row["detail"] in details)
-        and cell.type in (None, row["type"])
+        and (types is None or row["type"] in types)
     )
 
 

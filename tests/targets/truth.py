@@ -61,13 +61,30 @@ def own_mappings():
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
+def in_heap(address):
+    """Whether it lies in the area that brk() extends."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if line.endswith("[heap]\n"):
+                start, end = line.split(" ", 1)[0].split("-")
+                if int(start, 16) <= address < int(end, 16):
+                    return True
+    return False
+
+
+def begins_mapping(x):
+    """Whether malloc has given the object a mapping of its own. What malloc finds room for in its heap begins
+    at any multiple of 16: one in fifty right behind the start of a page, beside others."""
+    return id(x) % PAGE <= 64 and not in_heap(id(x))
+
+
 def make(count, one):
     """count objects, each at the start of a mapping of its own; one(i) makes a candidate. Those that
     malloc has put into free space of its heap are kept too, so that this space is soon used up."""
     made, misfits = [], []
     while len(made) < count:
         candidate = one(len(made))
-        (made if id(candidate) % PAGE <= 64 else misfits).append(candidate)
+        (made if begins_mapping(candidate) else misfits).append(candidate)
         assert len(misfits) < 1000, "malloc gives no mappings"
     MISFITS.append(misfits)
     return made
@@ -76,7 +93,7 @@ def make(count, one):
 def alone(objects):
     """The first pages of objects that are alone there: in the first bytes of a mapping of their own."""
     pages = [page_of(id(x)) for x in objects]
-    assert all(id(x) % PAGE <= 64 for x in objects), "an object does not begin a mapping"
+    assert all(begins_mapping(x) for x in objects), "an object does not begin a mapping"
     assert len(set(pages)) == len(pages), "two objects share a page"
     return pages
 

@@ -386,6 +386,8 @@ static inline void case_noted(struct world *w)
 	const char *note = "CPython 3.16.0a1 is newer than 3.15, the newest that this cowtrace "
 			   "knows: its own offsets passed every check";
 
+	w->capture.witness = "wp_page_copy";
+	w->capture.witness_note = "counts calls, not copies";
 	for (uint32_t pid = 10; pid < 12; pid++) {
 		world__process(w, (struct process_facts){.pid = pid,
 							 .ppid = 10,

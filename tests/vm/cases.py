@@ -86,7 +86,7 @@ def reuse(got: Got) -> Iterator[Check]:
 
 def gup(got: Got) -> Iterator[Check]:
     """Writes of the kernel to pages that it looked up: no fault that a tracepoint would show."""
-    seen = got.witness == "fexit"
+    seen = got.witness != "tracepoints"
     capture = got.report["capture"]
     yield "truth", [31, 13], [t["changed"] for t in got.truth]
     yield "process_vm_writev (kernel)", 31 * seen, got.symbol("process_vm_writev (kernel)", cause="kernel-write")
@@ -97,6 +97,10 @@ def gup(got: Got) -> Iterator[Check]:
 def race(got: Got) -> Iterator[Check]:
     capture = got.report["capture"]
     yield "truth", 4999, got.changed()
+    if got.witness == "wp_page_copy":  # counts calls, the losers' too
+        yield "race_write>=4999", True, got.symbol("race_write") >= 4999
+        yield "says so", True, "threads race" in (capture["witness_note"] or "")
+        return
     yield "race_write", 4999, got.symbol("race_write")
     yield "lost", 0, capture["lost"]
     # Not compared with the kernel's count: it has the losers too, and with two emulated CPUs at work some of

@@ -32,3 +32,17 @@ int kallsyms__range(const char *name, uint64_t *start, uint64_t *end)
 	}
 	return -ENOENT;
 }
+
+bool kallsyms__has(const char *name)
+{
+	_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
+	char symbol[256];
+	char line[512];
+
+	if (!f)
+		return true;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*x %*c %255s", symbol) == 1 && strcmp(symbol, name) == 0)
+			return true;
+	return false;
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "capture/kallsyms.h"
@@ -100,4 +101,19 @@ bool kernel__has_member(const char *type, const char *member)
 
 	btf__free(btf);
 	return has;
+}
+
+bool kernel__has_type(const char *type)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = !btf || btf__find_by_name(btf, type) >= 0;
+
+	btf__free(btf);
+	return has;
+}
+
+/* As events of perf: since 4.17, e12f03d7031a. */
+bool kernel__has_kprobes(void)
+{
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
 }

@@ -20,4 +20,9 @@ enum preemption kernel__preemption(void);
 /* Does a struct of this kernel have this member? True if that is not known. */
 bool kernel__has_member(const char *type, const char *member);
 
+/* Does this kernel have a type of this name? True if that is not known. */
+bool kernel__has_type(const char *type);
+
+bool kernel__has_kprobes(void);
+
 #endif

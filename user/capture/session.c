@@ -2,7 +2,6 @@
 #include "capture/session.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/types.h>
@@ -17,12 +16,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "capture/kallsyms.h"
 #include "capture/kernel.h"
+#include "capture/trial.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 
-#define DEFAULT_RING_SIZE (32u << 20)
 /* PROC_PID_INIT_INO of include/linux/proc_ns.h, since 3.8 */
 #define HOST_PID_NAMESPACE 0xEFFFFFFCu
 
@@ -31,32 +29,7 @@ struct session {
 	struct ring_buffer *meta, *copies;
 	const struct witness *witness;
 	struct session_handler handler;
-	bool kernel_faults_checked;
 };
-
-/* What libbpf warned of first, of a program or a map if it did: the rest are consequences. */
-static __thread char libbpf_warning[256];
-static __thread bool libbpf_verbose;
-
-static bool names_culprit(const char *warning)
-{
-	return strncmp(warning, "libbpf: prog '", 14) == 0 ||
-	       strncmp(warning, "libbpf: map '", 13) == 0;
-}
-
-static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	char *to = libbpf_warning;
-	va_list copy;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	va_copy(copy, args);
-	if (level == LIBBPF_WARN && (!to[0] || (!names_culprit(to) && names_culprit(fmt))))
-		vsnprintf(to, sizeof(libbpf_warning), fmt, copy);
-	va_end(copy);
-	return libbpf_verbose ? vfprintf(stderr, fmt, args) : 0;
-}
 
 static int on_meta(void *ctx, void *data, size_t size)
 {
@@ -74,56 +47,6 @@ static int on_copy(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-static size_t ring__round(size_t size)
-{
-	size_t page = sysconf(_SC_PAGESIZE), rounded = page;
-
-	while (rounded < size && rounded < (size_t)1 << 30)
-		rounded <<= 1;
-	return rounded;
-}
-
-static void session__configure(struct cowtrace *skel, const struct witness *w,
-			       const struct session_options *opt)
-{
-	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
-	uint64_t start = 0, end = 0;
-
-	w->prepare(skel);
-	bpf_map__set_max_entries(skel->maps.copies, ring);
-	skel->rodata->cfg_wakeup_bytes = ring / 8;
-	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
-	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
-	if (kallsyms__range("asm_exc_page_fault", &start, &end) == 0) {
-		skel->rodata->cfg_fault_entry_start = start;
-		skel->rodata->cfg_fault_entry_end = end;
-	}
-}
-
-/* Tries one witness; leaves nothing behind if it fails. */
-static int session__try(struct session *s, const struct witness *w,
-			const struct session_options *opt)
-{
-	struct cowtrace *skel = cowtrace__open();
-	int err;
-
-	libbpf_warning[0] = '\0';
-	if (!skel)
-		return -errno;
-	session__configure(skel, w, opt);
-	err = cowtrace__load(skel);
-	if (!err)
-		err = cowtrace__attach(skel);
-	if (err) {
-		cowtrace__destroy(skel);
-		return err;
-	}
-	s->skel = skel;
-	s->witness = w;
-	s->kernel_faults_checked = skel->rodata->cfg_fault_entry_start || skel->rodata->cfg_fexit;
-	return 0;
-}
-
 static int session__rings(struct session *s)
 {
 	s->meta = ring_buffer__new(bpf_map__fd(s->skel->maps.meta), on_meta, s, NULL);
@@ -133,35 +56,77 @@ static int session__rings(struct session *s)
 	return s->copies ? 0 : -errno;
 }
 
-/* One line for a person, from an error and what libbpf said. */
-static void explain(int err, const char *tried, char *why, size_t size)
+/* The place of a name in the list of trials; a new one if it is not there yet. */
+static struct session_trial *trials__of(struct session_trials *trials, const char *name)
 {
-	const char *said = libbpf_warning;
+	struct session_trial *t = trials->of;
 
-	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
-	if (strncmp(said, "libbpf: ", 8) == 0)
-		said += 8;
-	if (err == -EPERM && geteuid() != 0)
-		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
-	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-		snprintf(why, size,
-			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
-			 "CONFIG_DEBUG_INFO_BTF=y");
-	else if (err == -EINVAL && strcmp(tried, "fexit") == 0 &&
-		 !kernel__has_member("vm_fault", "real_address"))
-		snprintf(why, size,
-			 "this kernel does not tell fexit the exact address of a fault "
-			 "(vm_fault.real_address, since 5.18)");
-	else
-		snprintf(why, size, "the kernel refuses %s: %s (%s)", tried, strerror(-err),
-			 said[0] ? said : "no details");
+	while (t < trials->of + trials->n && strcmp(t->witness, name) != 0)
+		t++;
+	if (t == trials->of + trials->n) {
+		*t = (struct session_trial){.witness = name};
+		trials->n++;
+	}
+	return t;
+}
+
+/* Tries the witnesses in their order, into the list; stops at the first that works if s is given.
+ */
+static int session__try(const struct session_options *opt, struct session_trials *trials,
+			struct session *s)
+{
+	const struct witness *const *w = witness__order(kernel__preemption());
+	int err = -ENOTSUP;
+
+	for (; *w; w++) {
+		struct cowtrace *skel = NULL;
+		struct session_trial *t;
+		char why[sizeof(t->reason)];
+
+		if (opt->witness && strcmp((*w)->name, opt->witness) != 0)
+			continue;
+		t = trials__of(trials, (*w)->name);
+		if (t->works)
+			continue;
+		err = trial__start(*w, opt, &skel, why, sizeof(why));
+		t->works = !err;
+		if (err)
+			log_info("witness %s: %s", (*w)->name, why);
+		if (err && !t->reason[0]) /* of two ways the first is the better one */
+			memcpy(t->reason, why, sizeof(why));
+		if (!err && s) {
+			s->skel = skel;
+			s->witness = *w;
+			return 0;
+		}
+		cowtrace__destroy(skel);
+	}
+	return err;
+}
+
+/* All reasons in one line; those of several witnesses that are the same, once. */
+static void trials__explain(const struct session_trials *trials, char *why, size_t size)
+{
+	bool same = true;
+	size_t len;
+
+	for (size_t i = 1; i < trials->n; i++)
+		same &= strcmp(trials->of[i].reason, trials->of[0].reason) == 0;
+	if (same) {
+		snprintf(why, size, "%s", trials->of[0].reason);
+		return;
+	}
+	len = (size_t)snprintf(why, size, "nothing here proves a copy");
+	for (size_t i = 0; i < trials->n && len < size; i++)
+		len += (size_t)snprintf(why + len, size - len, "; %s: %s", trials->of[i].witness,
+					trials->of[i].reason);
 }
 
 static int session__choose(struct session *s, const struct session_options *opt, char *why,
 			   size_t why_size)
 {
-	const struct witness *const *w = witness__order(kernel__preemption());
-	int err = -ENOTSUP;
+	struct session_trials trials = {};
+	int err;
 
 	if (opt->witness && !witness__exists(opt->witness)) {
 		char names[64];
@@ -171,16 +136,19 @@ static int session__choose(struct session *s, const struct session_options *opt,
 			 names);
 		return -EINVAL;
 	}
-	for (; *w; w++) {
-		if (opt->witness && strcmp((*w)->name, opt->witness) != 0)
-			continue;
-		err = session__try(s, *w, opt);
-		if (!err)
-			return 0;
-		explain(err, (*w)->name, why, why_size);
-		log_info("witness %s: %s", (*w)->name, why);
-	}
+	err = session__try(opt, &trials, s);
+	if (err)
+		trials__explain(&trials, why, why_size);
 	return err;
+}
+
+void session__probe(bool verbose, struct session_trials *out)
+{
+	struct session_options opt = {.ring_size = 1, .verbose = verbose};
+
+	*out = (struct session_trials){};
+	trial__listen(verbose);
+	session__try(&opt, out, NULL);
 }
 
 /* The kernel side speaks of pids as the host has them; /proc must be the same one. */
@@ -207,19 +175,18 @@ int session__open(const struct session_options *opt, const struct session_handle
 	if (!s)
 		return -ENOMEM;
 	s->handler = *handler;
-	libbpf_verbose = opt->verbose;
-	libbpf_set_print(on_libbpf_message);
+	trial__listen(opt->verbose);
 	err = session__choose(s, opt, why, why_size);
 	if (!err) {
 		err = session__rings(s);
 		if (err)
-			explain(err, "the ring buffers", why, why_size);
+			trial__explain_rings(err, why, why_size);
 	}
 	if (err) {
 		session__free(s);
 		return err;
 	}
-	if (!s->kernel_faults_checked)
+	if (!s->witness->function && !s->skel->rodata->cfg_fault_entry_start)
 		log_warn("/proc/kallsyms hides the kernel's addresses: writes of the kernel itself "
 			 "may "
 			 "be counted too often (sysctl kernel.kptr_restrict)");
@@ -245,6 +212,11 @@ const char *session__witness(const struct session *s)
 const char *session__witness_limits(const struct session *s)
 {
 	return s->witness->limits;
+}
+
+const char *session__witness_note(const struct session *s)
+{
+	return s->witness->note;
 }
 
 int session__trace_from_exec(struct session *s, pid_t pid)
@@ -307,7 +279,7 @@ int session__consume(struct session *s)
 void session__detach(struct session *s)
 {
 	struct bpf_object_skeleton *skel = s->skel->skeleton;
-	uint64_t skipped = witness__skipped(s->skel);
+	uint64_t skipped = witness__skipped(s->skel->obj);
 
 	if (skipped)
 		log_warn("this kernel preempts programs, and skipped them %llu times: copies were "

@@ -34,6 +34,21 @@ struct session_counters {
 	uint64_t lost[CT_LOST_MAX];
 };
 
+/* What came of trying a witness. */
+struct session_trial {
+	const char *witness;
+	bool works;
+	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
+			   */
+};
+struct session_trials {
+	struct session_trial of[4]; /* in the order in which session__open tries them */
+	size_t n;
+};
+
+/* Tries every witness: loads and attaches it, and takes it away again. Traces nothing. */
+void session__probe(bool verbose, struct session_trials *out);
+
 /*
  * Loads and attaches; nothing is traced until session__trace. 0, or: -EPERM, -ENOTSUP, -ENOMEM ...
  * with one line in why that says what failed and what to try. Each witness that was refused and its
@@ -46,6 +61,8 @@ void session__free(struct session *s);
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);
+/* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
+const char *session__witness_note(const struct session *s);
 
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);

@@ -10,50 +10,67 @@
 #include <cowtrace/abi.h>
 #include <cowtrace/pylayout.h>
 
-#include "cowtrace.skel.h"
-
-enum way {
-	WAY_FEXIT,
-	WAY_POINTS,
-	WAY_EVENTS,
+static const char *const fexit_programs[] = {
+	"on_wp_page_entry",
+	"on_wp_page_exit",
+	"on_page_alloc",
+	"on_page_free",
+	"on_exec",
+	"on_exit",
+	NULL,
 };
+static const char *const kprobe_programs[] = {
+	"on_wp_page_probe",
+	"on_wp_page_return",
+	"on_page_alloc",
+	"on_page_free",
+	"on_exec",
+	"on_exit",
+	NULL,
+};
+static const char *const kprobe_event_programs[] = {
+	"on_wp_page_probe",
+	"on_wp_page_return",
+	"on_page_alloc_event",
+	"on_page_free_event",
+	"on_exec_event",
+	"on_exit_event",
+	NULL,
+};
+static const char *const point_programs[] = {
+	"on_fault_user", "on_fault_kernel", "on_rss_stat", "on_page_alloc",
+	"on_page_free",	 "on_exec",	    "on_exit",	   NULL,
+};
+static const char *const event_programs[] = {
+	"on_fault_user_event", "on_fault_kernel_event", "on_rss_stat_event", "on_page_alloc_event",
+	"on_page_free_event",  "on_exec_event",		"on_exit_event",     NULL,
+};
+static const char *const call_programs[] = {"on_page_copy_entry", "on_page_copy_exit", "on_exec",
+					    "on_exit", NULL};
+static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_page_copy_return",
+						  "on_exec", "on_exit", NULL};
+/* Whatever the witness is. */
+static const char *const all_programs[] = {"on_fork", "each_task", NULL};
 
-static void load_only(struct cowtrace *skel, enum way way)
+static bool is_in(const char *const *names, const char *name)
 {
-	bool fexit = way == WAY_FEXIT, points = way == WAY_POINTS, events = way == WAY_EVENTS;
-
-	bpf_program__set_autoload(skel->progs.on_wp_page_entry, fexit);
-	bpf_program__set_autoload(skel->progs.on_wp_page_exit, fexit);
-	bpf_program__set_autoload(skel->progs.on_fault_user, points);
-	bpf_program__set_autoload(skel->progs.on_fault_kernel, points);
-	bpf_program__set_autoload(skel->progs.on_rss_stat, points);
-	bpf_program__set_autoload(skel->progs.on_page_alloc, !events);
-	bpf_program__set_autoload(skel->progs.on_page_free, !events);
-	bpf_program__set_autoload(skel->progs.on_exec, !events);
-	bpf_program__set_autoload(skel->progs.on_exit, !events);
-	bpf_program__set_autoload(skel->progs.on_fault_user_event, events);
-	bpf_program__set_autoload(skel->progs.on_fault_kernel_event, events);
-	bpf_program__set_autoload(skel->progs.on_rss_stat_event, events);
-	bpf_program__set_autoload(skel->progs.on_page_alloc_event, events);
-	bpf_program__set_autoload(skel->progs.on_page_free_event, events);
-	bpf_program__set_autoload(skel->progs.on_exec_event, events);
-	bpf_program__set_autoload(skel->progs.on_exit_event, events);
-	skel->rodata->cfg_fexit = fexit;
+	for (; *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
 }
 
-static void prepare_fexit(struct cowtrace *skel)
+void witness__prepare(const struct witness *w, struct bpf_object *object)
 {
-	load_only(skel, WAY_FEXIT);
-}
+	struct bpf_program *program;
 
-static void prepare_points(struct cowtrace *skel)
-{
-	load_only(skel, WAY_POINTS);
-}
+	bpf_object__for_each_program(program, object)
+	{
+		const char *name = bpf_program__name(program);
 
-static void prepare_events(struct cowtrace *skel)
-{
-	load_only(skel, WAY_EVENTS);
+		bpf_program__set_autoload(program,
+					  is_in(all_programs, name) || is_in(w->programs, name));
+	}
 }
 
 #define NOT_SEEN                                                                                   \
@@ -62,41 +79,87 @@ static void prepare_events(struct cowtrace *skel)
 
 #define NOT_SEEN_BY_TRACEPOINTS NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT"
 
+#define COUNTS_CALLS                                                                               \
+	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
+	"where threads race for a page, each of them is counted, though one copy is made"
+
 static const struct witness fexit = {
 	.name = "fexit",
+	.function = "do_wp_page",
 	.limits = NOT_SEEN,
-	.prepare = prepare_fexit,
+	.programs = fexit_programs,
+};
+static const struct witness kprobe = {
+	.name = "kprobe",
+	.function = "do_wp_page",
+	.kprobe = true,
+	.limits = NOT_SEEN,
+	.programs = kprobe_programs,
+};
+static const struct witness kprobe_events = {
+	.name = "kprobe",
+	.function = "do_wp_page",
+	.kprobe = true,
+	.limits = NOT_SEEN,
+	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
-	.prepare = prepare_points,
+	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
-	.prepare = prepare_events,
+	.programs = event_programs,
+};
+static const struct witness calls = {
+	.name = "wp_page_copy",
+	.function = "wp_page_copy",
+	.limits = NOT_SEEN,
+	.note = COUNTS_CALLS,
+	.programs = call_programs,
+};
+static const struct witness call_probes = {
+	.name = "wp_page_copy",
+	.function = "wp_page_copy",
+	.kprobe = true,
+	.limits = NOT_SEEN,
+	.note = COUNTS_CALLS,
+	.programs = call_probe_programs,
 };
 
+/*
+ * Probes of kprobes run with preemption off, so none of them is skipped for another one. But on a
+ * kernel that preempts, threads stop inside do_wp_page, and the returns of only so many of them can
+ * be waited for (kretprobe's maxactive, at least 10): tracepoints come first there.
+ */
 const struct witness *const *witness__order(enum preemption preemption)
 {
-	static const struct witness *const order[][4] = {
-		[PREEMPTION_NONE] = {&fexit, &points},
-		[PREEMPTION_FUNCTIONS] = {&points, &fexit},
-		[PREEMPTION_TRACEPOINTS] = {&events, &points, &fexit},
+	static const struct witness *const order[][7] = {
+		[PREEMPTION_NONE] = {&fexit, &kprobe, &points, &calls, &call_probes},
+		[PREEMPTION_FUNCTIONS] = {&points, &kprobe, &fexit, &call_probes, &calls},
+		[PREEMPTION_TRACEPOINTS] = {&events, &kprobe_events, &points, &fexit, &call_probes,
+					    &calls},
 	};
 
 	return order[preemption];
 }
 
+static const struct witness *const named[] = {&fexit, &kprobe, &points, &calls};
+
 bool witness__exists(const char *name)
 {
-	return strcmp(name, fexit.name) == 0 || strcmp(name, points.name) == 0;
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (strcmp(name, named[i]->name) == 0)
+			return true;
+	return false;
 }
 
 void witness__names(char *buf, size_t size)
 {
-	snprintf(buf, size, "%s, %s", fexit.name, points.name);
+	snprintf(buf, size, "%s, %s, %s, %s", named[0]->name, named[1]->name, named[2]->name,
+		 named[3]->name);
 }
 
 static uint64_t skipped(const struct bpf_program *program)
@@ -110,16 +173,34 @@ static uint64_t skipped(const struct bpf_program *program)
 	return info.recursion_misses;
 }
 
-uint64_t witness__skipped(const struct cowtrace *skel)
+/* Programs that see what is not ours too: an interrupt that allocates is skipped. */
+static bool sees_interrupts(const char *name)
 {
-	uint64_t n = skipped(skel->progs.on_fork) + skipped(skel->progs.on_exec) +
-		     skipped(skel->progs.on_exit) + skipped(skel->progs.on_wp_page_entry) +
-		     skipped(skel->progs.on_wp_page_exit) + skipped(skel->progs.on_fault_user) +
-		     skipped(skel->progs.on_exec_event) + skipped(skel->progs.on_exit_event) +
-		     skipped(skel->progs.on_fault_user_event);
+	static const char *const names[] = {
+		"on_page_alloc",   "on_page_alloc_event",
+		"on_page_free",	   "on_page_free_event",
+		"on_rss_stat",	   "on_rss_stat_event",
+		"on_fault_kernel", "on_fault_kernel_event",
+		"each_task",	   NULL,
+	};
 
-	/* An interrupt that allocates is skipped too, and that is none of ours; but where the
-	 * others were preempted, so was this one. */
-	return n ? n + skipped(skel->progs.on_page_alloc) + skipped(skel->progs.on_page_alloc_event)
-		 : 0;
+	return is_in(names, name);
+}
+
+uint64_t witness__skipped(const struct bpf_object *object)
+{
+	uint64_t n = 0, allocations = 0;
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+	{
+		const char *name = bpf_program__name(program);
+
+		if (!sees_interrupts(name))
+			n += skipped(program);
+		else if (strncmp(name, "on_page_alloc", strlen("on_page_alloc")) == 0)
+			allocations += skipped(program);
+	}
+	/* Where the others were preempted, so was this one. */
+	return n ? n + allocations : 0;
 }

@@ -9,23 +9,27 @@
 
 #include "capture/kernel.h"
 
-struct cowtrace;
+struct bpf_object;
 
 struct witness {
-	const char *name;   /* two can have the same: ways to see the same */
+	const char *name;     /* two can have the same: ways to see the same */
+	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
+	bool kprobe;
 	const char *limits; /* what it does not see: nouns for the report */
-	/* Chooses the programs to load; before load. */
-	void (*prepare)(struct cowtrace *skel);
+	const char *note;   /* what its numbers mean if they are not simply copies, or NULL */
+	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 
 /* In the order they are to be tried, most exact first; ends with NULL. */
 const struct witness *const *witness__order(enum preemption preemption);
+/* Chooses the programs to load; before load. */
+void witness__prepare(const struct witness *w, struct bpf_object *object);
 bool witness__exists(const char *name);
-/* "fexit, tracepoints" */
+/* "fexit, kprobe, ..." */
 void witness__names(char *buf, size_t size);
 
 /* How often the kernel has skipped a program that had a copy, a fork or an end to see; 0 if it does
  * not say. */
-uint64_t witness__skipped(const struct cowtrace *skel);
+uint64_t witness__skipped(const struct bpf_object *object);
 
 #endif

@@ -26,6 +26,8 @@ struct snapshot_capture {
 	const char *witness;
 	/* What this witness can not see on this machine, a sentence, or "". */
 	const char *witness_limits;
+	/* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
+	const char *witness_note;
 	double seconds;
 	uint64_t copies, reuses, lost, proven;
 	uint64_t lost_by_reason[CT_LOST_MAX];

@@ -75,7 +75,7 @@ static json_t *capture_part(const struct snapshot *snap)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"witness", text(c->witness), "seconds", real(c->seconds), "copies",
 		count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
 		count(c->reuses), "lost", count(c->lost), "lost_by_reason", lost_by_reason(c),
@@ -84,7 +84,7 @@ static json_t *capture_part(const struct snapshot *snap)
 		"kernel_reason", text(c->kernel_reason), "witness_limits", text(c->witness_limits),
 		"stacks_cut", count(c->stacks_cut), "stacks_cut_reason", text(c->stacks_cut_reason),
 		"stacks_missing", count(c->stacks_missing), "stacks_missing_reason",
-		text(c->stacks_missing_reason));
+		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
 }
 
 static json_t *process(const struct snapshot *snap, size_t i)

@@ -213,6 +213,9 @@ void text__how_sure(const struct text *t)
 				"and costs no memory, so it is not counted above.",
 				number__count(capture->reuses).s,
 				text__plural(capture->reuses, "write", "writes"));
+	if (capture->witness_note)
+		text__paragraph(t, ITEM, "The witness `%s` %s.", capture->witness,
+				capture->witness_note);
 	if (capture->witness_limits && *capture->witness_limits)
 		text__paragraph(t, ITEM, "Not seen by the witness `%s`: %s", capture->witness,
 				capture->witness_limits);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/trial.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cowtrace/abi.h>
+#include <cowtrace/pylayout.h>
+
+#include "base/cleanup.h"
+#include "capture/kallsyms.h"
+#include "capture/kernel.h"
+#include "capture/session.h"
+#include "capture/witness.h"
+#include "cowtrace.skel.h"
+
+#define DEFAULT_RING_SIZE (32u << 20)
+/* include/linux/errno.h: not for user space, and it gets it all the same */
+#define ENOTSUPP 524
+
+/* What libbpf warned of first, of a program or a map if it did: the rest are consequences. */
+static __thread char libbpf_warning[256];
+static __thread bool libbpf_verbose;
+
+static bool names_culprit(const char *warning)
+{
+	return strncmp(warning, "libbpf: prog '", 14) == 0 ||
+	       strncmp(warning, "libbpf: map '", 13) == 0;
+}
+
+static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char *to = libbpf_warning;
+	va_list copy;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	va_copy(copy, args);
+	if (level == LIBBPF_WARN && (!to[0] || (!names_culprit(to) && names_culprit(fmt))))
+		vsnprintf(to, sizeof(libbpf_warning), fmt, copy);
+	va_end(copy);
+	return libbpf_verbose ? vfprintf(stderr, fmt, args) : 0;
+}
+
+static size_t ring__round(size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE), rounded = page;
+
+	while (rounded < size && rounded < (size_t)1 << 30)
+		rounded <<= 1;
+	return rounded;
+}
+
+static void trial__configure(struct cowtrace *skel, const struct witness *w,
+			     const struct session_options *opt)
+{
+	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
+	uint64_t start = 0, end = 0;
+
+	witness__prepare(w, skel->obj);
+	bpf_map__set_max_entries(skel->maps.copies, ring);
+	skel->rodata->cfg_function = w->function != NULL;
+	skel->rodata->cfg_wakeup_bytes = ring / 8;
+	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
+	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
+	if (kallsyms__range("asm_exc_page_fault", &start, &end) == 0) {
+		skel->rodata->cfg_fault_entry_start = start;
+		skel->rodata->cfg_fault_entry_end = end;
+	}
+}
+
+/* True if there is a reason that needs no words of libbpf. */
+static bool explain_lack(int err, const struct witness *w, char *why, size_t size)
+{
+	if (err == -EPERM && geteuid() != 0)
+		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
+	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+		snprintf(why, size,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
+			 "CONFIG_DEBUG_INFO_BTF=y");
+	else if (w && w->function && !kallsyms__has(w->function))
+		snprintf(why, size,
+			 "this kernel has no function %s to be watched: the compiler has made it a "
+			 "part of its callers",
+			 w->function);
+	else if (w && w->kprobe && !kernel__has_kprobes())
+		snprintf(why, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
+	else if (w && !w->function && !kernel__has_type("btf_trace_page_fault_user"))
+		snprintf(why, size, "this kernel has no tracepoints of page faults");
+	else
+		return false;
+	return true;
+}
+
+static void trial__explain(int err, const struct witness *w, char *why, size_t size)
+{
+	const char *said = libbpf_warning;
+	char error[64];
+
+	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
+	if (strncmp(said, "libbpf: ", 8) == 0)
+		said += 8;
+	if (explain_lack(err, w, why, size))
+		return;
+	if (err == -ENOTSUPP)
+		snprintf(error, sizeof(error), "it can not be followed there (ENOTSUPP)");
+	else
+		snprintf(error, sizeof(error), "%s", strerror(-err));
+	snprintf(why, size, "the kernel refuses %s: %s (%s)", w ? w->name : "the ring buffers",
+		 error, said[0] ? said : "no details");
+}
+
+int trial__start(const struct witness *w, const struct session_options *opt, struct cowtrace **out,
+		 char *why, size_t why_size)
+{
+	struct cowtrace *skel = cowtrace__open();
+	int err;
+
+	libbpf_warning[0] = '\0';
+	if (!skel) {
+		err = -errno;
+		trial__explain(err, w, why, why_size);
+		return err;
+	}
+	trial__configure(skel, w, opt);
+	err = cowtrace__load(skel);
+	if (!err)
+		err = cowtrace__attach(skel);
+	if (err) {
+		trial__explain(err, w, why, why_size);
+		cowtrace__destroy(skel);
+		return err;
+	}
+	*out = skel;
+	return 0;
+}
+
+void trial__explain_rings(int err, char *why, size_t size)
+{
+	trial__explain(err, NULL, why, size);
+}
+
+void trial__listen(bool verbose)
+{
+	libbpf_verbose = verbose;
+	libbpf_set_print(on_libbpf_message);
+}
