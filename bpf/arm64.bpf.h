@@ -14,6 +14,17 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 	return regs->syscallno;
 }
 
+/* What a function was called with, and what it returned, at its kprobes. */
+static __always_inline u64 probe__first(const struct pt_regs *regs)
+{
+	return regs->regs[0];
+}
+
+static __always_inline u64 probe__result(const struct pt_regs *regs)
+{
+	return regs->regs[0];
+}
+
 /*
  * The program sets the register tpidr_el0 by itself; the kernel keeps what it had when the thread
  * was switched out last: after an exec, perhaps not yet. A fork reads the register.

@@ -92,15 +92,4 @@ static __always_inline struct pt_regs *task__regs(struct task_struct *task)
 	return (struct pt_regs *)bpf_task_pt_regs(task);
 }
 
-/* What a function was called with, and what it returned, at its kprobes. */
-static __always_inline u64 probe__first(const struct pt_regs *regs)
-{
-	return regs->di;
-}
-
-static __always_inline u64 probe__result(const struct pt_regs *regs)
-{
-	return regs->ax;
-}
-
 #endif

@@ -14,6 +14,17 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 	return (s64)regs->orig_ax;
 }
 
+/* What a function was called with, and what it returned, at its kprobes. */
+static __always_inline u64 probe__first(const struct pt_regs *regs)
+{
+	return regs->di;
+}
+
+static __always_inline u64 probe__result(const struct pt_regs *regs)
+{
+	return regs->ax;
+}
+
 static __always_inline u64 thread__pointer(const struct thread *t, struct task_struct *task)
 {
 	return task->thread.fsbase;

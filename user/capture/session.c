@@ -23,6 +23,8 @@
 
 /* PROC_PID_INIT_INO of include/linux/proc_ns.h, since 3.8 */
 #define HOST_PID_NAMESPACE 0xEFFFFFFCu
+/* Kernels for arm64 can have 16 or 64 KiB. bpf/ and the rules for allocators count with this. */
+#define PAGE 4096
 
 struct session {
 	struct cowtrace *skel;
@@ -169,6 +171,12 @@ int session__open(const struct session_options *opt, const struct session_handle
 		snprintf(why, why_size,
 			 "this is not the host's pid namespace: run cowtrace on the host, or in a "
 			 "container with --pid=host");
+		return -ENOTSUP;
+	}
+	if (sysconf(_SC_PAGESIZE) != PAGE) {
+		snprintf(why, why_size,
+			 "this kernel has pages of %ld KiB, and cowtrace knows those of 4 KiB only",
+			 sysconf(_SC_PAGESIZE) / 1024);
 		return -ENOTSUP;
 	}
 	s = calloc(1, sizeof(*s));
