@@ -26,7 +26,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson
+PKGS := libbpf libelf capstone jansson zlib
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -82,6 +82,14 @@ $(B)/gen/syscalls.inc:
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
+# What the flame graph carries within it, as strings of C.
+$(B)/gen/%.inc: user/sink/%
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+
+$(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
+
 # --- the program ---------------------------------------------------------------------------------
 
 $(B)/%.o: %.c
@@ -122,6 +130,11 @@ $(B)/record: tests/recorded/record.c $(B)/libcowtrace.a
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
 		-Itests/bpf_host -Itests/unit -Ibpf $< $(B)/libcowtrace.a -o $@ $(LIBS) -lcmocka
+
+# Files for the programs that read them: tests/web, tests/e2e/test_pprof.py.
+$(B)/render: tests/web/render.c $(B)/libcowtrace.a
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $< $(B)/libcowtrace.a -o $@ $(LIBS)
 
 .PHONY: record
 record: $(B)/record
@@ -168,4 +181,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(TARGETS:=.d)
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(B)/render.d \
+	$(TARGETS:=.d)

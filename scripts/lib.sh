@@ -43,6 +43,19 @@ find_python() {
 	return 1
 }
 
+# Prints the path of a Chromium that starts. Debian has it as a package; on Ubuntu it is a snap, which can not be run
+# everywhere.
+find_browser() {
+	local name
+	for name in chromium chromium-browser google-chrome; do
+		if command -v "$name" >/dev/null && "$name" --version >/dev/null 2>&1; then
+			command -v "$name"
+			return
+		fi
+	done
+	return 1
+}
+
 # make, with the bpftool that works here.
 run_make() {
 	local bpftool

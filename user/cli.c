@@ -12,6 +12,9 @@
 enum {
 	OPT_JSON = 256,
 	OPT_FOLDED,
+	OPT_FLAMEGRAPH,
+	OPT_PPROF,
+	OPT_SPEEDSCOPE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -22,6 +25,9 @@ enum {
 static const struct option long_options[] = {
 	{"json", required_argument, NULL, OPT_JSON},
 	{"folded", required_argument, NULL, OPT_FOLDED},
+	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
+	{"pprof", required_argument, NULL, OPT_PPROF},
+	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -36,16 +42,24 @@ static const struct option long_options[] = {
 
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
+	"       cowtrace check [--json FILE]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
 	"report\n"
-	"goes to standard error when COMMAND ends. Needs root; COMMAND is never written to or "
-	"stopped.\n"
+	"goes to standard error when COMMAND ends. Needs root, or some capabilities; COMMAND is "
+	"never\n"
+	"written to or stopped. check says what this machine offers to cowtrace, and what to do "
+	"about\n"
+	"what is missing.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
 	"  --folded FILE       folded stacks for flame graphs, weighted by copied bytes\n"
+	"  --flamegraph FILE.svg\n"
+	"                      a flame graph for any browser, with zoom and search\n"
+	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
+	"  --speedscope FILE   for speedscope, a profile for each process\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -65,6 +79,7 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
+	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
 
@@ -101,18 +116,36 @@ static int parse_number(const char *text, unsigned long max, unsigned long *out)
 	return *end || *out == 0 || *out > max ? -EINVAL : 0;
 }
 
+/* Where the path of an output goes; NULL: c is no output. */
+static const char **output_path(int c, struct options *opt)
+{
+	switch (c) {
+	case OPT_JSON:
+		return &opt->json;
+	case OPT_FOLDED:
+		return &opt->folded;
+	case OPT_FLAMEGRAPH:
+		return &opt->flamegraph;
+	case OPT_PPROF:
+		return &opt->pprof;
+	case OPT_SPEEDSCOPE:
+		return &opt->speedscope;
+	default:
+		return NULL;
+	}
+}
+
 /* -1: go on; else an exit status. */
 static int take_option(int c, struct options *opt)
 {
+	const char **path = output_path(c, opt);
 	unsigned long n;
 
+	if (path) {
+		*path = optarg;
+		return -1;
+	}
 	switch (c) {
-	case OPT_JSON:
-		opt->json = optarg;
-		return -1;
-	case OPT_FOLDED:
-		opt->folded = optarg;
-		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -149,6 +182,15 @@ static int take_option(int c, struct options *opt)
 	}
 }
 
+static const char no_tracing[] = "check: traces nothing, and takes --json, -q and -v only";
+
+/* check takes few options; whatever getopt does not know is said elsewhere. */
+static bool fits_command(int c, const struct options *opt)
+{
+	return !opt->command || strcmp(opt->command, "check") != 0 || c == OPT_JSON || c == '?' ||
+	       strchr("qvh", c);
+}
+
 static int take_options(int argc, char **argv, struct options *opt)
 {
 	int c, status = -1;
@@ -156,13 +198,45 @@ static int take_options(int argc, char **argv, struct options *opt)
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
-		status = take_option(c, opt);
+		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
+}
+
+/* What belongs to one command only. -1, or a status. */
+static int check_run(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_check(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("check: takes no arguments; what shall be done with", opt->argv[0]);
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	int (*check)(const struct options *opt);
+} commands[] = {
+	{"run", check_run},
+	{"check", check_check},
+};
+
+static int find_command(const char *name)
+{
+	int n = sizeof(commands) / sizeof(commands[0]), i = 0;
+
+	while (i < n && strcmp(name, commands[i].name) != 0)
+		i++;
+	return i < n ? i : -1;
 }
 
 int cli__parse(int argc, char **argv, struct options *opt)
 {
-	int status;
+	int status, command;
 
 	*opt = (struct options){};
 	if (argc < 2)
@@ -171,7 +245,8 @@ int cli__parse(int argc, char **argv, struct options *opt)
 		status = take_options(argc, argv, opt);
 		return status >= 0 ? status : usage("no command given", NULL);
 	}
-	if (strcmp(argv[1], "run") != 0)
+	command = find_command(argv[1]);
+	if (command < 0)
 		return usage("unknown command", argv[1]);
 	opt->command = argv[1];
 	argv[1] = argv[0]; /* the name getopt shows in its messages */
@@ -179,7 +254,5 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
-	if (!opt->argv[0])
-		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
-	return -1;
+	return commands[command].check(opt);
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CLI_OUTPUTS 2
+#define CLI_OUTPUTS 5
 
 /* Exit status (DESIGN 5). */
 enum exit_status {
@@ -21,15 +21,16 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run" */
+	const char *command; /* "run", "check" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;
-	const char *json, *folded; /* paths, "-" for standard output; NULL: not wanted */
-	char **argv;		   /* of the traced command */
+	/* Paths, "-" for standard output; NULL: not wanted. */
+	const char *json, *folded, *flamegraph, *pprof, *speedscope;
+	char **argv; /* of the traced command */
 };
 
 /*

@@ -118,9 +118,10 @@ static void run__delayacct(struct run *run)
 	if (!run->opt->delayacct)
 		return;
 	run->delayacct = delayacct__hold();
-	if (run->delayacct < 0)
-		log_warn("delay accounting cannot be switched on (%s): no count of the kernel to "
-			 "compare with",
+	/* If root has switched it on, the others have its count as well. */
+	if (run->delayacct < 0 && delayacct__get() != 1)
+		log_warn("delay accounting cannot be switched on (%s), so there is no count of the "
+			 "kernel to compare with; as root: sysctl kernel.task_delayacct=1",
 			 strerror(-run->delayacct));
 }
 

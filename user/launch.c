@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proc/caps.h"
 
 struct launch {
 	pid_t pid;
@@ -54,6 +55,7 @@ static void launcher(const struct plan *plan)
 		_exit(125);
 	sigprocmask(SIG_UNBLOCK, plan->signals, NULL);
 	if (!err) {
+		caps__drop();
 		execvp(plan->argv[0], plan->argv);
 		err = -errno;
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "base/log.h"
 #include "cli.h"
+#include "cmd_check.h"
 #include "cmd_run.h"
 
 int main(int argc, char **argv)
@@ -11,5 +14,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
+	if (strcmp(opt.command, "check") == 0)
+		return cmd_check(&opt);
 	return cmd_run(&opt);
 }

@@ -57,14 +57,23 @@ static int output__write(struct output *o, const struct snapshot *snap,
 
 int outputs__open(const struct options *opt, struct outputs **out)
 {
+	const struct {
+		const struct sink *sink;
+		const char *path;
+	} wanted[CLI_OUTPUTS] = {
+		{&sink_json, opt->json},
+		{&sink_folded, opt->folded},
+		{&sink_flamegraph, opt->flamegraph},
+		{&sink_pprof, opt->pprof},
+		{&sink_speedscope, opt->speedscope},
+	};
 	struct outputs *o = calloc(1, sizeof(*o));
-	int err;
+	int err = 0;
 
 	if (!o)
 		return -ENOMEM;
-	err = output__open(&o->at[0], &sink_json, opt->json);
-	if (!err)
-		err = output__open(&o->at[1], &sink_folded, opt->folded);
+	for (int i = 0; i < CLI_OUTPUTS && !err; i++)
+		err = output__open(&o->at[i], wanted[i].sink, wanted[i].path);
 	if (err) {
 		outputs__free(o);
 		return err;

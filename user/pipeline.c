@@ -47,12 +47,17 @@ struct pipeline {
 	struct session_counters counters;
 };
 
-static uint64_t now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* --- the process tree --- */
@@ -370,6 +375,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 	c->witness_limits = session__witness_limits(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
+	c->wall_time = read_clock(CLOCK_REALTIME) - (now_ns() - start);
 	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
 	for (int i = 0; i < CT_LOST_MAX; i++)
 		c->lost_by_reason[i] = p->counters.lost[i];

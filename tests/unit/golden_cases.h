@@ -36,6 +36,7 @@ static inline void world__open(struct world *w)
 		.host = {.kernel = "6.18.5", .machine = "x86_64", .page_size = PAGE},
 		.capture = {.witness = "tracepoints",
 			    .witness_limits = "",
+			    .wall_time = 1767225600 * SECOND, /* 2026 begins */
 			    .seconds = 31.2,
 			    .kernel_copies = SNAPSHOT_UNKNOWN},
 	};

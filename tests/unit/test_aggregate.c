@@ -173,6 +173,42 @@ static void test_order_does_not_depend_on_arrival(void **state)
 	}
 }
 
+/* What the labels of pprof tell apart has a row of its own; pids that come back have one each. */
+static void test_stacks_are_told_apart(void **state)
+{
+	const struct snapshot *snap;
+	struct deed deed = {.pid = 7,
+			    .cause = CAUSE_REFCOUNT,
+			    .certainty = CERTAINTY_PROVEN,
+			    .symbol = "f",
+			    .unwind = CT_UNWIND_NO_PYTHON,
+			    .native = true};
+
+	(void)state;
+	start(7, 1, "old");
+	world__copy(&world, 5, deed);
+	deed.detail = "inc"; /* the same row */
+	world__copy(&world, 2, deed);
+	deed.certainty = CERTAINTY_LIKELY;
+	world__copy(&world, 3, deed);
+	deed.origin = CT_ORIGIN_ZERO;
+	world__copy(&world, 2, deed);
+	start(7, 3, "new");
+	copy(7, 4, 1);
+	snap = world__snapshot(&world);
+	assert_int_equal(snap->n_stacks, 4);
+	assert_int_equal(snap->stacks[0].copies, 7);
+	assert_string_equal(snap->stacks[0].certainty, "proven");
+	assert_int_equal(snap->stacks[1].copies, 3);
+	assert_string_equal(snap->stacks[1].certainty, "likely");
+	assert_string_equal(snap->stacks[1].origin, "fork");
+	assert_int_equal(snap->stacks[2].copies, 2);
+	assert_string_equal(snap->stacks[2].origin, "zero");
+	assert_int_equal(snap->stacks[2].process, 0);
+	assert_int_equal(snap->stacks[3].process, 1);
+	assert_string_equal(snap->processes[1].command, "new");
+}
+
 static void test_equal_texts_are_one_row(void **state)
 {
 	char one[] = "int", other[] = "int";
@@ -312,6 +348,7 @@ int main(void)
 		TEST(test_cut_stack_says_so_at_its_root),
 		TEST(test_order_does_not_depend_on_arrival),
 		TEST(test_equal_texts_are_one_row),
+		TEST(test_stacks_are_told_apart),
 		TEST(test_pid_that_comes_back_is_another_process),
 		TEST(test_older_process_may_be_told_later),
 		TEST(test_copy_before_its_process_is_kept),

@@ -247,6 +247,28 @@ static void wrong_command_lines(void **state)
 	BAD("doesn't allow an argument", "run", "--quiet=yes", "cmd");
 }
 
+static void check_takes_little(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("check"), -1);
+	assert_string_equal(opt.command, "check");
+	assert_null(opt.json);
+	assert_int_equal(PARSE("check", "--json", "x", "-qvv"), -1);
+	assert_string_equal(opt.json, "x");
+	assert_true(opt.quiet);
+	assert_int_equal(opt.verbose, 2);
+	BAD("check: takes no arguments; what shall be done with: word", "check", "word");
+	BAD("check: takes no arguments", "check", "--", "word");
+	BAD("check: traces nothing", "check", "--witness", "fexit");
+	BAD("check: traces nothing", "check", "--folded", "x");
+	BAD("check: traces nothing", "check", "--top", "3");
+	BAD("check: traces nothing", "check", "--ring-size", "1M");
+	BAD("check: traces nothing", "check", "--delayacct");
+	BAD("check: traces nothing", "check", "-u", "www");
+	BAD("unrecognized option '--frob'", "check", "--frob");
+	assert_int_equal(PARSE("check", "--help"), STATUS_OK);
+}
+
 static void what_a_terminal_obeys_is_not_repeated(void **state)
 {
 	(void)state;
@@ -300,6 +322,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rows),
 		cmocka_unit_test(wrong_command_lines),
+		cmocka_unit_test(check_takes_little),
 		cmocka_unit_test(what_a_terminal_obeys_is_not_repeated),
 		cmocka_unit_test(help_and_version),
 		cmocka_unit_test(the_help_is_complete),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Golden tests: each made-up capture through each sink, compared byte for byte with
- * tests/golden/<case>.<sink>. scripts/update-golden writes the files anew.
+ * tests/golden/<case>.<sink>. scripts/update-golden writes the files anew. Of a flame graph, style
+ * and script are left out, and a profile of pprof is compared as text.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,12 +18,38 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "golden_cases.h"
+#include "pprof_text.h"
 #include "sink/escape.h"
 #include "sink/sink.h"
 
 #define N_CASES (sizeof(golden_cases) / sizeof(golden_cases[0]))
 
-static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded};
+static const struct sink *const sinks[] = {&sink_text,	     &sink_json,  &sink_folded,
+					   &sink_flamegraph, &sink_pprof, &sink_speedscope};
+
+/* Cuts what stands between two words. */
+static void cut(char *text, size_t *size, const char *from, const char *to)
+{
+	char *begin = strstr(text, from), *end;
+
+	assert_non_null(begin);
+	begin += strlen(from);
+	end = strstr(begin, to);
+	assert_non_null(end);
+	memmove(begin, end, *size + 1 - (size_t)(end - text));
+	*size -= (size_t)(end - begin);
+}
+
+static char *make_readable(const struct sink *sink, char *output, size_t *size)
+{
+	if (sink == &sink_pprof)
+		return pprof__text(output, size);
+	if (sink == &sink_flamegraph) {
+		cut(output, size, "<style>\n", "</style>");
+		cut(output, size, "<script>\n", "</script>");
+	}
+	return output;
+}
 
 static char *render(struct world *w, const struct sink *sink, const struct sink_options *opt,
 		    size_t *size)
@@ -33,7 +60,7 @@ static char *render(struct world *w, const struct sink *sink, const struct sink_
 	assert_non_null(out);
 	assert_int_equal(sink->write(world__snapshot(w), opt, out), 0);
 	fclose(out);
-	return output;
+	return make_readable(sink, output, size);
 }
 
 static char *render_case(const struct golden_case *c, const struct sink *sink,
@@ -135,6 +162,48 @@ static void test_color_only_when_asked(void **state)
 	assert_null(strchr(without, '\033'));
 }
 
+/* Parca refuses ids that do not count from 1 and a first string that is not empty; Pyroscope drops
+ * what points to nothing; both want a mapping that says that names are there. */
+static void check_pprof(char *text)
+{
+	static const char *const kinds[] = {"mapping", "function", "location"};
+	unsigned int last[3] = {0}, types = 0, id, line_id, strings = 0;
+	char kind[32];
+
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (sscanf(line, "%31s { id %u", kind, &id) == 2)
+			for (int i = 0; i < 3; i++)
+				if (strcmp(kind, kinds[i]) == 0)
+					assert_int_equal(id, ++last[i]);
+		if (sscanf(line, "location { id %u  mapping_id 1  line { function_id %u", &id,
+			   &line_id) == 2)
+			assert_in_range(line_id, 1, last[1]); /* it came before */
+		if (strncmp(line, "location ", 9) == 0)
+			assert_non_null(strstr(line, " line { function_id "));
+		if (strncmp(line, "mapping ", 8) == 0)
+			assert_non_null(strstr(line, " has_functions 1 "));
+		if (strncmp(line, "string_table ", 13) == 0 && !strings++)
+			assert_string_equal(line, "string_table \"\"");
+		types += strncmp(line, "sample_type ", 12) == 0;
+	}
+	assert_int_equal(types, 2);
+	assert_int_equal(last[0], 1);
+	assert_true(last[1] <= last[2]);
+}
+
+static void test_pprof_is_what_its_readers_ask_for(void **state)
+{
+	const struct sink_options opt = {0};
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < N_CASES; i++) {
+		_free_ char *text = render_case(&golden_cases[i], &sink_pprof, &opt, &size);
+
+		check_pprof(text);
+	}
+}
+
 /* A disk that is full must not pass for a report that was written. */
 static void test_failed_stream_is_reported(void **state)
 {
@@ -160,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_no_control_reaches_the_output),
 		cmocka_unit_test(test_text_fits_100_columns),
 		cmocka_unit_test(test_color_only_when_asked),
+		cmocka_unit_test(test_pprof_is_what_its_readers_ask_for),
 		cmocka_unit_test(test_failed_stream_is_reported),
 	};
 

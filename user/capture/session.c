@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,9 +19,8 @@
 #include "capture/trial.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
+#include "proc/kernel_file.h"
 
-/* PROC_PID_INIT_INO of include/linux/proc_ns.h, since 3.8 */
-#define HOST_PID_NAMESPACE 0xEFFFFFFCu
 /* Kernels for arm64 can have 16 or 64 KiB. bpf/ and the rules for allocators count with this. */
 #define PAGE 4096
 
@@ -58,15 +56,20 @@ static int session__rings(struct session *s)
 	return s->copies ? 0 : -errno;
 }
 
-/* The place of a name in the list of trials; a new one if it is not there yet. */
-static struct session_trial *trials__of(struct session_trials *trials, const char *name)
+/* The place of a witness in the list, by name of trials; a new one if it is not there yet. */
+static struct session_trial *trials__of(struct session_trials *trials, const struct witness *w)
 {
 	struct session_trial *t = trials->of;
 
-	while (t < trials->of + trials->n && strcmp(t->witness, name) != 0)
+	while (t < trials->of + trials->n && strcmp(t->witness, w->name) != 0)
 		t++;
 	if (t == trials->of + trials->n) {
-		*t = (struct session_trial){.witness = name};
+		*t = (struct session_trial){
+			.witness = w->name,
+			.limits = w->limits,
+			.note = w->note,
+			.cost = w->cost,
+		};
 		trials->n++;
 	}
 	return t;
@@ -87,7 +90,7 @@ static int session__try(const struct session_options *opt, struct session_trials
 
 		if (opt->witness && strcmp((*w)->name, opt->witness) != 0)
 			continue;
-		t = trials__of(trials, (*w)->name);
+		t = trials__of(trials, *w);
 		if (t->works)
 			continue;
 		err = trial__start(*w, opt, &skel, why, sizeof(why));
@@ -128,6 +131,7 @@ static int session__choose(struct session *s, const struct session_options *opt,
 			   size_t why_size)
 {
 	struct session_trials trials = {};
+	size_t len;
 	int err;
 
 	if (opt->witness && !witness__exists(opt->witness)) {
@@ -139,8 +143,11 @@ static int session__choose(struct session *s, const struct session_options *opt,
 		return -EINVAL;
 	}
 	err = session__try(opt, &trials, s);
-	if (err)
+	if (err) {
 		trials__explain(&trials, why, why_size);
+		len = strlen(why);
+		snprintf(why + len, why_size - len, "; `cowtrace check` says more");
+	}
 	return err;
 }
 
@@ -153,21 +160,14 @@ void session__probe(bool verbose, struct session_trials *out)
 	session__try(&opt, out, NULL);
 }
 
-/* The kernel side speaks of pids as the host has them; /proc must be the same one. */
-static bool in_host_pid_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) || st.st_ino == HOST_PID_NAMESPACE;
-}
-
 int session__open(const struct session_options *opt, const struct session_handler *handler,
 		  struct session **out, char *why, size_t why_size)
 {
 	struct session *s;
 	int err;
 
-	if (!in_host_pid_namespace()) {
+	/* The kernel side speaks of pids as the host has them; /proc must be the same one. */
+	if (!kernel_file__first_namespace("pid")) {
 		snprintf(why, why_size,
 			 "this is not the host's pid namespace: run cowtrace on the host, or in a "
 			 "container with --pid=host");
@@ -196,8 +196,8 @@ int session__open(const struct session_options *opt, const struct session_handle
 	}
 	if (!s->witness->function && !s->skel->rodata->cfg_fault_entry_start)
 		log_warn("/proc/kallsyms hides the kernel's addresses: writes of the kernel itself "
-			 "may "
-			 "be counted too often (sysctl kernel.kptr_restrict)");
+			 "may be counted too often; run cowtrace as root, or with CAP_SYSLOG, and "
+			 "with a sysctl kernel.kptr_restrict below 2");
 	*out = s;
 	return 0;
 }

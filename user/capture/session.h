@@ -36,7 +36,7 @@ struct session_counters {
 
 /* What came of trying a witness. */
 struct session_trial {
-	const char *witness;
+	const char *witness, *limits, *note, *cost; /* as in capture/witness.h */
 	bool works;
 	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
 			   */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/types.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@
 #include "capture/session.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
+#include "proc/caps.h"
+#include "proc/kernel_file.h"
 
 #define DEFAULT_RING_SIZE (32u << 20)
 /* include/linux/errno.h: not for user space, and it gets it all the same */
@@ -76,11 +79,31 @@ static void trial__configure(struct cowtrace *skel, const struct witness *w,
 	}
 }
 
+static const char *missing_privileges(void)
+{
+	bool bpf = caps__has(CAP_BPF), perfmon = caps__has(CAP_PERFMON);
+
+	if (!bpf && !perfmon)
+		return "CAP_BPF and CAP_PERFMON";
+	return !bpf ? "CAP_BPF besides CAP_PERFMON" : !perfmon ? "CAP_PERFMON besides CAP_BPF" : "";
+}
+
 /* True if there is a reason that needs no words of libbpf. */
 static bool explain_lack(int err, const struct witness *w, char *why, size_t size)
 {
-	if (err == -EPERM && geteuid() != 0)
-		snprintf(why, size, "tracing needs root (or CAP_BPF and CAP_PERFMON): try sudo");
+	const char *missing = missing_privileges();
+
+	if (err == -EPERM && !kernel_file__first_namespace("user"))
+		snprintf(why, size,
+			 "this is not the host's user namespace: run cowtrace as root of the host, "
+			 "not in a rootless container");
+	else if (err == -EPERM && missing[0])
+		snprintf(why, size, "tracing needs root, or %s: try sudo", missing);
+	else if (err == -EACCES && w && !caps__has(CAP_DAC_READ_SEARCH))
+		snprintf(why, size,
+			 "%s needs tracefs, which only root may read: try sudo, or "
+			 "CAP_DAC_READ_SEARCH",
+			 w->name);
 	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
 		snprintf(why, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "

@@ -83,10 +83,23 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
 	"where threads race for a page, each of them is counted, though one copy is made"
 
+/* What everybody pays, traced or not. How much that is: tests/bench. */
+#define PAGES_PAY                                                                                  \
+	"each page that is allocated or freed, anywhere on the machine, runs a small program "     \
+	"that ends at once if the task is not traced"
+#define COST_OF_FAULTS "each page fault, and " PAGES_PAY
+#define COST_OF_WRITES                                                                             \
+	"each write to a page that is mapped read-only, and " PAGES_PAY                            \
+	"; other page faults cost nothing"
+#define COST_OF_COPIES                                                                             \
+	"each page that the kernel copies because of a write, anywhere on the machine, runs a "    \
+	"small program that ends at once if the task is not traced; nothing else costs anything"
+
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
 	.limits = NOT_SEEN,
+	.cost = COST_OF_WRITES,
 	.programs = fexit_programs,
 };
 static const struct witness kprobe = {
@@ -94,6 +107,7 @@ static const struct witness kprobe = {
 	.function = "do_wp_page",
 	.kprobe = true,
 	.limits = NOT_SEEN,
+	.cost = COST_OF_WRITES,
 	.programs = kprobe_programs,
 };
 static const struct witness kprobe_events = {
@@ -101,16 +115,19 @@ static const struct witness kprobe_events = {
 	.function = "do_wp_page",
 	.kprobe = true,
 	.limits = NOT_SEEN,
+	.cost = COST_OF_WRITES,
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.cost = COST_OF_FAULTS,
 	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
 	.limits = NOT_SEEN_BY_TRACEPOINTS,
+	.cost = COST_OF_FAULTS,
 	.programs = event_programs,
 };
 static const struct witness calls = {
@@ -118,6 +135,7 @@ static const struct witness calls = {
 	.function = "wp_page_copy",
 	.limits = NOT_SEEN,
 	.note = COUNTS_CALLS,
+	.cost = COST_OF_COPIES,
 	.programs = call_programs,
 };
 static const struct witness call_probes = {
@@ -126,6 +144,7 @@ static const struct witness call_probes = {
 	.kprobe = true,
 	.limits = NOT_SEEN,
 	.note = COUNTS_CALLS,
+	.cost = COST_OF_COPIES,
 	.programs = call_probe_programs,
 };
 

@@ -17,6 +17,7 @@ struct witness {
 	bool kprobe;
 	const char *limits; /* what it does not see: nouns for the report */
 	const char *note;   /* what its numbers mean if they are not simply copies, or NULL */
+	const char *cost;   /* to those who are not traced: a sentence */
 	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 

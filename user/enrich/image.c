@@ -2,11 +2,14 @@
 #include "enrich/image.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "enrich/regions.h"
+#include "proc/caps.h"
+#include "proc/maps.h"
 #include "proc/mem.h"
 #include "proc/memory.h"
 #include "proc/root.h"
@@ -102,9 +105,10 @@ void image__hurry(struct image *image)
 bool image__runs_in(const struct image *image, pid_t pid)
 {
 	uint64_t start_stack;
+	int err = memory__start_stack(pid, &start_stack);
 
-	return !image->start_stack ||
-	       (!memory__start_stack(pid, &start_stack) && start_stack == image->start_stack);
+	/* What may not be looked into shows nothing of another program either. */
+	return !image->start_stack || err == -EACCES || (!err && start_stack == image->start_stack);
 }
 
 static void image__wait(struct image *image, uint64_t now)
@@ -120,19 +124,61 @@ static void image__wait(struct image *image, uint64_t now)
 		image->searched = true;
 }
 
+#define WITHOUT "copies are counted, without lines and types; run cowtrace as root, or with "
+
+void image__shut_out(struct image *image)
+{
+	bool ptrace = caps__has(CAP_SYS_PTRACE), dac = caps__has(CAP_DAC_READ_SEARCH);
+
+	if (image->problem[0])
+		return;
+	snprintf(image->problem, sizeof(image->problem),
+		 "its memory may not be read: " WITHOUT "%s",
+		 ptrace && dac ? "less security (another user namespace, or a security module)"
+		 : dac	       ? "CAP_SYS_PTRACE"
+		 : ptrace      ? "CAP_DAC_READ_SEARCH"
+			       : "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+}
+
+static void image__not_found(struct image *image, const struct regions *regions)
+{
+	if (regions__unopened(regions) && !caps__has(CAP_CHECKPOINT_RESTORE))
+		snprintf(image->problem, sizeof(image->problem),
+			 "a program or library that it runs is not to be found by its path "
+			 "(deleted, replaced, in a container): " WITHOUT "CAP_CHECKPOINT_RESTORE");
+}
+
+static void image__not_told(struct image *image, int err)
+{
+	if (err == -EACCES)
+		snprintf(image->problem, sizeof(image->problem),
+			 "its program, or a library of it, may not be opened: " WITHOUT
+			 "CAP_DAC_READ_SEARCH");
+	else
+		snprintf(image->problem, sizeof(image->problem),
+			 "there is a Python, but its version can not be told (%s)", strerror(-err));
+}
+
 /* 0: a supported Python; -EAGAIN: none yet; other errors are final, with the problem filled. */
 static int image__identify(struct image *image, struct elf_cache *elves,
 			   const struct mem_source *mem, const struct regions *regions)
 {
-	int err = py_runtime__find(elves, root__fd(image->root), mem->pids[0],
-				   regions__maps(regions), &image->python);
-	if (err == -ENOENT)
+	const struct maps *maps = regions__maps(regions);
+	int err;
+
+	if (maps__count(maps) && mem__forbidden(mem, maps__at(maps, 0)->start)) {
+		image__shut_out(image);
 		return -EAGAIN;
-	if (err) {
-		snprintf(image->problem, sizeof(image->problem),
-			 "there is a Python, but its version can not be told (%s)", strerror(-err));
-		return err;
 	}
+	err = py_runtime__find(elves, root__fd(image->root), mem->pids[0], maps, &image->python);
+
+	image->problem[0] = '\0';
+	if (err == -ENOENT)
+		image__not_found(image, regions);
+	else if (err)
+		image__not_told(image, err);
+	if (err)
+		return err == -ENOENT ? -EAGAIN : err;
 	err = py_offsets__choose(mem, &image->python, &image->own_offsets, image->problem,
 				 sizeof(image->problem));
 	if (!err)

@@ -61,6 +61,9 @@ struct image *image__loaded(struct image *image, const struct regions *before,
 /* The next look is due now, unless all looks were in vain. */
 void image__hurry(struct image *image);
 
+/* The process may not be looked into: says so, until a look at it succeeds. */
+void image__shut_out(struct image *image);
+
 /* Is this still the program that runs in a process? Its next exec may be on its way to us. */
 bool image__runs_in(const struct image *image, pid_t pid);
 

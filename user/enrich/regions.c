@@ -8,6 +8,7 @@
 
 #include "base/intern.h"
 #include "elf/elf.h"
+#include "enrich/image.h"
 #include "model/facts.h"
 #include "proc/maps.h"
 #include "proc/mem.h"
@@ -197,12 +198,28 @@ pid_t regions__ask(struct elf_cache *elves, struct intern *names, const struct p
 		   struct regions **out)
 {
 	struct mem_source all;
+	int err = 0;
 
 	process__sources(p, &all);
-	for (unsigned int i = 0; i < all.n; i++)
-		if (!regions__read(elves, names, all.pids[i], root, p->regions, out))
+	for (unsigned int i = 0; i < all.n; i++) {
+		err = regions__read(elves, names, all.pids[i], root, p->regions, out);
+		if (!err)
 			return all.pids[i];
+	}
+	if (err == -EACCES && p->image)
+		image__shut_out(p->image);
 	return 0;
+}
+
+bool regions__unopened(const struct regions *regions)
+{
+	for (size_t i = 0; i < maps__count(regions->maps); i++) {
+		const struct map_entry *e = maps__at(regions->maps, i);
+
+		if (e->perm & MAP_PERM_EXEC && e->inode && e->name[0] == '/' && !e->file)
+			return true;
+	}
+	return false;
 }
 
 struct regions *regions__ref(struct regions *regions)

@@ -26,6 +26,8 @@ int regions__read(struct elf_cache *elves, struct intern *names, pid_t pid, int 
  * Returns whose; 0: of none. */
 pid_t regions__ask(struct elf_cache *elves, struct intern *names, const struct process *p, int root,
 		   struct regions **out);
+/* Is a program or library mapped that could not be opened? */
+bool regions__unopened(const struct regions *regions);
 struct regions *regions__ref(struct regions *regions);
 void regions__unref(struct regions *regions);
 

@@ -25,6 +25,7 @@ struct ledger {
 	struct process_facts facts;
 	uint64_t copies;
 	bool unnamed; /* it copied before anyone told about it */
+	uint32_t row; /* in the processes of the newest snapshot */
 	struct ledger *older;
 };
 

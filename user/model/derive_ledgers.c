@@ -71,6 +71,7 @@ int ledgers__make(const struct aggregate *agg, struct derived *out, uint64_t sta
 	qsort(ledgers, n, sizeof(*ledgers), order_processes);
 	for (size_t i = 0; i < n; i++) {
 		fill_process(&out->processes[i], ledgers[i], start);
+		ledgers[i]->row = (uint32_t)i;
 		if (ledgers[i]->facts.forked)
 			count_child(out->processes, i);
 	}

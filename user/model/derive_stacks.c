@@ -33,6 +33,8 @@ static int compare_rows_of(const struct count *a, const struct count *b)
 	return compare_frames_of(a, b) ?:
 	       compare_number((uintptr_t)a->key.process, (uintptr_t)b->key.process) ?:
 	       compare_number(a->key.cause, b->key.cause)			      ?:
+	       compare_number(a->key.origin, b->key.origin)			      ?:
+	       compare_number(a->key.certainty, b->key.certainty)		      ?:
 	       compare_name(a->key.type, b->key.type);
 }
 
@@ -59,9 +61,10 @@ static int order_stacks(const void *a, const void *b)
 {
 	const struct snapshot_stack *x = a, *y = b;
 
-	return compare_number(y->copies, x->copies) ?: compare_number(x->pid, y->pid) ?:
-	       compare_name(x->command, y->command) ?: compare_name(x->cause, y->cause) ?:
-	       compare_name(x->type, y->type)	    ?: compare_frames(x, y);
+	return compare_number(y->copies, x->copies)	?: compare_number(x->process, y->process) ?:
+	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type) ?:
+	       compare_name(x->origin, y->origin)	?:
+	       compare_name(x->certainty, y->certainty) ?: compare_frames(x, y);
 }
 
 /* A stack that does not reach its root says why there; one of a thread without Python is whole. */
@@ -119,10 +122,13 @@ static size_t count_frames(const struct count *const *counts, size_t n)
 
 static void start_row(struct snapshot_stack *row, const struct count *count)
 {
+	row->process = count->key.process->row;
 	row->pid = count->key.process->facts.pid;
 	row->command = count->key.process->facts.command;
 	row->cause = cause__name(count->key.cause);
 	row->type = count->key.type;
+	row->origin = origin__name(count->key.origin);
+	row->certainty = certainty__name(count->key.certainty);
 }
 
 /* Merges sorted counts to rows; returns how many. */

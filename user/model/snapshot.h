@@ -28,6 +28,7 @@ struct snapshot_capture {
 	const char *witness_limits;
 	/* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
 	const char *witness_note;
+	uint64_t wall_time; /* of the start, ns since 1970; 0: not known */
 	double seconds;
 	uint64_t copies, reuses, lost, proven;
 	uint64_t lost_by_reason[CT_LOST_MAX];
@@ -90,11 +91,13 @@ struct snapshot_frame {
 	uint32_t line;
 };
 
-/* One folded line: process, stack, cause, type. */
+/* All copies of one process with the same stack and verdict. */
 struct snapshot_stack {
+	uint32_t process; /* index into processes */
 	uint32_t pid;
 	const char *command;
 	const char *cause, *type; /* type may be NULL */
+	const char *origin, *certainty;
 	uint32_t n;
 	const struct snapshot_frame *frames; /* root first */
 	uint64_t copies;

@@ -114,6 +114,13 @@ int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len
 	return err;
 }
 
+bool mem__forbidden(const struct mem_source *src, uint64_t addr)
+{
+	char byte;
+
+	return mem__read(src, addr, &byte, 1) == -EPERM;
+}
+
 int mem__read_u64(const struct mem_source *src, uint64_t addr, uint64_t *out)
 {
 	uint64_t word;

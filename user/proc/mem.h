@@ -7,6 +7,7 @@
 #ifndef COWTRACE_PROC_MEM_H
 #define COWTRACE_PROC_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -56,6 +57,10 @@ static inline struct mem_source mem__settled(const struct mem_source *src)
  * it is not allowed; -EINVAL for a range that wraps around.
  */
 int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len);
+
+/* May the memory around a mapped address not be read? That maps can be read does not mean that it
+ * may: newer kernels (seen on 6.18) ask less for those, CAP_PERFMON. */
+bool mem__forbidden(const struct mem_source *src, uint64_t addr);
 
 /* One little-endian 64-bit (32-bit) word. */
 int mem__read_u64(const struct mem_source *src, uint64_t addr, uint64_t *out);

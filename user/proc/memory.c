@@ -49,6 +49,8 @@ int memory__start_stack(pid_t pid, uint64_t *out)
 		p = strchr(p + 1, ' ');
 	if (!p || sscanf(p, " %lu", &value) != 1)
 		return -ESRCH;
+	if (!value) /* the kernel shows it to those only who may look into the process */
+		return -EACCES;
 	*out = value;
 	return 0;
 }

@@ -15,7 +15,7 @@ struct memory_sums { /* bytes */
 int memory__read(pid_t pid, struct memory_sums *out);
 
 /* Where its stack began at the last exec, from /proc/PID/stat: tells one program from the next that
- * the same process executes. 0 or -ESRCH. */
+ * the same process executes. 0, -ESRCH, or -EACCES. */
 int memory__start_stack(pid_t pid, uint64_t *out);
 
 #endif

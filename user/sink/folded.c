@@ -9,6 +9,7 @@
 #include "model/snapshot.h"
 #include "sink/escape.h"
 #include "sink/sink.h"
+#include "sink/words.h"
 
 struct line {
 	char *stack;
@@ -79,14 +80,9 @@ static void put_lines(const struct line *lines, size_t n, FILE *out)
 /* What is missing from the graph has a place in it. */
 static void put_lost(const struct snapshot *snap, FILE *out)
 {
-	static const char *const reasons[] = {
-#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
-#include <cowtrace/reasons.def>
-	};
-
 	for (int i = 0; i < CT_LOST_MAX; i++)
 		if (snap->capture.lost_by_reason[i])
-			fprintf(out, "[lost];%s %" PRIu64 "\n", reasons[i],
+			fprintf(out, "[lost];%s %" PRIu64 "\n", words__lost(i),
 				snapshot__bytes(snap, snap->capture.lost_by_reason[i]));
 }
 

@@ -7,30 +7,18 @@
 
 #include <jansson.h>
 
-#include "base/cleanup.h"
-#include "base/utf8.h"
 #include "model/snapshot.h"
+#include "sink/json_value.h"
 #include "sink/sink.h"
+#include "sink/words.h"
 
 #define SCHEMA 1
 
 /* --- values: every one of them can be missing -------------------------------- */
 
-/* jansson takes valid UTF-8 only; a snapshot promises it, a file from elsewhere may not keep it. */
 static json_t *text(const char *s)
 {
-	json_t *value = s ? json_string(s) : json_null();
-	_free_ char *valid = NULL;
-	size_t size;
-
-	if (value)
-		return value;
-	size = 3 * strlen(s) + 1;
-	valid = malloc(size);
-	if (!valid)
-		return NULL;
-	utf8__sanitize(valid, size, s, strlen(s));
-	return json_string(valid);
+	return json__text(s);
 }
 
 static json_t *count(uint64_t n)
@@ -58,14 +46,10 @@ static json_t *host(const struct snapshot *snap)
 
 static json_t *lost_by_reason(const struct snapshot_capture *capture)
 {
-	static const char *const names[] = {
-#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
-#include <cowtrace/reasons.def>
-	};
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < CT_LOST_MAX; i++)
-		json_object_set_new(object, names[i], count(capture->lost_by_reason[i]));
+		json_object_set_new(object, words__lost(i), count(capture->lost_by_reason[i]));
 	return object;
 }
 
@@ -182,38 +166,10 @@ static json_t *document(const struct snapshot *snap)
 			 "details", array(snap, snap->n_details, detail));
 }
 
-/* jansson escapes control characters and, when told, all that is not ASCII, but not DEL. In JSON it
- * can only stand inside a string, so it can be replaced wherever it is. */
-static int put(const char *buffer, size_t size, void *data)
-{
-	FILE *out = data;
-	const char *del;
-
-	while ((del = memchr(buffer, 0x7f, size))) {
-		fwrite(buffer, 1, (size_t)(del - buffer), out);
-		fputs("\\u007f", out);
-		size -= (size_t)(del + 1 - buffer);
-		buffer = del + 1;
-	}
-	fwrite(buffer, 1, size, out);
-	return ferror(out) ? -1 : 0;
-}
-
 static int json__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
-	json_t *root = document(snap);
-	int err;
-
 	(void)opt;
-	if (!root)
-		return -ENOMEM;
-	err = json_dump_callback(root, put, out,
-				 JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-	json_decref(root);
-	if (err)
-		return -EIO;
-	fputc('\n', out);
-	return fflush(out) || ferror(out) ? -EIO : 0;
+	return json__finish(document(snap), out);
 }
 
 const struct sink sink_json = {.name = "json", .write = json__write};

@@ -22,5 +22,8 @@ struct sink {
 extern const struct sink sink_text;
 extern const struct sink sink_json;
 extern const struct sink sink_folded;
+extern const struct sink sink_flamegraph;
+extern const struct sink sink_pprof;
+extern const struct sink sink_speedscope;
 
 #endif

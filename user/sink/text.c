@@ -20,73 +20,14 @@
 
 /* --- the first line ---------------------------------------------------------- */
 
-/* "CPython 3.11.2", "3 versions of CPython", "no Python" */
-static void python_words(const struct snapshot *snap, char *words, size_t size)
-{
-	const char *first = NULL;
-	bool problem = false;
-	size_t versions = 0;
-
-	for (size_t i = 0; i < snap->n_processes; i++) {
-		const char *python = snap->processes[i].python;
-
-		problem = problem || snap->processes[i].python_problem;
-		if (!python)
-			continue;
-		for (size_t k = 0; k < i && python; k++)
-			if (snap->processes[k].python &&
-			    strcmp(snap->processes[k].python, python) == 0)
-				python = NULL;
-		versions += python != NULL;
-		first = first ?: python;
-	}
-	if (versions > 1)
-		snprintf(words, size, "%zu versions of CPython", versions);
-	else if (first)
-		snprintf(words, size, "CPython %s", first);
-	else
-		snprintf(words, size, problem ? "Python not understood" : "no Python");
-}
-
-/* "gunicorn [4121] and 3 forked processes" */
-static char *process_words(const struct snapshot *snap)
-{
-	const struct snapshot_process *root = NULL;
-	size_t roots = 0, forked = 0;
-	char others[48] = "", children[48] = "";
-	char *words;
-
-	for (size_t i = 0; i < snap->n_processes; i++) {
-		const struct snapshot_process *p = &snap->processes[i];
-
-		if (!p->forked && !roots++)
-			root = p;
-		forked += p->forked;
-	}
-	if (!root)
-		return asprintf(&words, "%s %s", number__count(forked).s,
-				text__plural(forked, "process", "processes")) < 0
-			       ? NULL
-			       : words;
-	if (roots > 1)
-		snprintf(others, sizeof(others), ", %s more", number__count(roots - 1).s);
-	if (forked)
-		snprintf(children, sizeof(children), " and %s forked %s", number__count(forked).s,
-			 text__plural(forked, "process", "processes"));
-	if (asprintf(&words, "%s [%" PRIu32 "]%s%s", root->command, root->pid, others, children) <
-	    0)
-		return NULL;
-	return words;
-}
-
 /* One line if it fits, else two. */
 static void headline(const struct text *t)
 {
 	const struct snapshot *snap = t->snap;
-	_free_ char *processes = process_words(snap), *who = NULL, *how = NULL;
+	_free_ char *processes = words__processes(snap), *who = NULL, *how = NULL;
 	char python[80];
 
-	python_words(snap, python, sizeof(python));
+	words__python(snap, python, sizeof(python));
 	if (asprintf(&who, "cowtrace %s" DOT "%.1f s" DOT "%s" DOT "%s", snap->version,
 		     snap->capture.seconds, processes ?: "?", python) < 0)
 		who = NULL;
@@ -128,7 +69,7 @@ static void nothing_shared(const struct text *t)
 			"%s %s copied all the same: from files (programs and libraries have "
 			"such pages) or from the kernel's page of zeros, not from another "
 			"process.",
-			number__count(copies).s, text__plural(copies, "page was", "pages were"));
+			number__count(copies).s, words__plural(copies, "page was", "pages were"));
 }
 
 static void nothing_copied(const struct text *t)
@@ -148,7 +89,7 @@ static void title(const struct text *t)
 
 	text__title(t, TEXT_HEAD, "SHARING BROKEN");
 	fprintf(t->out, "   %s %s" DOT "%s MiB copied", number__count(capture->copies).s,
-		text__plural(capture->copies, "page", "pages"),
+		words__plural(capture->copies, "page", "pages"),
 		number__mib(snapshot__bytes(t->snap, capture->copies)).s);
 	if (capture->kernel_copies != SNAPSHOT_UNKNOWN)
 		fprintf(t->out, DOT "the kernel itself counted %s",
@@ -229,7 +170,7 @@ static void origins(const struct text *t)
 		if (copies)
 			text__paragraph(t, "  ", "%s of the pages %s not shared by a fork, but %s.",
 					number__count(copies).s,
-					text__plural(copies, "was", "were"), kinds[k].words);
+					words__plural(copies, "was", "were"), kinds[k].words);
 	}
 }
 

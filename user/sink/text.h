@@ -9,6 +9,7 @@
 
 #include "model/snapshot.h"
 #include "sink/escape.h"
+#include "sink/words.h"
 
 #define TEXT_WIDTH 100
 
@@ -52,8 +53,6 @@ const char *text__cause_sentence(const char *cause);
 bool text__cause_by_detail(const char *cause);
 /* A detail in words; itself if there are none. */
 const char *text__detail(const char *cause, const char *detail);
-/* "process" or "processes" */
-const char *text__plural(uint64_t n, const char *one, const char *many);
 bool text__is_forked_sharer(const struct snapshot_process *process);
 bool text__runs_python(const struct snapshot_process *process);
 

@@ -29,7 +29,7 @@ static bool losses(const struct text *t)
 			"table below is "
 			"too low by as much.",
 			number__count(capture->lost).s,
-			text__plural(capture->lost, "copy", "copies"),
+			words__plural(capture->lost, "copy", "copies"),
 			number__percent(capture->lost, capture->lost + capture->copies).s);
 	text__style(t, TEXT_PLAIN);
 	for (size_t i = 0; i < CT_LOST_MAX; i++)
@@ -187,13 +187,13 @@ static void stacks(const struct text *t)
 	if (capture->stacks_missing)
 		text__paragraph(t, ITEM, "No Python line is known for %s %s%s%s.",
 				number__count(capture->stacks_missing).s,
-				text__plural(capture->stacks_missing, "copy", "copies"),
+				words__plural(capture->stacks_missing, "copy", "copies"),
 				capture->stacks_missing_reason ? ", mostly because: " : "",
 				capture->stacks_missing_reason ?: "");
 	if (capture->stacks_cut)
 		text__paragraph(t, ITEM, "The stack of %s %s is not whole: %s.",
 				number__count(capture->stacks_cut).s,
-				text__plural(capture->stacks_cut, "copy", "copies"),
+				words__plural(capture->stacks_cut, "copy", "copies"),
 				capture->stacks_cut_reason ?: "the outermost frames are missing");
 }
 
@@ -212,7 +212,7 @@ void text__how_sure(const struct text *t)
 				"copies nothing "
 				"and costs no memory, so it is not counted above.",
 				number__count(capture->reuses).s,
-				text__plural(capture->reuses, "write", "writes"));
+				words__plural(capture->reuses, "write", "writes"));
 	if (capture->witness_note)
 		text__paragraph(t, ITEM, "The witness `%s` %s.", capture->witness,
 				capture->witness_note);

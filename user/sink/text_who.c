@@ -102,11 +102,11 @@ static void parents(const struct text *t)
 
 		if (!p->children || p->copies || p->lost || !t->snap->capture.copies)
 			continue;
-		text__paragraph(t, "  ",
-				"%s [%" PRIu32
-				"] copied nothing. If its memory looks less shared than "
-				"before, that is because its %s copied what it shared with them.",
-				p->command, p->pid, text__plural(p->children, "child", "children"));
+		text__paragraph(
+			t, "  ",
+			"%s [%" PRIu32 "] copied nothing. If its memory looks less shared than "
+			"before, that is because its %s copied what it shared with them.",
+			p->command, p->pid, words__plural(p->children, "child", "children"));
 	}
 }
 

@@ -87,11 +87,6 @@ const char *text__detail(const char *cause, const char *detail)
 	return detail;
 }
 
-const char *text__plural(uint64_t n, const char *one, const char *many)
-{
-	return n == 1 ? one : many;
-}
-
 bool text__is_forked_sharer(const struct snapshot_process *process)
 {
 	return process->forked && process->shared_at_fork != SNAPSHOT_UNKNOWN &&

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the flame graph. Private to sink/flamegraph*.c. */
+#ifndef COWTRACE_SINK_FLAMEGRAPH_H
+#define COWTRACE_SINK_FLAMEGRAPH_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct flame_node;
+
+/* The picture as it is without script; flamegraph.js lays it out anew for the window it is in. */
+#define GRAPH_WIDTH  1200
+#define GRAPH_MARGIN 12
+#define ROW_HEIGHT   19
+
+/* A class of flamegraph.css. */
+const char *flamegraph__cause_class(const char *cause);
+/* Bytes for people: "12.0 KiB", "1,024.5 MiB" */
+void flamegraph__bytes(FILE *out, uint64_t bytes);
+/* One frame; total: the bytes of all. */
+void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/words.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "model/snapshot.h"
+
+const char *words__plural(uint64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+const char *words__lost(unsigned int reason)
+{
+	static const char *const names[] = {
+#define CT_LOST(id, name, help) [CT_LOST_##id] = name,
+#include <cowtrace/reasons.def>
+	};
+
+	return names[reason];
+}
+
+void words__python(const struct snapshot *snap, char *words, size_t size)
+{
+	const char *first = NULL;
+	bool problem = false;
+	size_t versions = 0;
+
+	for (size_t i = 0; i < snap->n_processes; i++) {
+		const char *python = snap->processes[i].python;
+
+		problem = problem || snap->processes[i].python_problem;
+		if (!python)
+			continue;
+		for (size_t k = 0; k < i && python; k++)
+			if (snap->processes[k].python &&
+			    strcmp(snap->processes[k].python, python) == 0)
+				python = NULL;
+		versions += python != NULL;
+		first = first ?: python;
+	}
+	if (versions > 1)
+		snprintf(words, size, "%zu versions of CPython", versions);
+	else if (first)
+		snprintf(words, size, "CPython %s", first);
+	else
+		snprintf(words, size, problem ? "Python not understood" : "no Python");
+}
+
+char *words__processes(const struct snapshot *snap)
+{
+	const struct snapshot_process *root = NULL;
+	size_t roots = 0, forked = 0;
+	char others[48] = "", children[64] = "";
+	char *words;
+
+	for (size_t i = 0; i < snap->n_processes; i++) {
+		const struct snapshot_process *p = &snap->processes[i];
+
+		if (!p->forked && !roots++)
+			root = p;
+		forked += p->forked;
+	}
+	if (!root)
+		return asprintf(&words, "%s %s", number__count(forked).s,
+				words__plural(forked, "process", "processes")) < 0
+			       ? NULL
+			       : words;
+	if (roots > 1)
+		snprintf(others, sizeof(others), ", %s more", number__count(roots - 1).s);
+	if (forked)
+		snprintf(children, sizeof(children), " and %s forked %s", number__count(forked).s,
+			 words__plural(forked, "process", "processes"));
+	if (asprintf(&words, "%s [%" PRIu32 "]%s%s", root->command, root->pid, others, children) <
+	    0)
+		return NULL;
+	return words;
+}
