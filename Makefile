@@ -162,11 +162,13 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix
+.PHONY: test demo bench workloads check matrix vm
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
+vm: all targets
+	tests/vm/run $(KERNELS)
 check: all
 	scripts/check
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The disk of the guests: an ext4 file system with busybox, a Python, cowtrace and the programs that it traces."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = Path(os.environ.get("B", ROOT / "build"))
+SIZE = "300M"
+# What no test imports, and is large.
+NOT_NEEDED = ("test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3", "pydoc_data", "config-*", "__pycache__",
+              "lib-dynload")
+
+
+def python() -> Path:
+    """The system's own: its version is in its name, and it is no link into somebody's home."""
+    return Path(os.path.realpath("/usr/bin/python3"))
+
+
+def libraries(files: Iterable[Path]) -> set[Path]:
+    done = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
+    return {Path(x) for x in re.findall(r"^[^/\n]*(/\S+) \(0x", done.stdout, re.MULTILINE)}
+
+
+def put(tree: Path, files: Iterable[Path]) -> None:
+    """Copies files and the libraries that they need into the tree, at their own paths."""
+    files = list(files)
+    for file in {*files, *libraries(files)}:
+        to = tree / file.relative_to("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, to)
+
+
+def put_busybox(tree: Path) -> None:
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", tree / "usr/bin/busybox")
+    done = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
+    for applet in set(done.stdout.split()) - {"busybox"}:
+        (tree / "usr/bin" / applet).symlink_to("busybox")
+
+
+def put_python(tree: Path) -> None:
+    library = Path("/usr/lib", python().name)
+    put(tree, [python(), *(library / "lib-dynload").glob("*.so")])
+    shutil.copytree(library, tree / library.relative_to("/"), symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns(*NOT_NEEDED))
+    # No compiled files come along: theirs may be older than the sources that were copied.
+    subprocess.run([python(), "-m", "compileall", "-q", "-j0", "-s", tree, tree / library.relative_to("/")],
+                   check=False, stdout=subprocess.DEVNULL)
+
+
+def compile_helpers(to: Path) -> None:
+    for source in HERE.glob("*.c"):
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
+                        f"-I{ROOT / 'tests/targets'}", "-o", to / source.stem, source], check=True)
+
+
+def make(work: Path, batches: dict[str, str]) -> Path:
+    """batches: name, lines of `batch`. Returns the image."""
+    tree, image = work / "tree", work / "root.img"
+    for name in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc", "sys", "dev", "run", "tmp", "out",
+                 "guest/targets", "guest/py", "guest/batches"):
+        (tree / name).mkdir(parents=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (tree / name).symlink_to(f"usr/{name}")
+    put_busybox(tree)
+    put_python(tree)
+    compile_helpers(tree / "usr/bin")
+    put(tree, libraries([BUILD / "cowtrace"]))
+    shutil.copy(BUILD / "cowtrace", tree / "guest/cowtrace")
+    for program in (BUILD / "targets").iterdir():
+        if program.is_file() and os.access(program, os.X_OK):
+            shutil.copy(program, tree / "guest/targets")
+    for script in (ROOT / "tests/targets").glob("*.py"):
+        shutil.copy(script, tree / "guest/py")
+    for name, lines in batches.items():
+        (tree / "guest/batches" / name).write_text(lines)
+    shutil.copy(HERE / "init", tree / "init")
+    with open(image, "wb"):
+        subprocess.run(["truncate", "-s", SIZE, image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-d", tree, image], check=True)
+    return image

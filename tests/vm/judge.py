@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Compares what a guest left with what had to come."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cases
+from cases import Case
+from checks import Bound, Check, Got, Result, Run, cases_of, objects
+from expected import Kernel, skip_of, verifier_limits
+
+# What the kernel says when something is wrong with it. lockdep, KASAN and their like begin with these, too.
+SPLATS = re.compile(
+    r"WARNING:|BUG:|\bOops\b|general protection|divide error|invalid opcode|stack segment|double fault|"
+    r"kernel NULL pointer|unable to handle|Kernel panic|Call Trace:|cut here|rcu.*(stall|detected)|"
+    r"soft lockup|hard LOCKUP|blocked for more than|possible (circular|recursive) locking|suspicious RCU|"
+    r"scheduling while atomic|sleeping function called|UBSAN|KASAN|list_(add|del) corruption|"
+    r"refcount_t:|Bad page|Bad rss-counter|non-zero pgtables|segfault|trap |Out of memory|oom-kill", re.IGNORECASE)
+
+
+def tolerate(got: Got, check: Check) -> Check:
+    """Programs that the kernel skipped may each have missed one copy, and cowtrace said how many."""
+    numbers = isinstance(check.expected, int) and isinstance(check.measured, int)
+    if check.ok or not numbers or not got.run.skipped:
+        return check
+    if abs(check.expected - check.measured) > got.run.skipped:
+        return check
+    return Check(f"{check.what} (of which {got.run.skipped} may be missed, as it says)", check.measured, check.measured,
+                 truth=check.expected)
+
+
+def judge_case(case: Case, got: Got | None, result: Result, run: Run) -> Result:
+    if not run.report:
+        result.problem = f"no report: {run.explain()}"
+    elif not got:
+        result.problem = "the case did not run, or did not end"
+    elif got.skip:
+        result.skip = skip_of(result.kernel, result.witness, case.name)
+        result.problem = "" if result.skip else f"skipped, and skips.txt does not say so: {got.skip}"
+    else:
+        listed = skip_of(result.kernel, result.witness, case.name)
+        result.problem = f"was not skipped, as skips.txt says: {listed}" if listed else ""
+        result.checks = [tolerate(got, c) for c in cases.checks(case, got)]
+    return result
+
+
+def blind_for(witness: str, batch: str) -> int:
+    return sum(w.copies for case in cases.CASES if case.batch == batch for w in case.writes if witness in w.blind)
+
+
+def closure(run: Run, kernel: Kernel, witness: str, batch: str) -> Result:
+    """All that was copied, with what no case knows of: libc's data, the stacks, Python's start."""
+    result = Result(kernel.name, witness, f"all of {batch}")
+    if not run.report:
+        result.problem = f"no report: {run.explain()}"
+        return result
+    capture = run.report["capture"]
+    result.checks = [Check("status", "0", run.status), Check("witness", witness, capture["witness"]),
+                     Check("lost", 0, capture["lost"])]
+    if batch in cases.CLOSED:
+        counted, less = capture["kernel_copies"], blind_for(witness, batch)
+        expected = None if kernel.name == "5.10" else counted and counted - less # taskstats has no wpcopy there
+        check = Check("copies, as the kernel counts", expected, capture["copies"] if expected is not None else counted,
+                      truth=counted if less else None)
+        result.checks.append(tolerate(Got(run, kernel.name, witness, [], {"status": 0, "pid": 0}), check))
+    return result
+
+
+def judge_batch(out: Path, kernel: Kernel, witness: str, batch: str) -> Iterator[Result]:
+    run = Run(out, f"{witness}.{batch}")
+    found = cases_of(run, kernel.name, witness)
+    for case in cases.CASES:
+        if case.batch == batch:
+            yield judge_case(case, found.get(case.name), Result(kernel.name, witness, case.name), run)
+    yield closure(run, kernel, witness, batch)
+
+
+def killed(out: Path, kernel: Kernel, witness: str, kills: int) -> Result:
+    run = Run(out, f"{witness}.killed")
+    return Result(kernel.name, witness, "started and killed",
+                  [Check("status", "0", run.status), Check("said", f"{kills} killed", run.text("stdout").strip())])
+
+
+def chosen(out: Path, kernel: Kernel) -> Result:
+    run = Run(out, "auto")
+    result = Result(kernel.name, "auto", "the witness that is chosen")
+    if run.report:
+        result.checks = [Check("witness", kernel.chosen, run.report["capture"]["witness"])]
+    else:
+        result.problem = f"no report: {run.explain()}"
+    return result
+
+
+def leaks(out: Path, kernel: Kernel) -> Result:
+    """After all runs, and those that were killed, the kernel holds what it held before."""
+    run = Run(out, "leaks")
+    before = (out / "ids").read_text().strip() if (out / "ids").exists() else ""
+    return Result(kernel.name, "all", "leaks",
+                  [Check("status", "0", run.status), Check("held", before or "a line", run.text("stdout").strip())])
+
+
+def log(out: Path, kernel: Kernel) -> Result:
+    path = out / "dmesg"
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    splats = [x for x in lines if SPLATS.search(x)]
+    return Result(kernel.name, "all", "kernel log",
+                  [Check("a log", True, bool(lines)), Check("complaints of the kernel", [], splats[:5])])
+
+
+def verified(run: Run, kernel: Kernel, witness: str) -> Result:
+    """How much the verifier has to do for each program: a regression that no clock has to show."""
+    result = Result(kernel.name, witness, "verified instructions")
+    limits = verifier_limits()
+    for row in objects(run.text("stdout")):
+        if "program" in row:
+            name = row["program"]
+            limit = Bound(1, limits[name], "verifier.txt") if name in limits else "a limit in verifier.txt"
+            result.checks.append(Check(name, limit, row["verified"] or row["length"]))
+    return result
+
+
+def judge_witness(out: Path, kernel: Kernel, witness: str, kills: int) -> Iterator[Result]:
+    first = Run(out, f"{witness}.{cases.BATCHES[0]}")
+    listed = skip_of(kernel.name, witness, "*")
+    if listed or not first.report:
+        result = Result(kernel.name, witness, "can be used", skip=listed)
+        if first.report:
+            result.problem = f"can be used, though skips.txt says: {listed}"
+        elif not listed or not first.status:
+            result.problem = f"no report: {first.explain()}"
+        yield result
+        return
+    for batch in cases.BATCHES:
+        yield from judge_batch(out, kernel, witness, batch)
+    yield verified(first, kernel, witness)
+    yield killed(out, kernel, witness, kills)
+
+
+def judge(out: Path, kernel: Kernel, kills: int) -> Iterator[Result]:
+    yield chosen(out, kernel)
+    for witness in cases.WITNESSES:
+        yield from judge_witness(out, kernel, witness, kills)
+    yield leaks(out, kernel)
+    yield log(out, kernel)
