@@ -162,13 +162,18 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix vm
+.PHONY: test demo bench workloads check matrix vm vm-arm64
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
 vm: all targets
 	tests/vm/run $(KERNELS)
+# Slow: not part of scripts/test.
+vm-arm64:
+	scripts/fetch-sysroot aarch64 build
+	$(MAKE) ARCH=aarch64 all targets
+	ARCH=aarch64 tests/vm/run $(KERNELS)
 check: all
 	scripts/check
 
