@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "python/libc.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -123,23 +124,33 @@ static uint32_t self_below(const struct elf_file *elf)
 	return libc__self_of_code(code, sizeof(code) / sizeof(code[0]));
 }
 
-uint32_t libc__self_below(struct elf_cache *elves, int root, const struct maps *maps,
-			  const char *executable)
+/* The loader will map a C library, but has not yet. */
+static bool is_dynamic(const struct elf_file *elf)
+{
+	uint64_t vaddr, size;
+
+	return !elf__section(elf, ".interp", &vaddr, &size);
+}
+
+int libc__self_below(struct elf_cache *elves, int root, const struct maps *maps,
+		     const char *executable, uint32_t *out)
 {
 	const struct map_entry *map;
-	uint32_t below = 0;
+	bool library = false, dynamic = false;
 
-	for (size_t i = 0; SELF_IS_BELOW && !below && (map = maps__at(maps, i)); i++) {
-		const char *base = base_name(map->name);
+	*out = 0;
+	for (size_t i = 0; SELF_IS_BELOW && !*out && (map = maps__at(maps, i)); i++) {
+		bool libc = is_glibc(base_name(map->name)) || is_musl(base_name(map->name));
 		const struct elf_file *elf;
 
-		if (!(map->perm & MAP_PERM_EXEC) ||
-		    (!is_glibc(base) && !is_musl(base) && strcmp(map->name, executable) != 0))
+		if (!(map->perm & MAP_PERM_EXEC) || (!libc && strcmp(map->name, executable) != 0))
 			continue;
 		elf = open_file(elves, root, map);
-		below = elf ? self_below(elf) : 0;
+		library = library || libc;
+		dynamic = dynamic || (elf && !libc && is_dynamic(elf));
+		*out = elf ? self_below(elf) : 0;
 	}
-	return below;
+	return dynamic && !library ? -EAGAIN : 0;
 }
 
 uint32_t libc__pthread_specific(struct elf_cache *elves, int root, const struct maps *maps,

@@ -11,10 +11,10 @@ struct maps;
 
 /*
  * How far below the thread pointer the address lies that pthread_self() returns: 0 on x86-64, and
- * where the C library does not tell. executable: as below.
+ * where the C library does not tell. executable: as below. 0, or -EAGAIN: none is mapped yet.
  */
-uint32_t libc__self_below(struct elf_cache *elves, int root, const struct maps *maps,
-			  const char *executable);
+int libc__self_below(struct elf_cache *elves, int root, const struct maps *maps,
+		     const char *executable, uint32_t *out);
 /* The same, of the code of pthread_self() on arm64. */
 uint32_t libc__self_of_code(const uint32_t *code, size_t words);
 

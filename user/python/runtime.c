@@ -313,7 +313,9 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	err = find_tls(elf, s->pid, &rt);
 	if (err)
 		return err;
-	rt.self_below = libc__self_below(s->elves, s->root, s->maps, s->executable);
+	err = libc__self_below(s->elves, s->root, s->maps, s->executable, &rt.self_below);
+	if (err)
+		return -ENOENT;
 	rt.pthread_specific = libc__pthread_specific(s->elves, s->root, s->maps, s->executable);
 	rt.large_mutexes = GLIBC_HAS_LARGE_MUTEXES && rt.pthread_specific;
 	find_main_interpreter(s->pid, main_offset, &rt);
