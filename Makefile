@@ -26,7 +26,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson zlib
+PKGS := libbpf libelf capstone jansson sqlite3 zlib
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -44,7 +44,7 @@ GCC_DIR := $(firstword $(wildcard $(SYSROOT)/usr/lib/gcc/$(MULTIARCH)/*))
 CC := $(CLANG) --target=$(MULTIARCH) --sysroot=$(SYSROOT)
 PKG_CONFIG := PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(MULTIARCH)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) $(PKG_CONFIG)
 # The tables of CPython name what differs from the version before.
-WARN += -Wno-initializer-overrides
+WARN += -Wno-initializer-overrides -Wno-string-plus-int
 LDFLAGS += -fuse-ld=lld -B$(GCC_DIR) -L$(GCC_DIR) -L$(SYSROOT)/usr/lib/$(MULTIARCH)
 PROGRAM_LDFLAGS := -static
 endif
@@ -82,13 +82,20 @@ $(B)/gen/syscalls.inc:
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
-# What the flame graph carries within it, as strings of C.
+# What the flame graph and recordings carry within them, as strings of C.
 $(B)/gen/%.inc: user/sink/%
+	$(text-to-c)
+$(B)/gen/%.inc: user/store/%
+	$(text-to-c)
+define text-to-c
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+endef
 
+$(B)/user/sink/html.o: $(B)/gen/html.css.inc $(B)/gen/html.js.inc
 $(B)/user/sink/flamegraph.o: $(B)/gen/flamegraph.css.inc $(B)/gen/flamegraph.js.inc
+$(B)/user/store/file.o: $(B)/gen/schema.sql.inc
 
 # --- the program ---------------------------------------------------------------------------------
 

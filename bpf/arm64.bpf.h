@@ -14,10 +14,30 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 	return regs->syscallno;
 }
 
-/* What a function was called with, and what it returned, at its kprobes. */
+/* Numbers of system calls. */
+#define SYS_PTRACE	      117
+#define SYS_PROCESS_VM_READV  270
+#define SYS_PROCESS_VM_WRITEV 271
+
+/* What a function was called with (the first two: a syscall, too), and what it returned. */
 static __always_inline u64 probe__first(const struct pt_regs *regs)
 {
 	return regs->regs[0];
+}
+
+static __always_inline u64 probe__second(const struct pt_regs *regs)
+{
+	return regs->regs[1];
+}
+
+static __always_inline u64 probe__third(const struct pt_regs *regs)
+{
+	return regs->regs[2];
+}
+
+static __always_inline u64 probe__fourth(const struct pt_regs *regs)
+{
+	return regs->regs[3];
 }
 
 static __always_inline u64 probe__result(const struct pt_regs *regs)

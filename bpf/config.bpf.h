@@ -6,6 +6,12 @@
 /* Return addresses inside [start, end) are those of the kernel's page fault entry. 0: not known. */
 const volatile __u64 cfg_fault_entry_start = 0;
 const volatile __u64 cfg_fault_entry_end = 0;
+/* Where functions of the kernel are, to know them in its stack. */
+const volatile struct ct_range cfg_code[CT_CODES];
+/* They are all known: first writes to pages that are not mapped can be judged. */
+const volatile bool cfg_cold = false;
+/* Arguments of hugetlb_wp: 1, 2, or 6 and more; see huge__entry. */
+const volatile __u32 cfg_hugetlb_args = 0;
 /* Number of possible CPUs, for sums over per-CPU counters of the kernel. */
 const volatile __u32 cfg_cpus = 1;
 /* Wake the daemon when this many bytes wait in the ring; below, it looks by itself. */
@@ -18,6 +24,10 @@ const volatile bool cfg_function = false;
 /* Thread states, and interpreters, visited when no variable of the thread names its state. */
 #define MAX_THREADS	 64
 #define MAX_INTERPRETERS 8
+/* How far up a process looks for one that is traced: its parent, mostly. */
+#define MAX_ANCESTORS 64
+/* Children that a process can leave behind if it ends while they are being adopted. */
+#define MAX_ORPHANS 1024
 /* CPUs whose part of a counter is summed. */
 #define MAX_CPUS 512
 

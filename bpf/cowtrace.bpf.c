@@ -18,7 +18,13 @@
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"
+#include "page.bpf.h"
+#include "copy.bpf.h"
+#include "cold.bpf.h"
+#include "foreign.bpf.h"
+#include "adopt.bpf.h"
 #include "witness.bpf.h"
+#include "huge.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -27,6 +33,7 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
+	adopt__running(parent);
 	thread__fork(parent, child);
 	return 0;
 }
@@ -41,6 +48,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	adopt__orphans(task);
 	thread__exit(task);
 	return 0;
 }
@@ -106,6 +114,7 @@ int on_exec_event(void *ctx)
 SEC("tp/sched/sched_process_exit")
 int on_exit_event(void *ctx)
 {
+	adopt__orphans(bpf_get_current_task_btf());
 	thread__exit(bpf_get_current_task_btf());
 	return 0;
 }
@@ -209,6 +218,116 @@ int on_page_copy_return(void *ctx)
 	return 0;
 }
 
+/* --- what do_wp_page has no part in: each where the kernel lets it be followed --- */
+
+SEC("fentry/finish_fault")
+int BPF_PROG(on_finish_entry, struct vm_fault *vmf)
+{
+	finish__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/finish_fault")
+int BPF_PROG(on_finish_exit, struct vm_fault *vmf, unsigned int result)
+{
+	finish__exit(result);
+	return 0;
+}
+
+SEC("kprobe/finish_fault")
+int on_finish_probe(struct pt_regs *ctx)
+{
+	finish__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/finish_fault")
+int on_finish_return(struct pt_regs *ctx)
+{
+	finish__exit(probe__result(ctx));
+	return 0;
+}
+
+SEC("fentry/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_entry, struct vm_fault *vmf)
+{
+	huge_wp__entry((u64)vmf);
+	return 0;
+}
+
+SEC("fexit/do_huge_pmd_wp_page")
+int BPF_PROG(on_huge_exit, struct vm_fault *vmf, unsigned int result)
+{
+	huge_wp__exit(result);
+	return 0;
+}
+
+SEC("kprobe/do_huge_pmd_wp_page")
+int on_huge_probe(struct pt_regs *ctx)
+{
+	huge_wp__entry(probe__first(ctx));
+	return 0;
+}
+
+SEC("kretprobe/do_huge_pmd_wp_page")
+int on_huge_return(struct pt_regs *ctx)
+{
+	huge_wp__exit(probe__result(ctx));
+	return 0;
+}
+
+/* Its name and its arguments differ: the daemon looks them up. */
+SEC("fentry/hugetlb_wp")
+int on_hugetlb_entry(unsigned long long *ctx)
+{
+	if (cfg_hugetlb_args == 1)
+		hugetlb__args(ctx[0], 0, 0, 0);
+	else if (cfg_hugetlb_args == 2)
+		hugetlb__args(0, ctx[1], 0, 0);
+	else
+		hugetlb__args(0, ctx[1], ctx[2], ctx[3]);
+	return 0;
+}
+
+SEC("fexit/hugetlb_wp")
+int on_hugetlb_exit(unsigned long long *ctx)
+{
+	hugetlb__exit();
+	return 0;
+}
+
+SEC("kprobe/hugetlb_wp")
+int on_hugetlb_probe(struct pt_regs *ctx)
+{
+	hugetlb__args(probe__first(ctx), probe__second(ctx), probe__third(ctx),
+		      probe__fourth(ctx));
+	return 0;
+}
+
+SEC("kretprobe/hugetlb_wp")
+int on_hugetlb_return(struct pt_regs *ctx)
+{
+	hugetlb__exit();
+	return 0;
+}
+
+/* --- at the start: threads that were there before --- */
+
+SEC("iter/task")
+int adopt_each(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ct_adopted result = {};
+	int adopted = task ? adopt__task(task) : 0;
+
+	if (!adopted)
+		return 0;
+	result.tid = task->pid;
+	result.failed = adopted < 0;
+	bpf_seq_write(ctx->meta->seq, &result, sizeof(result));
+	return 0;
+}
+
 /* --- at the end: what the kernel counted for the threads that still run --- */
 
 SEC("iter/task")
@@ -223,8 +342,8 @@ int each_task(struct bpf_iter__task *ctx)
 		return 0;
 	live.pid = task->tgid;
 	live.tid = task->pid;
-	live.known = task__wpcopy(task, &count);
-	live.kernel_copies = count - t->wpcopy_base;
+	live.known = thread__wpcopy(t, task, &count);
+	live.kernel_copies = count;
 	live.reuses = t->pending != PENDING_NONE;
 	bpf_seq_write(ctx->meta->seq, &live, sizeof(live));
 	return 0;

@@ -97,7 +97,6 @@ static __always_inline void evidence__python(struct thread *t)
 
 	t->event.type_word = 0;
 	t->event.type_check = 0;
-	t->event.pad = 0;
 	if (!slot || !lay)
 		return;
 	t->counted = refcount__plausible(&t->event, lay);
@@ -120,6 +119,9 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->sp = regs->sp;
 	ev->thread_pointer = thread__pointer(t, task);
 	ev->flags = 0;
+	ev->order = 0;
+	ev->pad = 0;
+	ev->victim = 0;
 	ev->syscall = -1;
 	if (kernel) {
 		ev->flags = CT_F_KERNEL;

@@ -26,7 +26,7 @@ typedef __s16 s16;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long ax, di, orig_ax, ip, sp;
+	unsigned long ax, di, si, dx, cx, orig_ax, ip, sp;
 };
 struct thread_struct {
 	unsigned long fsbase;
@@ -50,8 +50,11 @@ struct percpu_counter {
 	s32 *counters; /* per CPU */
 };
 
+struct task_struct;
+
 struct mm_struct {
 	unsigned long start_stack;
+	struct task_struct *owner;	   /* CONFIG_MEMCG */
 	struct percpu_counter rss_stat[4]; /* since 6.2, f1a7941243c1 */
 };
 
@@ -77,6 +80,10 @@ struct signal_struct {
 	int group_exit_code;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 typedef struct {
 	u32 val;
 } kuid_t;
@@ -85,21 +92,46 @@ struct cred {
 	kuid_t uid;
 };
 
+struct pid {
+	unsigned int level; /* of pid namespaces, 0: the first */
+};
+
 struct task_struct {
 	int pid, tgid;
 	unsigned int flags;
 	int exit_code;
 	char comm[16];
 	struct mm_struct *mm;
+	struct task_struct *real_parent, *group_leader;
+	struct list_head children, sibling;
+	u64 start_time; /* ns, CLOCK_MONOTONIC */
 	struct signal_struct *signal;
 	const struct cred *cred;
 	struct task_delay_info *delays;
 	struct thread_struct thread;
+	struct pid *thread_pid;
+};
+
+/* Before 6.2 each task kept its counts of pages back: kmem:rss_stat was late. */
+struct task_rss_stat {
+	int events;
+};
+struct task_struct___split {
+	struct task_rss_stat rss_stat;
 };
 
 struct page {
 	void *mapping;
 	unsigned long compound_head;
+	atomic_t _mapcount;
+};
+
+enum pageflags {
+	PG_head = 6,
+};
+
+struct folio {
+	atomic_t _entire_mapcount;
 };
 
 /* Seen in 7.3; still compound_head in 6.12. */
@@ -107,8 +139,25 @@ struct page___info {
 	unsigned long compound_info;
 };
 
+struct hstate {
+	unsigned int order;
+};
+struct hugetlbfs_sb_info {
+	struct hstate *hstate;
+};
+struct super_block {
+	void *s_fs_info;
+};
+struct inode {
+	struct super_block *i_sb;
+};
+struct file {
+	struct inode *f_inode;
+};
+
 struct vm_area_struct {
 	struct mm_struct *vm_mm;
+	struct file *vm_file;
 };
 
 /* include/linux/mm_types.h: values unchanged since 5.10 (UNSHARE since 5.19). An enum and not a
@@ -129,6 +178,7 @@ struct vm_fault {
 	unsigned long real_address; /* byte exact, since 5.18, 824ddc601adc */
 	enum fault_flag flags;
 	pte_t orig_pte;
+	struct page *cow_page;
 	struct page *page;
 	pte_t *pte;
 };
@@ -167,7 +217,8 @@ struct fault_event {
 };
 
 /* include/linux/sched.h, unchanged since 2.6 */
-#define PF_EXITING 0x00000004
+#define PF_EXITING    0x00000004
+#define PF_FORKNOEXEC 0x00000040
 /* include/linux/mm_types_task.h: members of rss_stat */
 #define MM_FILEPAGES  0
 #define MM_ANONPAGES  1
@@ -184,6 +235,7 @@ struct fault_event {
 #define PAGE_MAPPING_FLAGS 0x3UL
 /* arch/x86: page fault error code */
 #define PF_PROT_WRITE 0x3
+#define PF_WRITE      0x2 /* not present */
 #define PF_MASK	      0x7
 #define PF_USER	      0x4
 /*
@@ -200,5 +252,8 @@ struct fault_event {
 #define USER_END     (1UL << 47)
 #define DTV_AT	     8
 #endif
+#define PTE_PRESENT 0x1UL
+/* A huge page that an entry of a page middle directory maps: 2 MiB */
+#define HUGE_ORDER 9
 
 #endif

@@ -11,8 +11,25 @@
 
 enum pending {
 	PENDING_NONE,
-	PENDING_USER,	/* a write fault in user mode, not yet known to be a copy */
-	PENDING_KERNEL, /* the same in kernel mode, on behalf of a syscall */
+	PENDING_USER,	 /* a write fault in user mode, not yet known to be a copy */
+	PENDING_KERNEL,	 /* the same in kernel mode, on behalf of a syscall */
+	PENDING_FOREIGN, /* no fault: see foreign.bpf.h */
+};
+
+/* A write to a page that is not mapped: see cold.bpf.h. */
+enum cold {
+	COLD_NONE,
+	COLD_FAULT, /* the fault is being handled */
+	COLD_ALLOC, /* ... and a page has come that may become a copy */
+	COLD_SENT,  /* ... and it has been sent as one */
+};
+
+/* Which function of the kernel runs: see huge.bpf.h. */
+enum follow {
+	FOLLOW_NONE,
+	FOLLOW_FINISH,
+	FOLLOW_HUGE,
+	FOLLOW_HUGETLB,
 };
 
 /* A walk over the Python frames; kept in memory, where the verifier does not follow its values. */
@@ -64,17 +81,23 @@ struct thread {
 	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
 	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
 	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
+	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */
 	u32 layout;	  /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
+	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
 	u8 started;    /* the command has been executed: from here on copies count */
 	u8 pending;    /* enum pending */
 	u8 last_kind;  /* enum pending of the fault that allocated last_page */
 	u8 sent;       /* the last copy reached the ring */
-	u8 counted;    /* the window alone shows a reference count: see refcount__plausible */
+	u8 cold;       /* enum cold */
+	u8 cold_kind;  /* enum pending: who wrote */
+	u8 follow;     /* enum follow */
+	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
+	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
 	u64 tp;	       /* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
 	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
@@ -88,7 +111,7 @@ struct thread {
 };
 
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
-_Static_assert(sizeof(struct thread) < 8000, "struct thread is too large");
+_Static_assert(sizeof(struct thread) <= 8000, "struct thread is too large");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -104,6 +127,23 @@ struct {
 	__type(key, u32);
 	__type(value, struct ct_proc);
 } procs SEC(".maps");
+
+/*
+ * While processes that were there before cowtrace are being adopted: the tree is followed, and
+ * nothing is counted. See adopt.bpf.h.
+ */
+volatile bool adopting;
+/* Left behind by parents that ended meanwhile. */
+volatile __u32 orphans;
+
+/* Processes to be adopted, with all below them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, u8);
+} wanted SEC(".maps");
 
 /* Written by the daemon when it has found the Python of a process; inherited through threads. */
 struct {

@@ -8,6 +8,49 @@ static __always_inline struct thread *thread__of(struct task_struct *task)
 	return bpf_task_storage_get(&threads, task, 0, 0);
 }
 
+/*
+ * Of two that create it at once, on different CPUs, the second one fails (-EAGAIN inside
+ * bpf_local_storage_update, 450af8d0f6be): by then it is there.
+ */
+static __always_inline struct thread *thread__create(struct task_struct *task)
+{
+	struct thread *t;
+
+	t = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return t ?: bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* Copies of this thread are counted, from now on. */
+static __always_inline bool thread__counts(const struct thread *t)
+{
+	return t->started && !adopting;
+}
+
+/*
+ * The first write fault of a thread that lived before it was traced. It may have been inside one
+ * when it was adopted, or when counting began: that one is not counted here, but still was to be by
+ * the kernel. So the kernel's count begins where ours does, in the thread itself.
+ */
+static __always_inline void thread__join(struct thread *t)
+{
+	if (!t->joining)
+		return;
+	t->joining = 0;
+	t->wpcopy_base = t->wpcopy_fault;
+}
+
+/* What the kernel has counted for this thread since it is traced. */
+static __always_inline bool thread__wpcopy(const struct thread *t, struct task_struct *task,
+					   u32 *since)
+{
+	u32 count;
+
+	if (!task__wpcopy(task, &count))
+		return false;
+	*since = t->joining ? 0 : count - t->wpcopy_base;
+	return true;
+}
+
 /* Slot of the Python layout; the daemon may have found it after this thread was made. */
 static __always_inline u32 thread__layout(struct thread *t, u32 pid)
 {
@@ -27,6 +70,7 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
 	if (t->pending && t->started)
 		proc__count_reuse(pid);
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 }
 
@@ -69,17 +113,20 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 
 	if (!p)
 		return;
-	c = bpf_task_storage_get(&threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c = thread__create(child);
 	if (!c) {
 		proc__count_lost(parent->tgid, CT_LOST_NO_MEMORY, 1);
 		return;
 	}
 	c->started = p->started;
+	c->joining = adopting;
 	c->layout = thread__layout(p, parent->tgid);
 	thread__learn_pointer(p, c, child, child->mm != parent->mm);
+	c->copy_gfp = p->copy_gfp;
 	if (child->tgid == parent->tgid)
 		return;
-	bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);
+	if (bpf_map_update_elem(&procs, &pid, &proc, adopting ? BPF_NOEXIST : BPF_ANY))
+		return; /* it was adopted before its parent came to this line */
 	if (c->layout)
 		bpf_map_update_elem(&proc_layouts, &pid, &c->layout, BPF_ANY);
 	if (p->started)
@@ -100,6 +147,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 		task__wpcopy(task, &t->wpcopy_base);
 	}
 	t->pending = PENDING_NONE;
+	t->cold = COLD_NONE;
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;
@@ -149,8 +197,8 @@ static __always_inline void thread__exit(struct task_struct *task)
 	thread__settle(t, pid);
 	t->started = 0; /* what comes after is in neither count, ours and the kernel's */
 	proc = bpf_map_lookup_elem(&procs, &pid);
-	if (proc && task__wpcopy(task, &count))
-		__sync_fetch_and_add(&proc->kernel_copies, count - t->wpcopy_base);
+	if (proc && thread__wpcopy(t, task, &count))
+		__sync_fetch_and_add(&proc->kernel_copies, count);
 	else if (proc)
 		__sync_fetch_and_add(&proc->kernel_unknown, 1);
 	if (task->signal->live.counter == 0) {

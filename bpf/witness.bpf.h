@@ -18,80 +18,13 @@
 #ifndef COWTRACE_BPF_WITNESS_H
 #define COWTRACE_BPF_WITNESS_H
 
-static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
-{
-	struct pt_regs *regs = task__regs(task);
-
-	return regs__syscall(regs) == -1 && regs__ip(regs) == ip && !(task->flags & PF_EXITING);
-}
-
-/* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */
-static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
-{
-	const u64 *stack = (const u64 *)t->scratch;
-	long size = bpf_get_stack(ctx, t->scratch, 8 * KERNEL_STACK_DEPTH, 0);
-
-	if (!cfg_fault_entry_start)
-		return true;
-	for (int i = 0; i < KERNEL_STACK_DEPTH - 1 && (i + 2) * 8 <= size; i++)
-		if (stack[i] >= cfg_fault_entry_start && stack[i] < cfg_fault_entry_end)
-			return stack[i + 1] == ip;
-	return false;
-}
-
-static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
-{
-	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
-				      : in_user_fault(task, t->pending_ip);
-}
-
-/*
- * The kernel counts what it begins. Since it handles faults under the lock of the mapping alone
- * (6.4), it gives up the first copy in a mapping before it has a page for it, when the lock of the
- * address space is taken, and begins again: two counted, one copied. Our own reads of the memory
- * are enough for that. So what was counted in the fault before the page came is subtracted.
- */
-static __always_inline void attempts__forget(struct thread *t, struct task_struct *task)
-{
-	u32 count;
-
-	if (task__wpcopy(task, &count))
-		t->wpcopy_base += count - t->wpcopy_fault;
-}
-
-static __always_inline void copy__confirm(struct thread *t, u8 origin)
-{
-	struct ct_copy *ev = &t->event;
-
-	ev->seq = t->copies++;
-	ev->time = bpf_ktime_get_ns();
-	ev->origin = origin;
-	stack__take(t);
-	count__add(&counters, CT_COUNT_COPIES, 1);
-	t->sent = emit__copy(ev);
-	if (!t->sent)
-		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
-}
-
-static __always_inline void copy__fixup(struct thread *t, u32 kind)
-{
-	struct ct_copy *ev = &t->event;
-
-	if (kind == CT_FIXUP_RETRACT) {
-		count__add(&counters, CT_COUNT_RETRACTS, 1);
-		if (!t->sent)
-			proc__count_lost(ev->pid, CT_LOST_RING_FULL, -1);
-	}
-	if (t->sent && !emit__fixup(ev->pid, ev->tid, ev->seq, kind))
-		count__add(&counters, CT_COUNT_FIXUPS_LOST, 1);
-}
-
 static __always_inline void fault__pend(struct thread *t, struct task_struct *task, u64 addr,
 					struct pt_regs *user, u64 ip, u8 kind)
 {
 	thread__layout(t, task->tgid);
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->pending_ip = ip;
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
 }
@@ -104,8 +37,12 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 	if (!t)
 		return;
 	thread__settle(t, task->tgid);
-	if (t->started && (error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
+	if (!thread__counts(t))
+		return;
+	if ((error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
 		fault__pend(t, task, addr, regs, regs__ip(regs), PENDING_USER);
+	else if ((error & PF_MASK) == (PF_USER | PF_WRITE))
+		cold__arm(t, task, addr, regs__ip(regs), PENDING_USER);
 }
 
 static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
@@ -119,13 +56,16 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
 	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
 		thread__settle(t, task->tgid);
-	if (!t->started || (error & PF_MASK) != PF_PROT_WRITE)
+	if (!thread__counts(t) || (error & (PF_MASK & ~1)) != PF_WRITE)
 		return;
 	user = task__regs(task);
 	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
 	 * frames). */
 	thread__settle(t, task->tgid);
-	fault__pend(t, task, addr, user, ip, PENDING_KERNEL);
+	if ((error & PF_MASK) == PF_PROT_WRITE)
+		fault__pend(t, task, addr, user, ip, PENDING_KERNEL);
+	else
+		cold__arm(t, task, addr, ip, PENDING_KERNEL);
 }
 
 static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
@@ -133,27 +73,54 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	fault__kernel_at(addr, regs__ip(regs), error);
 }
 
-static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
+/* True: the page is for the fault that is pending. */
+static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct task_struct *task,
+					   struct page *page, u32 order, u64 gfp)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = thread__of(task);
-	u8 kind;
+	u8 kind = t->pending;
 
-	if (!t || !t->started || order || !(gfp & GFP_MOVABLE_BIT))
-		return;
-	kind = t->pending;
-	if (!kind)
-		return;
 	if (!in_fault(ctx, task, t, kind)) {
 		if (kind == PENDING_KERNEL)
 			thread__settle(t, task->tgid);
-		return;
+		return false;
 	}
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
 	t->last_page = (u64)page;
 	attempts__forget(t, task);
-	copy__confirm(t, gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
+	/* In a mapped place only the huge page of zeroes is copied as one (since 6.18). */
+	t->event.order = order;
+	if (order)
+		t->event.flags |= CT_F_UNCOUNTED;
+	else if (!(gfp & GFP_ZERO_BIT))
+		t->copy_gfp = gfp;
+	copy__confirm(t, order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
+	return true;
+}
+
+static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread__of(task);
+
+	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT) &&
+	    cold__alloc(ctx, t, task, page))
+		return;
+	if (t->pending && gfp & GFP_MOVABLE_BIT && (!order || order == HUGE_ORDER) &&
+	    pending__alloc(ctx, t, task, page, order, gfp))
+		return;
+	foreign__alloc(ctx, t, task, page, order, gfp);
+}
+
+/* Without a huge page, the one of zeroes is split, and a small page of it copied. */
+static __always_inline void page__again(struct thread *t)
+{
+	if (!t->event.order)
+		return;
+	t->event.flags &= ~CT_F_UNCOUNTED;
+	t->pending = t->last_kind;
 }
 
 /* The loser of a race for a page frees its copy before its fault ends. */
@@ -165,8 +132,14 @@ static __always_inline void page__free(void *ctx, struct page *page)
 	if (!t || !t->last_page || t->last_page != (u64)page)
 		return;
 	t->last_page = 0;
-	if (!cfg_function && in_fault(ctx, task, t, t->last_kind))
-		copy__fixup(t, CT_FIXUP_RETRACT);
+	if (cfg_function || !in_fault(ctx, task, t, t->last_kind))
+		return;
+	if (t->cold) {
+		cold__free(t);
+		return;
+	}
+	copy__fixup(t, CT_FIXUP_RETRACT);
+	page__again(t);
 }
 
 /* The copy of a file's page is the first anonymous one in its place: one file page less. */
@@ -175,19 +148,16 @@ static __always_inline void page__rss(void *ctx, int member)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread__of(task);
 
-	if (!t || !t->last_page || (member != MM_FILEPAGES && member != MM_SHMEMPAGES))
+	if (!t || !t->last_page)
 		return;
-	if (in_fault(ctx, task, t, t->last_kind))
+	if (t->cold ? member != MM_ANONPAGES : member != MM_FILEPAGES && member != MM_SHMEMPAGES)
+		return;
+	if (!in_fault(ctx, task, t, t->last_kind))
+		return;
+	if (t->cold)
+		cold__rss(t, member);
+	else
 		copy__fixup(t, CT_FIXUP_ORIGIN_FILE);
-}
-
-static __always_inline u8 page__origin(struct page *page)
-{
-	u64 mapping = (u64)BPF_CORE_READ(page__head(page), mapping);
-
-	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS)
-		return CT_ORIGIN_KSM;
-	return mapping & PAGE_MAPPING_ANON ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
 }
 
 /* What do_wp_page leaves of a fault, as plain numbers: kprobes are given no pointer with a type. */
@@ -221,9 +191,10 @@ static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *
 	f->flags = BPF_CORE_READ(vmf, flags);
 }
 
-static __always_inline bool wp_fault__is_write(const struct wp_fault *f)
+/* UNSHARE: nothing is written, and a page that is shared is copied all the same. */
+static __always_inline bool wp_fault__breaks(const struct wp_fault *f)
 {
-	return f->flags & FAULT_FLAG_WRITE && !(f->flags & FAULT_FLAG_UNSHARE);
+	return f->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE);
 }
 
 /* vmf is kept, not looked through: it may be a number. */
@@ -235,15 +206,20 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 	if (!t)
 		return;
 	thread__missed(t, task->tgid);
+	if (!thread__counts(t))
+		return;
 	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->wp_fault = (u64)vmf;
 }
 
-static __always_inline u8 wp_page__origin(struct vm_fault *vmf, u64 gfp)
+static __always_inline void wp_page__look(struct thread *t, struct vm_fault *vmf, u64 gfp)
 {
 	struct page *old = BPF_CORE_READ(vmf, page);
+	bool zero = !old || gfp & GFP_ZERO_BIT;
 
-	return !old || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : page__origin(old);
+	t->event.origin = zero ? CT_ORIGIN_ZERO : page__origin(old);
+	t->event.sharers = zero ? 0 : page__sharers(old);
 }
 
 /*
@@ -255,13 +231,17 @@ static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp
 {
 	struct thread *t = thread__of(bpf_get_current_task_btf());
 
-	if (!t || !t->wp_fault || order || !(gfp & GFP_HIGHMEM_BIT))
+	if (!t || !page || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	if (order == HUGE_ORDER && t->follow == FOLLOW_HUGE)
+		t->last_page = (u64)page;
+	if (!t->wp_fault || order)
 		return;
 	t->last_page = (u64)page;
-	t->event.origin = wp_page__origin((void *)t->wp_fault, gfp);
+	wp_page__look(t, (void *)t->wp_fault, gfp);
 }
 
-static __always_inline void wp_page__copied(struct thread *t, struct task_struct *task,
+static __always_inline void fault__evidence(struct thread *t, struct task_struct *task,
 					    const struct wp_fault *f)
 {
 	bool kernel = !(f->flags & FAULT_FLAG_USER);
@@ -272,8 +252,26 @@ static __always_inline void wp_page__copied(struct thread *t, struct task_struct
 	if (f->mm != (u64)task->mm) {
 		t->event.flags = CT_F_KERNEL;
 		t->event.type_word = 0;
+		t->event.victim = mm__process(f->mm);
 	}
+	if (f->flags & FAULT_FLAG_UNSHARE)
+		t->event.flags |= CT_F_UNSHARE;
+}
+
+static __always_inline void wp_page__copied(struct thread *t, struct task_struct *task,
+					    const struct wp_fault *f)
+{
+	fault__evidence(t, task, f);
 	copy__confirm(t, t->event.origin);
+}
+
+/* Where page is the struct page of the frame that pte names. As events, pages are frame numbers. */
+static __always_inline void vmemmap__learn(struct thread *t, u64 pte)
+{
+	u64 frame = (pte & PTE_PFN_MASK) / PAGE_SIZE;
+
+	if ((s64)t->last_page < 0)
+		t->vmemmap = t->last_page - frame * bpf_core_type_size(struct page);
 }
 
 static __always_inline void wp_page__judge(struct thread *t, struct task_struct *task,
@@ -283,14 +281,16 @@ static __always_inline void wp_page__judge(struct thread *t, struct task_struct 
 
 	if (t->started && result & VM_FAULT_RETRY)
 		attempts__forget(t, task);
-	if (!t->started || !wp_fault__is_write(f))
+	if (!thread__counts(t) || !wp_fault__breaks(f))
 		return;
 	if (bpf_probe_read_kernel(&now, sizeof(now), (void *)f->pte))
 		return;
 	if ((now & PTE_PFN_MASK) != f->was) {
-		if (t->last_page) /* else another thread made the copy */
+		if (t->last_page) { /* else another thread made the copy */
+			vmemmap__learn(t, now);
 			wp_page__copied(t, task, f);
-	} else if (!(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
+		}
+	} else if (f->flags & FAULT_FLAG_WRITE && !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
 		proc__count_reuse(task->tgid);
 	}
 	t->last_page = 0;
@@ -337,8 +337,12 @@ static __always_inline void page_copy__entry(struct vm_fault *vmf)
 	if (!t)
 		return;
 	thread__missed(t, task->tgid);
+	if (!thread__counts(t))
+		return;
+	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
 	t->wp_fault = t->last_page = (u64)vmf;
-	t->event.origin = wp_page__origin(vmf, 0);
+	wp_page__look(t, vmf, 0);
 }
 
 static __always_inline void page_copy__exit(void)
@@ -351,7 +355,7 @@ static __always_inline void page_copy__exit(void)
 		return;
 	wp_fault__read(&fault, (void *)t->wp_fault);
 	t->wp_fault = t->last_page = 0;
-	if (t->started && wp_fault__is_write(&fault))
+	if (t->started && wp_fault__breaks(&fault))
 		wp_page__copied(t, task, &fault);
 }
 

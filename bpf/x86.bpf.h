@@ -14,10 +14,30 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 	return (s64)regs->orig_ax;
 }
 
-/* What a function was called with, and what it returned, at its kprobes. */
+/* Numbers of system calls. */
+#define SYS_PTRACE	      101
+#define SYS_PROCESS_VM_READV  310
+#define SYS_PROCESS_VM_WRITEV 311
+
+/* What a function was called with (the first two: a syscall, too), and what it returned. */
 static __always_inline u64 probe__first(const struct pt_regs *regs)
 {
 	return regs->di;
+}
+
+static __always_inline u64 probe__second(const struct pt_regs *regs)
+{
+	return regs->si;
+}
+
+static __always_inline u64 probe__third(const struct pt_regs *regs)
+{
+	return regs->dx;
+}
+
+static __always_inline u64 probe__fourth(const struct pt_regs *regs)
+{
+	return regs->cx;
 }
 
 static __always_inline u64 probe__result(const struct pt_regs *regs)

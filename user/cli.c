@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -15,10 +16,13 @@ enum {
 	OPT_FLAMEGRAPH,
 	OPT_PPROF,
 	OPT_SPEEDSCOPE,
+	OPT_HTML,
+	OPT_SAVE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
 	OPT_DELAYACCT,
+	OPT_FOR,
 	OPT_VERSION,
 };
 
@@ -28,10 +32,14 @@ static const struct option long_options[] = {
 	{"flamegraph", required_argument, NULL, OPT_FLAMEGRAPH},
 	{"pprof", required_argument, NULL, OPT_PPROF},
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
+	{"html", required_argument, NULL, OPT_HTML},
+	{"save", required_argument, NULL, OPT_SAVE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
 	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
+	{"for", required_argument, NULL, OPT_FOR},
+	{"pid", required_argument, NULL, 'p'},
 	{"user", required_argument, NULL, 'u'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -43,6 +51,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
 	"       cowtrace check [--json FILE]\n"
+	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
@@ -51,7 +60,9 @@ static const char help_text[] =
 	"never\n"
 	"written to or stopped. check says what this machine offers to cowtrace, and what to do "
 	"about\n"
-	"what is missing.\n"
+	"what is missing. report makes the report and the outputs anew from a recording of --save; "
+	"it\n"
+	"goes to standard output.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -60,6 +71,8 @@ static const char help_text[] =
 	"                      a flame graph for any browser, with zoom and search\n"
 	"  --pprof FILE.pb.gz  for go tool pprof, Pyroscope and Parca\n"
 	"  --speedscope FILE   for speedscope, a profile for each process\n"
+	"  --html FILE         one page with charts, flame graph, map and tables\n"
+	"  --save FILE.cow     a recording of every copy, for report; an SQLite database\n"
 	"\n"
 	"Options:\n"
 	"  -u, --user USER     run COMMAND as this user\n"
@@ -80,6 +93,7 @@ static const char help_text[] =
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
+	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
 	"it.\n";
 
@@ -116,6 +130,48 @@ static int parse_number(const char *text, unsigned long max, unsigned long *out)
 	return *end || *out == 0 || *out > max ? -EINVAL : 0;
 }
 
+/* A year is more than anybody waits for. */
+static int parse_seconds(const char *text, uint64_t *ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (text[strspn(text, "0123456789.")] || *end || end == text ||
+	    !(seconds >= 0.001 && seconds <= 31536000))
+		return -EINVAL;
+	*ms = (uint64_t)(seconds * 1000 + 0.5);
+	return 0;
+}
+
+static bool has_pid(const struct options *opt, pid_t pid)
+{
+	for (size_t i = 0; i < opt->n_pids; i++)
+		if (opt->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* "PID[,PID...]". -1, or a status. */
+static int take_pids(char *list, struct options *opt)
+{
+	for (char *text = strsep(&list, ","); text; text = strsep(&list, ",")) {
+		char *end;
+		long pid = strtol(text, &end, 10);
+
+		/* PID_MAX_LIMIT of include/linux/threads.h */
+		if (!isdigit((unsigned char)text[0]) || *end || pid < 1 || pid > 4194304)
+			return usage("-p takes numbers of processes, not", *text ? text : "''");
+		if (has_pid(opt, (pid_t)pid)) {
+			log_warn("process %ld is named twice", pid);
+			continue;
+		}
+		if (opt->n_pids == CLI_MAX_PIDS)
+			return usage("-p: too many processes; name their parent", NULL);
+		opt->pids[opt->n_pids++] = (pid_t)pid;
+	}
+	return -1;
+}
+
 /* Where the path of an output goes; NULL: c is no output. */
 static const char **output_path(int c, struct options *opt)
 {
@@ -130,6 +186,8 @@ static const char **output_path(int c, struct options *opt)
 		return &opt->pprof;
 	case OPT_SPEEDSCOPE:
 		return &opt->speedscope;
+	case OPT_HTML:
+		return &opt->html;
 	default:
 		return NULL;
 	}
@@ -146,6 +204,11 @@ static int take_option(int c, struct options *opt)
 		return -1;
 	}
 	switch (c) {
+	case OPT_SAVE:
+		if (!*optarg || strcmp(optarg, "-") == 0)
+			return usage("--save takes the name of a file", NULL);
+		opt->save = optarg;
+		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -162,6 +225,13 @@ static int take_option(int c, struct options *opt)
 	case OPT_DELAYACCT:
 		opt->delayacct = true;
 		return -1;
+	case OPT_FOR:
+		if (parse_seconds(optarg, &opt->for_ms))
+			return usage("--for takes a number of seconds, such as 30 or 0.5, not",
+				     optarg);
+		return -1;
+	case 'p':
+		return take_pids(optarg, opt);
 	case 'u':
 		opt->user = optarg;
 		return -1;
@@ -193,11 +263,13 @@ static bool fits_command(int c, const struct options *opt)
 
 static int take_options(int argc, char **argv, struct options *opt)
 {
+	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
 	optind = 1;
 	/* "+": options end at the first other word, which belongs to the traced command */
-	while (status < 0 && (c = getopt_long(argc, argv, "+u:qvh", long_options, NULL)) != -1)
+	while (status < 0 &&
+	       (c = getopt_long(argc, argv, "+p:u:qvh" + permute, long_options, NULL)) != -1)
 		status = fits_command(c, opt) ? take_option(c, opt) : usage(no_tracing, NULL);
 	return status;
 }
@@ -205,8 +277,22 @@ static int take_options(int argc, char **argv, struct options *opt)
 /* What belongs to one command only. -1, or a status. */
 static int check_run(const struct options *opt)
 {
+	if (opt->n_pids || opt->for_ms)
+		return usage("run: -p and --for are options of attach", NULL);
 	if (!opt->argv[0])
 		return usage("run: nothing to run (cowtrace run -- COMMAND [ARG...])", NULL);
+	return -1;
+}
+
+static int check_attach(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("attach: runs nothing; the processes are named with -p, not",
+			     opt->argv[0]);
+	if (opt->user)
+		return usage("attach: -u is an option of run", NULL);
+	if (!opt->n_pids)
+		return usage("attach: to which process? (cowtrace attach -p PID[,PID...])", NULL);
 	return -1;
 }
 
@@ -217,12 +303,28 @@ static int check_check(const struct options *opt)
 	return -1;
 }
 
+static int check_report(const struct options *opt)
+{
+	if (!opt->argv[0])
+		return usage("report: of which recording? (cowtrace report FILE.cow)", NULL);
+	if (opt->argv[1])
+		return usage("report: one recording at a time; what shall be done with",
+			     opt->argv[1]);
+	if (opt->save || opt->witness || opt->ring_size || opt->delayacct || opt->user)
+		return usage("report: takes outputs, --top, -q and -v, no option that is for "
+			     "tracing",
+			     NULL);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},
+	{"attach", check_attach},
 	{"check", check_check},
+	{"report", check_report},
 };
 
 static int find_command(const char *name)

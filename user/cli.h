@@ -5,9 +5,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
-#define CLI_OUTPUTS 5
+#define CLI_OUTPUTS  6
+#define CLI_MAX_PIDS 4096
 
 /* Exit status (DESIGN 5). */
 enum exit_status {
@@ -21,7 +24,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run", "check" */
+	const char *command; /* "run", "attach", "check", "report" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
@@ -29,8 +32,12 @@ struct options {
 	bool delayacct, quiet;
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
-	const char *json, *folded, *flamegraph, *pprof, *speedscope;
-	char **argv; /* of the traced command */
+	const char *json, *folded, *flamegraph, *pprof, *speedscope, *html;
+	const char *save;	  /* path of the recording to make; NULL: none */
+	char **argv;		  /* of the traced command; report: the recording */
+	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
+	size_t n_pids;
+	uint64_t for_ms; /* how long; 0: until it is interrupted */
 };
 
 /*

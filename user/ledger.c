@@ -12,11 +12,21 @@
 #include "proc/memory.h"
 #include "proc/tree.h"
 
+/* A process costs some 20 us to look at: with these, less than one per cent of a core. */
+#define SAMPLE_NS	  100000000ull
+#define SAMPLE_PROCESS_NS 4000000ull
+
 struct ledger {
+	uint64_t next_sample; /* ns */
 	uint64_t kernel_copies;
 	bool kernel_unknown;
 	uint64_t live_reuses;
 };
+
+static uint64_t subtract(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
 
 int ledger__new(struct ledger **out)
 {
@@ -44,6 +54,17 @@ static void ledger__take(struct ledger *ledger, struct session *session, struct 
 	ledger->kernel_copies += counters.kernel_copies;
 	ledger->kernel_unknown |= counters.kernel_unknown > 0;
 	session__forget(session, p->pid);
+}
+
+void ledger__adopted(struct process *p)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	struct memory_sums sums;
+
+	if (memory__read(p->pid, &sums))
+		return; /* it has ended */
+	p->anon_at_fork = sums.shared / page;
+	p->private_before = (sums.anonymous - sums.shared) / page;
 }
 
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p)
@@ -76,33 +97,71 @@ void ledger__living(struct ledger *ledger, struct session *session, struct tree 
 	session__each_live(session, on_live, ledger);
 }
 
-static uint64_t subtract(uint64_t a, uint64_t b)
+/* Does it still have the memory that it began with, here or at its fork? */
+static bool has_shared(const struct process *p)
 {
-	return a > b ? a - b : 0;
+	return p->forked_memory || (p->adopted && !p->exec_time && p->private_before != UINT64_MAX);
+}
+
+static uint64_t still_shared(const struct process *p, uint64_t page)
+{
+	/* At most: pages can also stop being shared because the others let go of them. */
+	uint64_t left = subtract(p->anon_at_fork, p->copies + p->lost) * page;
+
+	return p->shared_at_end < left ? p->shared_at_end : left;
+}
+
+static uint64_t began_with(const struct process *p)
+{
+	if (!has_shared(p))
+		return 0;
+	return p->anon_at_fork + (p->adopted ? p->private_before : 0);
+}
+
+/* Anonymous pages that it neither began with nor copied from a file or the page of zeros. */
+static uint64_t new_pages(const struct process *p, uint64_t anon)
+{
+	return subtract(anon, began_with(p) + p->copies_new);
+}
+
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, struct aggregate *model)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), anon, living = 0;
+
+	if (now < ledger->next_sample)
+		return;
+	for (struct process *p = tree__first(tree); p; p = p->next) {
+		if (p->exited)
+			continue;
+		living++;
+		if (!memory__anon_pages(p->pid, &anon))
+			aggregate__sample(model, p->pid, now, new_pages(p, anon) * page);
+	}
+	ledger->next_sample = now + SAMPLE_NS + living * SAMPLE_PROCESS_NS;
 }
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
-	uint64_t began_with = p->forked_memory ? p->anon_at_fork : 0;
 
 	(void)ledger;
 	out->reuses = p->reuses;
 	out->lost = p->lost;
 	/* An exec leaves nothing of what was shared; the command itself has no parent to share
 	 * with. */
-	out->shared_at_fork = p->exec_time && p->parent ? 0 : SNAPSHOT_UNKNOWN;
+	out->shared_at_fork = p->exec_time && (p->parent || p->adopted) ? 0 : SNAPSHOT_UNKNOWN;
 	out->shared_now = out->shared_at_fork;
-	if (p->forked_memory) {
+	if (has_shared(p)) {
 		out->shared_at_fork = p->anon_at_fork * page;
-		/* At most: pages can also stop being shared because the others let go of them. */
-		out->shared_now = subtract(p->anon_at_fork, p->copies + p->lost) * page;
-		if (p->shared_at_end && p->shared_at_end < out->shared_now)
-			out->shared_now = p->shared_at_end;
+		out->shared_now = still_shared(p, page);
 	}
+	out->attached = p->adopted;
+	out->private_before = SNAPSHOT_UNKNOWN;
+	if (p->private_before != UINT64_MAX)
+		out->private_before = p->private_before * page;
 	out->new_bytes = SNAPSHOT_UNKNOWN;
 	if (p->anon_at_exit != UINT64_MAX)
-		out->new_bytes = subtract(p->anon_at_exit, began_with + p->copies_new) * page;
+		out->new_bytes = new_pages(p, p->anon_at_exit) * page;
 }
 
 uint64_t ledger__kernel_copies(const struct ledger *ledger)

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+struct aggregate;
 struct ledger;
 struct process;
 struct process_facts;
@@ -16,10 +17,16 @@ struct tree;
 int ledger__new(struct ledger **out);
 void ledger__free(struct ledger *ledger);
 
+/* Cowtrace has attached to a process: what it shares, and what it has of its own already. */
+void ledger__adopted(struct process *p);
 /* A process has ended: takes its counters from the kernel side. */
 void ledger__exited(struct ledger *ledger, struct session *session, struct process *p);
 /* The same for those that live at the end of the trace; reads how much they still share. */
 void ledger__living(struct ledger *ledger, struct session *session, struct tree *tree);
+
+/* Now and then: how much new memory each living process has, for the charts. */
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now,
+		    struct aggregate *model);
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out);
 /* SNAPSHOT_UNKNOWN: the kernel kept no count for at least one thread. */

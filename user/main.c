@@ -3,7 +3,9 @@
 
 #include "base/log.h"
 #include "cli.h"
+#include "cmd_attach.h"
 #include "cmd_check.h"
+#include "cmd_report.h"
 #include "cmd_run.h"
 
 int main(int argc, char **argv)
@@ -14,7 +16,11 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
+	if (strcmp(opt.command, "attach") == 0)
+		return cmd_attach(&opt);
 	if (strcmp(opt.command, "check") == 0)
 		return cmd_check(&opt);
+	if (strcmp(opt.command, "report") == 0)
+		return cmd_report(&opt);
 	return cmd_run(&opt);
 }

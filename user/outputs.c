@@ -66,6 +66,7 @@ int outputs__open(const struct options *opt, struct outputs **out)
 		{&sink_flamegraph, opt->flamegraph},
 		{&sink_pprof, opt->pprof},
 		{&sink_speedscope, opt->speedscope},
+		{&sink_html, opt->html},
 	};
 	struct outputs *o = calloc(1, sizeof(*o));
 	int err = 0;
@@ -82,18 +83,19 @@ int outputs__open(const struct options *opt, struct outputs **out)
 	return 0;
 }
 
-int outputs__write(struct outputs *outputs, const struct options *opt, const struct snapshot *snap)
+int outputs__write(struct outputs *outputs, const struct options *opt, FILE *text,
+		   const struct snapshot *snap)
 {
 	struct sink_options sopt = {
 		.top = opt->top,
-		.color = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+		.color = isatty(fileno(text)) && !getenv("NO_COLOR"),
 	};
 	int err = 0;
 
 	for (int i = 0; i < CLI_OUTPUTS; i++)
 		err = output__write(&outputs->at[i], snap, &sopt) ?: err;
 	if (!opt->quiet)
-		err = sink_text.write(snap, &sopt, stderr) ?: err;
+		err = sink_text.write(snap, &sopt, text) ?: err;
 	return err;
 }
 

@@ -3,15 +3,17 @@
 #ifndef COWTRACE_OUTPUTS_H
 #define COWTRACE_OUTPUTS_H
 
+#include <stdio.h>
+
 struct options;
 struct outputs;
 struct snapshot;
 
 /* 0 or -errno; the message has been printed. */
 int outputs__open(const struct options *opt, struct outputs **out);
-/* Writes them all, and the text report to standard error. 0 or -errno; messages have been printed.
- */
-int outputs__write(struct outputs *outputs, const struct options *opt, const struct snapshot *snap);
+/* Writes them all, and the text report to text. 0 or -errno; messages have been printed. */
+int outputs__write(struct outputs *outputs, const struct options *opt, FILE *text,
+		   const struct snapshot *snap);
 void outputs__free(struct outputs *outputs);
 
 #endif

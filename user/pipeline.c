@@ -23,11 +23,10 @@
 #include "model/snapshot.h"
 #include "proc/delayacct.h"
 #include "proc/tree.h"
+#include "store/writer.h"
 
 /* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
-#define SETTLE_NS 50000000ull
-/* Lines quoted in a report; the text shows far fewer. */
-#define MAX_SOURCES   200
+#define SETTLE_NS     50000000ull
 #define STEP_MS	      20
 #define STEP_YOUNG_MS 3
 
@@ -40,6 +39,8 @@ struct pipeline {
 	struct aggregate *model;
 	struct ledger *ledger;
 	struct source *sources;
+	struct writer *writer;		 /* NULL: nothing is saved */
+	struct snapshot_capture capture; /* of the last snapshot */
 	struct process *command;
 	unsigned int living;
 	uint64_t started, ended; /* ns */
@@ -68,14 +69,25 @@ static void publish_process(struct pipeline *p, const struct process *process)
 		.pid = process->pid,
 		.ppid = process->ppid,
 		.command = intern__str(p->pool, process->command),
-		.forked = process->forked_memory,
+		.forked = process->forked_memory && process->parent,
 		.exited = process->exited,
 		.started = process->started,
 	};
 
+	uint32_t number;
+
 	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
 	ledger__fill(p->ledger, process, &facts);
-	aggregate__process(p->model, &facts);
+	number = aggregate__process(p->model, &facts);
+	if (p->writer)
+		writer__process(p->writer, number, &facts);
+}
+
+/* A file that is cut has the processes as they were last saved. */
+static void save_process(struct pipeline *p, const struct process *process)
+{
+	if (p->writer)
+		publish_process(p, process);
 }
 
 static struct process *process__begin(struct pipeline *p, uint32_t pid, struct process *parent,
@@ -92,6 +104,21 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 	return process;
 }
 
+/* The rest follows when all of them are known: see adopted__look. */
+static void on_adopt(struct pipeline *p, const struct ct_adopt *rec)
+{
+	struct process *process = process__begin(p, rec->pid, NULL, rec->started);
+
+	if (!process)
+		return;
+	process->ppid = rec->ppid;
+	process->uid = rec->uid;
+	process->adopted = true;
+	process->start_stack = rec->start_stack;
+	process->forked_memory = rec->forked;
+	process__read_command(process, rec->comm);
+}
+
 static void on_fork(struct pipeline *p, const struct ct_fork *rec)
 {
 	struct process *parent = tree__find(p->tree, rec->ppid);
@@ -105,6 +132,7 @@ static void on_fork(struct pipeline *p, const struct ct_fork *rec)
 	if (!process->command[0])
 		process__read_command(process, rec->comm);
 	enrich__forked(p->enrich, process);
+	save_process(p, process);
 }
 
 static void on_exec(struct pipeline *p, const struct ct_exec *rec)
@@ -122,6 +150,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	process->exec_time = rec->time;
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
+	save_process(p, process);
 }
 
 static void on_end(struct pipeline *p, const struct ct_exit *rec)
@@ -135,6 +164,7 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 	process->anon_at_exit = rec->anon_pages;
 	p->living--;
 	ledger__exited(p->ledger, p->session, process);
+	save_process(p, process);
 }
 
 static void on_stack(struct pipeline *p, const struct ct_stack *rec)
@@ -163,6 +193,9 @@ static void on_meta(void *ctx, const void *data, size_t size)
 		return;
 	}
 	switch (e->tag) {
+	case CT_ADOPT:
+		on_adopt(p, &e->adopt);
+		break;
 	case CT_FORK:
 		on_fork(p, &e->fork);
 		break;
@@ -206,17 +239,23 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
 	struct process *process = tree__find(p->tree, copy->pid);
+	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
 	struct fault_facts facts;
 	struct verdict verdict;
+	uint32_t number;
 
-	enrich__copy(p->enrich, process, copy, &facts);
+	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
-	aggregate__add(p->model, &facts, &verdict);
-	if (process && facts.origin == CT_ORIGIN_FORK)
-		process->copies++;
-	else if (process)
-		process->copies_new++;
+	number = aggregate__add(p->model, &facts, &verdict);
+	if (p->writer)
+		writer__copy(p->writer, &facts, &verdict, number);
+	if (!owner || facts.hugetlb) /* not in the sums that these are compared with */
+		return;
+	if (facts.origin == CT_ORIGIN_FORK)
+		owner->copies += 1ull << facts.order;
+	else
+		owner->copies_new += 1ull << facts.order;
 }
 
 static void on_copy(void *ctx, const void *data, size_t size)
@@ -305,6 +344,7 @@ void pipeline__free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	writer__free(p->writer);
 	session__free(p->session);
 	source__free(p->sources);
 	ledger__free(p->ledger);
@@ -326,6 +366,46 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 	return session__trace_from_exec(p->session, pid);
 }
 
+/* Who belongs to whom, which programs and Pythons they run, what they share. */
+static void adopted__look(struct pipeline *p)
+{
+	tree__find_parents(p->tree);
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (q->exited || q->image) /* forked, or has executed a program, meanwhile */
+			continue;
+		enrich__adopted(p->enrich, q, now_ns());
+		if (q->adopted)
+			ledger__adopted(q);
+	}
+	/* Who has ended lives on in what it forked: that runs what the others run. */
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (!q->image && q->adopted)
+			enrich__adopted(p->enrich, q, now_ns());
+		else if (!q->image)
+			enrich__forked(p->enrich, q);
+		publish_process(p, q);
+	}
+}
+
+int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n)
+{
+	int err = session__adopt(p->session, pids, n);
+
+	if (err)
+		return err;
+	session__consume_meta(p->session);
+	for (size_t i = 0; i < n && !p->command; i++)
+		p->command = tree__find(p->tree, pids[i]);
+	if (!p->living)
+		return -ESRCH;
+	adopted__look(p);
+	if (p->command)
+		source__as(p->sources, p->command->pid, p->command->uid);
+	p->started = now_ns();
+	session__start(p->session);
+	return 0;
+}
+
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
 {
 	fds[0] = session__meta_fd(p->session);
@@ -338,6 +418,9 @@ int pipeline__step(struct pipeline *p)
 
 	session__consume(p->session);
 	settle__flush(p->settle, now - SETTLE_NS);
+	ledger__sample(p->ledger, p->tree, now, p->model);
+	if (p->writer)
+		writer__tick(p->writer, now);
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 
@@ -373,6 +456,7 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
+	c->kernel_beyond = session__kernel_beyond(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (p->ended - start) / 1e9;
 	c->wall_time = read_clock(CLOCK_REALTIME) - (now_ns() - start);
@@ -387,8 +471,11 @@ static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 		c->kernel_copies = SNAPSHOT_UNKNOWN;
 	if (delayacct__get() < 0)
 		c->kernel_reason = "this kernel keeps no count";
-	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+	else if (delayacct__get() != 1)
 		c->kernel_reason = "delay accounting was off: add --delayacct";
+	else if (c->kernel_copies == SNAPSHOT_UNKNOWN)
+		c->kernel_reason = "some threads are older than the switching on of delay "
+				   "accounting";
 	else if (p->counters.retracts)
 		c->kernel_reason =
 			"threads raced for the same pages: the kernel counts the loser too";
@@ -399,7 +486,7 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 {
 	char line[SOURCE_LINE_MAX];
 
-	for (size_t i = 0; i < snap->n_sites && i < MAX_SOURCES; i++) {
+	for (size_t i = 0; i < snap->n_sites && i < SNAPSHOT_SOURCES; i++) {
 		const struct snapshot_site *site = &snap->sites[i];
 
 		if (site->file &&
@@ -408,21 +495,61 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 	}
 }
 
-int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
+static void fill_host(struct pipeline *p, struct snapshot_host *host)
 {
-	struct snapshot_capture capture = {};
-	struct snapshot_host host = {.page_size = sysconf(_SC_PAGESIZE)};
 	struct utsname uts;
-	int err;
 
 	uname(&uts);
-	host.kernel = intern__str(p->pool, uts.release);
-	host.machine = intern__str(p->pool, uts.machine);
+	*host = (struct snapshot_host){
+		.kernel = intern__str(p->pool, uts.release),
+		.machine = intern__str(p->pool, uts.machine),
+		.page_size = sysconf(_SC_PAGESIZE),
+	};
+}
+
+int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
+{
+	struct snapshot_host host;
+	int err;
+
+	fill_host(p, &host);
 	for (struct process *process = tree__first(p->tree); process; process = process->next)
 		publish_process(p, process);
-	fill_capture(p, &capture);
-	err = aggregate__snapshot(p->model, &host, &capture, p->started, out);
+	p->capture = (struct snapshot_capture){};
+	fill_capture(p, &p->capture);
+	err = aggregate__snapshot(p->model, &host, &p->capture, p->started, out);
 	if (!err)
 		quote_sources(p, *out);
 	return err;
+}
+
+/* --- the file ---------------------------------------------------------------- */
+
+int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_size)
+{
+	struct snapshot_capture capture = {
+		.witness = session__witness(p->session),
+		.witness_limits = session__witness_limits(p->session),
+		.witness_note = session__witness_note(p->session),
+		.wall_time = read_clock(CLOCK_REALTIME),
+		.kernel_copies = SNAPSHOT_UNKNOWN,
+	};
+	struct snapshot_host host;
+
+	fill_host(p, &host);
+	return writer__new(path, &host, &capture, &p->writer, why, why_size);
+}
+
+int pipeline__saved(struct pipeline *p, const struct snapshot *last)
+{
+	if (!p->writer)
+		return 0;
+	for (size_t i = 0; i < last->n_sites; i++) {
+		const struct snapshot_site *site = &last->sites[i];
+
+		if (site->source)
+			writer__source(p->writer, site->file, site->function, site->line,
+				       site->source);
+	}
+	return writer__finish(p->writer, &p->capture, p->started);
 }

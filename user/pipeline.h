@@ -19,8 +19,18 @@ int pipeline__new(const struct session_options *opt, struct pipeline **out, char
 		  size_t why_size);
 void pipeline__free(struct pipeline *p);
 
+/* Saves what is traced to a file, from now on. 0, or -errno with one line in why. */
+int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_size);
+/* Ends that file, after the last snapshot. 0, or -EIO if it is not whole; has been said. */
+int pipeline__saved(struct pipeline *p, const struct snapshot *last);
+
 /* Traces a stopped launcher from its next exec on. */
 int pipeline__trace_from_exec(struct pipeline *p, pid_t pid);
+/*
+ * Traces processes that run, with all below them. -ESRCH: all of them have ended meanwhile; or an
+ * error of session__adopt.
+ */
+int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n);
 
 #define PIPELINE_FDS 2
 /* Wait for these (POLLIN), at most the milliseconds that pipeline__step has returned. */

@@ -36,6 +36,7 @@ enum ct_tag {
 	CT_EXEC,
 	CT_EXIT,
 	CT_MEMORY,
+	CT_ADOPT,
 };
 
 /* What the page was before the copy. */
@@ -56,8 +57,14 @@ enum ct_copy_flags {
 	CT_F_DATASTACK = 1 << 5,     /* addr lies in this thread's Python data stack (3.11+) */
 	CT_F_POOL = 1 << 6,	     /* addr lies in a pymalloc pool: pool_* are valid */
 	CT_F_POOL_HEADER = 1 << 7,   /* ... and in its header */
-	CT_F_THREADS = 1 << 8, /* other threads can make the same copy: it may be taken back */
+	CT_F_THREADS = 1 << 8,	  /* other threads can make the same copy: it may be taken back */
+	CT_F_UNSHARE = 1 << 9,	  /* no write: the kernel un-shared the page to pin it */
+	CT_F_HUGETLB = 1 << 10,	  /* a page of hugetlb: in no count of anonymous memory */
+	CT_F_UNCOUNTED = 1 << 11, /* the kernel's own count of copies leaves such ones out */
 };
+
+/* Largest page: 1 GiB of 4 KiB pages, 16 GiB of 64 KiB pages. */
+#define CT_MAX_ORDER 18
 
 /* One copied page. */
 struct ct_copy {
@@ -90,8 +97,12 @@ struct ct_copy {
 	__u32 type_check; /* digest of the type that window[type_word] points to: ct_type_digest */
 	__u8 type_word;	  /* 4..8: that word of the window points to a type; 0: none was found */
 	__u8 opcode, oparg;
-	__u8 pad;
+	__u8 order;    /* 2^order pages were copied in one piece */
+	__u16 sharers; /* page tables that mapped the page, this one included; 0: not known */
+	__u16 pad;
+	__u32 victim; /* process whose memory it is, 0: pid; ~0: another one, not known which */
 };
+#define CT_VICTIM_UNKNOWN (~0u)
 
 enum ct_fixup_kind {
 	CT_FIXUP_RETRACT,     /* another thread won the race: this was no copy */
@@ -201,12 +212,32 @@ struct ct_exit {
 	char comm[CT_COMM_LEN];
 };
 
+/* A process that was there before cowtrace: the first of its threads has been adopted. */
+struct ct_adopt {
+	__u32 tag; /* CT_ADOPT */
+	__u32 pid;
+	__u32 ppid; /* its parent now */
+	__u32 uid;
+	__u64 started; /* when it was forked */
+	__u64 start_stack;
+	__u32 forked; /* it has not executed a program since it was forked */
+	__u32 pad;
+	char comm[CT_COMM_LEN];
+};
+
+/* What became of a thread that one pass over all threads of the machine has met. */
+struct ct_adopted {
+	__u32 tid;
+	__u32 failed; /* the kernel had no memory for it just now: another pass is needed */
+};
+
 /* Per process, kept by the kernel side, read by the daemon. */
 struct ct_proc {
 	__u64 reuses;
 	__u64 lost; /* copies of this process that did not reach the daemon */
-	/* wpcopy_count of its ended threads since the start of the trace, without what the kernel
-	 * began, gave up before it had a page, and counted again */
+	/* wpcopy_count of its ended threads since the start of the trace (for a thread that was
+	 * adopted: since its first write fault), without what the kernel began, gave up before it
+	 * had a page, and counted again */
 	__u64 kernel_copies;
 	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
 };
@@ -234,6 +265,20 @@ enum ct_unwind {
 	CT_UNWIND_MAX,
 };
 
+/* Functions of the kernel that are looked for in its stack. */
+enum ct_code {
+	CT_CODE_FAULT,	 /* handle_mm_fault */
+	CT_CODE_WP_PAGE, /* do_wp_page */
+	CT_CODE_SWAP,	 /* do_swap_page */
+	CT_CODE_FILE,	 /* __do_fault: asks the file for its page */
+	CT_CODE_MIGRATE, /* migrate_misplaced_folio or, up to 6.11, migrate_misplaced_page */
+	CT_CODES,
+};
+
+struct ct_range {
+	__u64 start, end;
+};
+
 /* Global counters of the kernel side (per CPU). */
 enum ct_counter {
 	CT_COUNT_COPIES,   /* confirmed copies, sent or lost, retracted ones included */
@@ -245,7 +290,7 @@ enum ct_counter {
 	CT_COUNT_MAX,
 };
 
-_Static_assert(sizeof(struct ct_copy) == 200, "ct_copy layout");
+_Static_assert(sizeof(struct ct_copy) == 208, "ct_copy layout");
 _Static_assert(sizeof(struct ct_fixup) == 24, "ct_fixup layout");
 _Static_assert(sizeof(struct ct_frame) == 16, "ct_frame layout");
 _Static_assert(sizeof(struct ct_stack) == 24 + 16 * CT_MAX_FRAMES, "ct_stack layout");
@@ -253,6 +298,7 @@ _Static_assert(sizeof(struct ct_memory) == 96, "ct_memory layout");
 _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
 _Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
+_Static_assert(sizeof(struct ct_adopt) == 56, "ct_adopt layout");
 _Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
 
 #endif

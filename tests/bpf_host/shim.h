@@ -58,7 +58,13 @@ struct pt_regs {
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"
+#include "page.bpf.h"
+#include "copy.bpf.h"
+#include "cold.bpf.h"
+#include "foreign.bpf.h"
+#include "adopt.bpf.h"
 #include "witness.bpf.h"
+#include "huge.bpf.h"
 
 #pragma GCC diagnostic pop
 

@@ -45,6 +45,7 @@ struct shim_record {
 		struct ct_fork fork;
 		struct ct_exec exec;
 		struct ct_exit exit;
+		struct ct_adopt adopt;
 		struct ct_memory memory;
 		uint8_t bytes[sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES];
 	};
@@ -257,6 +258,7 @@ static inline struct shim_map shim__map(const void *map)
 				 SHIM_TYPE(name) == BPF_MAP_TYPE_PERCPU_ARRAY,                     \
 		};
 	SHIM_MAP(procs)
+	SHIM_MAP(wanted)
 	SHIM_MAP(proc_layouts)
 	SHIM_MAP(layouts)
 	SHIM_MAP(stacks_seen)
@@ -309,9 +311,11 @@ static long bpf_map_update_elem(void *map, const void *key, const void *value, u
 	struct shim_element *e;
 	uint64_t number = 0;
 
-	assert_int_equal(flags, BPF_ANY);
+	assert_true(flags == BPF_ANY || flags == BPF_NOEXIST);
 	memcpy(&number, key, m.key);
 	e = shim__element(map, number);
+	if (e && flags == BPF_NOEXIST)
+		return -EEXIST;
 	if (!e)
 		e = shim__add(map, number, m.value);
 	memcpy(e->value, value, m.value);

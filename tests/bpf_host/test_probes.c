@@ -45,10 +45,11 @@ static void the_return_judges_what_the_entry_was_given(void **state)
 	pte = vmf.orig_pte;
 	probe(&vmf, NULL);
 	expect_counts(1, 0, 1);
-	vmf.flags |= FAULT_FLAG_UNSHARE;
+	vmf.flags = FAULT_FLAG_UNSHARE; /* nothing is written, and it is copied all the same */
 	pte.pte = 0x8000000012346867;
 	probe(&vmf, &pages[0]);
-	expect_counts(1, 0, 1);
+	expect_counts(2, 0, 1);
+	assert_true(copy_at(1)->flags & CT_F_UNSHARE);
 	assert_int_equal(lost_for(CT_LOST_PROBE_MISSED), 0);
 }
 
@@ -118,11 +119,13 @@ static void calls_are_counted_when_they_return(void **state)
 	vmf.flags = FAULT_FLAG_UNSHARE;
 	page_copy__entry(&vmf);
 	page_copy__exit();
+	expect_counts(4, 0, 0);
+	assert_true(copy_at(3)->flags & CT_F_UNSHARE);
 	the_thread()->started = 0;
 	vmf = a_fault();
 	page_copy__entry(&vmf);
 	page_copy__exit();
-	expect_counts(3, 0, 0);
+	expect_counts(4, 0, 0);
 }
 
 static void a_call_without_return_is_lost(void **state)

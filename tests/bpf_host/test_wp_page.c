@@ -167,9 +167,7 @@ static void no_write_no_copy(void **state)
 	struct vm_fault vmf = fault_at(&pages[1]);
 
 	(void)state;
-	vmf.flags = FAULT_FLAG_USER | FAULT_FLAG_UNSHARE;
-	wp_page(&vmf, &pages[0]);
-	vmf.flags = FAULT_FLAG_USER | FAULT_FLAG_UNSHARE | FAULT_FLAG_WRITE;
+	vmf.flags = FAULT_FLAG_USER;
 	wp_page(&vmf, &pages[0]);
 	vmf = fault_at(&pages[1]);
 	vmf.pte = NULL; /* never mapped */

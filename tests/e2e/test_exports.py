@@ -30,7 +30,7 @@ class Exports:
 
     def frames(self) -> list[ElementTree.Element]:
         """Of the flame graph; it has to be well-formed."""
-        return [e for e in ElementTree.parse(self.svg).iter(SVG + "svg") if "f" in e.get("class", "").split()]
+        return [e for e in ElementTree.parse(self.svg).iter(SVG + "svg") if "ct-f" in e.get("class", "").split()]
 
     def go_pprof(self, *args: str) -> str:
         done = subprocess.run(["go", "tool", "pprof", *args, str(self.pprof)], capture_output=True, timeout=120)
@@ -143,7 +143,7 @@ def test_flame_graph_has_the_bytes_of_the_report(preload: Exports) -> None:
     assert int(frames[0].get("data-b", "")) == preload.report["capture"]["copied_bytes"]
     for kind, rows in (("process", [p["copied_bytes"] for p in preload.report["processes"] if p["copies"]]),
                        ("cause", None)):
-        sizes = [int(f.get("data-b", "")) for f in frames if kind in f.get("class", "").split()]
+        sizes = [int(f.get("data-b", "")) for f in frames if "ct-" + kind in f.get("class", "").split()]
         assert sum(sizes) == preload.report["capture"]["copied_bytes"]
         assert rows is None or sorted(sizes) == sorted(rows)
     titles = [f.findtext(SVG + "title") or "" for f in frames]

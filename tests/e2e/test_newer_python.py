@@ -2,6 +2,7 @@
 """A CPython that is newer than any that cowtrace knows: 3.15's executable, made to say that it is 3.16."""
 from __future__ import annotations
 
+import json
 import shutil
 import struct
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import interpreters
-from cow import assert_closed, run_cowtrace, target, at_line, show_sites
+from cow import COWTRACE, assert_closed, environment, run_cowtrace, target, at_line, show_sites
 
 KNOWN = "3.15"
 VERSION = 0x031000A1  # 3.16.0a1
@@ -81,3 +82,26 @@ def test_a_newer_version_with_an_offset_that_can_not_be(tmp_path: Path, at: int,
     assert "3.16" in text and "newer than" in text, run.stderr
     assert "native" in text, run.stderr
     assert_closed(run.report)
+
+
+@pytest.mark.parametrize("changes", [{}, {AT_CODE_QUALNAME: 3}], ids=["passes", "refused"])
+def test_a_newer_version_in_a_check(tmp_path: Path, changes: dict[int, int]) -> None:
+    """`cowtrace check` says it while such a process lives."""
+    (tmp_path / "waits.py").write_text("print(flush=True)\ninput()\n")
+    python = patched(tmp_path, changes)
+    command = [word.replace("/tmp/targets/waits.py", "/tmp/programs/waits.py") for word in python.command("waits.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=environment({"PYTHONHOME": "/usr"})) as process:
+        assert process.stdin and process.stdout
+        assert process.stdout.readline()
+        done = subprocess.run([str(COWTRACE), "check", "--json", "-"], capture_output=True, text=True, timeout=120)
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    (found,) = (p for p in facts["pythons"] if p["version"] == "3.16.0a1")
+    assert found["newer"] and found["explained"] == (not changes)
+    assert "newer than" in found["problem"]
+    (lack,) = (lack for lack in facts["lacks"] if "3.16.0a1" in lack["what"])
+    assert lack["weight"] == ("less" if changes else "note")
+    assert "newer cowtrace" in lack["advice"]

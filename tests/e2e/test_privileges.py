@@ -3,6 +3,7 @@
 missing is said in one line, and nothing is silently less."""
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections import Counter
@@ -117,6 +118,26 @@ def test_programs_that_others_may_not_read(place: Place, shared_python: str, mis
     run = place.run(ALL, str(python), script, env=home)
     assert at_line(run.report, script, "read", cause="refcount", type="bytes") == 23, show_sites(run.report)
     assert problems(run.report).strip() == ""
+
+
+@pytest.mark.parametrize("missing", [[], ["SYS_PTRACE"], ["DAC_READ_SEARCH"], ["SYS_PTRACE", "DAC_READ_SEARCH"]],
+                         ids=lambda names: "+".join(names) or "nothing")
+def test_attach_to_another_users_process(place: Place, any_python: str, missing: list[str]) -> None:
+    report = place.out / "report.json"
+    with subprocess.Popen([any_python, "-c", "import os; os.fork(); print(flush=True); input()"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdin and service.stdout
+        service.stdout.readline()
+        done = place.call(without(*missing), "attach", "-p", str(service.pid), "--for", "1", "--json", str(report))
+        service.stdin.write(b"\n\n")
+        service.stdin.close()
+    assert done.returncode == 0, done.stderr
+    found = json.loads(report.read_text())
+    assert len(found["processes"]) == 2
+    for process in found["processes"]:
+        assert (process["python"] is None) == bool(missing), found["processes"]
+        assert all(f"CAP_{name}" in process["python_problem"] for name in missing), found["processes"]
+    assert all(f"CAP_{name}" in done.stderr for name in missing)
 
 
 def test_without_syslog_it_warns_of_too_many(place: Place) -> None:

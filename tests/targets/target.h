@@ -90,6 +90,28 @@ static inline size_t target_changed(uint64_t *before, const volatile void *addr,
 	return changed;
 }
 
+/* This machine has not what the target is about: the tests skip it with this reason. */
+__attribute__((noreturn)) static inline void target_skip(const char *reason)
+{
+	printf("{\"skip\": \"%s\"}\n", reason);
+	exit(0);
+}
+
+/* Writes to a file of /proc/sys or /sys; old gets what it held. False: there is none. */
+static inline int target_set(const char *path, const char *value, char old[64])
+{
+	int fd = open(path, O_RDWR);
+	ssize_t n = fd < 0 ? -1 : read(fd, old, 63);
+
+	if (n >= 0)
+		old[n] = '\0';
+	if (n >= 0 && pwrite(fd, value, strlen(value), 0) < 0)
+		n = -1;
+	if (fd >= 0)
+		close(fd);
+	return n >= 0;
+}
+
 static inline pid_t target_fork(void)
 {
 	pid_t pid = fork();

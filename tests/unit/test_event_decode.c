@@ -21,6 +21,7 @@ static const struct {
 	{CT_FORK, sizeof(struct ct_fork)},
 	{CT_EXEC, sizeof(struct ct_exec)},
 	{CT_EXIT, sizeof(struct ct_exit)},
+	{CT_ADOPT, sizeof(struct ct_adopt)},
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -65,7 +66,7 @@ static void records_of_the_right_size(void **state)
 
 static void unknown_tags(void **state)
 {
-	static const uint32_t tags[] = {0, CT_MEMORY + 1, 0x100, UINT32_MAX};
+	static const uint32_t tags[] = {0, CT_ADOPT + 1, 0x100, UINT32_MAX};
 
 	(void)state;
 	for (size_t t = 0; t < sizeof(tags) / sizeof(tags[0]); t++) {
@@ -120,6 +121,9 @@ static void indices_of_a_copy(void **state)
 	EXPECT(0, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS - 1);
 	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = CT_WINDOW_WORDS);
 	EXPECT(-EINVAL, CT_COPY, e.copy.type_word = UINT8_MAX);
+	EXPECT(0, CT_COPY, e.copy.order = CT_MAX_ORDER);
+	EXPECT(-EINVAL, CT_COPY, e.copy.order = CT_MAX_ORDER + 1);
+	EXPECT(-EINVAL, CT_COPY, e.copy.order = UINT8_MAX);
 	/* no indices: whatever they hold */
 	EXPECT(0, CT_COPY, e.copy.flags = UINT16_MAX);
 	EXPECT(0, CT_COPY, e.copy.syscall = INT16_MIN);
@@ -166,6 +170,7 @@ static void names_end_in_their_field(void **state)
 	NAME(CT_FORK, fork.comm);
 	NAME(CT_EXEC, exec.comm);
 	NAME(CT_EXIT, exit.comm);
+	NAME(CT_ADOPT, adopt.comm);
 }
 
 /* --- memory: a record with room behind it ------------------------------------ */

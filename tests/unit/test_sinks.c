@@ -25,26 +25,32 @@
 #define N_CASES (sizeof(golden_cases) / sizeof(golden_cases[0]))
 
 static const struct sink *const sinks[] = {&sink_text,	     &sink_json,  &sink_folded,
-					   &sink_flamegraph, &sink_pprof, &sink_speedscope};
+					   &sink_flamegraph, &sink_pprof, &sink_speedscope,
+					   &sink_html};
 
-/* Cuts what stands between two words. */
+/* Cuts what stands between two words, wherever it does. */
 static void cut(char *text, size_t *size, const char *from, const char *to)
 {
 	char *begin = strstr(text, from), *end;
 
 	assert_non_null(begin);
-	begin += strlen(from);
-	end = strstr(begin, to);
-	assert_non_null(end);
-	memmove(begin, end, *size + 1 - (size_t)(end - text));
-	*size -= (size_t)(end - begin);
+	for (; begin; begin = strstr(begin, from)) {
+		begin += strlen(from);
+		end = strstr(begin, to);
+		assert_non_null(end);
+		memmove(begin, end, *size + 1 - (size_t)(end - text));
+		*size -= (size_t)(end - begin);
+	}
 }
 
+/* Without what is the same in all of them; the flame graph has files of its own. */
 static char *make_readable(const struct sink *sink, char *output, size_t *size)
 {
 	if (sink == &sink_pprof)
 		return pprof__text(output, size);
-	if (sink == &sink_flamegraph) {
+	if (sink == &sink_html)
+		cut(output, size, "<div class=\"flame\">\n", "</div>\n</section>");
+	if (sink == &sink_flamegraph || sink == &sink_html) {
 		cut(output, size, "<style>\n", "</style>");
 		cut(output, size, "<script>\n", "</script>");
 	}

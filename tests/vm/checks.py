@@ -52,6 +52,7 @@ class Result:
     checks: list[Check] = field(default_factory=list)
     skip: str = ""
     problem: str = ""
+    note: str = ""
 
     @property
     def name(self) -> str:

@@ -90,7 +90,7 @@ def compile_helpers(to: Path) -> None:
 def make(work: Path, batches: dict[str, str]) -> Path:
     """batches: name, lines of `batch`. Returns the image."""
     tree, image = work / "tree", work / "root.img"
-    for name in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc", "sys", "dev", "run", "tmp", "out",
+    for name in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc", "sys", "dev", "run", "tmp", "var/tmp", "out",
                  "guest/targets", "guest/py", "guest/batches"):
         (tree / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):

@@ -60,7 +60,7 @@ def rows_of(case: str, results: dict[str, Result], witnesses: list[str]) -> list
     return rows
 
 
-def table(kernel: str, release: str, results: list[Result]) -> None:
+def table(title: str, results: list[Result]) -> None:
     witnesses = list(dict.fromkeys(r.witness for r in results))
     titles = [w for w in witnesses if w not in ("auto", "all")]
     lines: list[tuple[str, ...]] = [("case", "what", "expected", *titles)]
@@ -72,7 +72,7 @@ def table(kernel: str, release: str, results: list[Result]) -> None:
         else:
             lines += rows_of(case, by, titles)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    print(f"\n== kernel {kernel} ({release})")
+    print(f"\n== kernel {title}")
     last = ""
     for line in lines:
         first = line[0] if line[0] != last else ""

@@ -7,22 +7,22 @@ import test from 'node:test';
 import { CASES, file, report, require, screenshot, sum, THEMES, WIDTHS, withFlame, withPage } from './tools.mjs';
 
 // Of a frame: class, name, place and what it says. Runs in the page.
-const readFrames = () => [...document.querySelectorAll('.cowtrace-flame .f')].map((f) => ({
-	kind: f.classList[1], label: f.querySelector('text').textContent, all: f.getAttribute('aria-label'),
+const readFrames = () => [...document.querySelectorAll('.cowtrace-flame .ct-f')].map((f) => ({
+	kind: f.classList[1].slice(3), label: f.querySelector('text').textContent, all: f.getAttribute('aria-label'),
 	x: +f.getAttribute('x'), y: +f.getAttribute('y'), width: +f.getAttribute('width'),
 	start: +f.dataset.s, bytes: +f.dataset.b,
-	shown: getComputedStyle(f).display !== 'none', above: f.classList.contains('above'),
-	hit: f.classList.contains('hit'), text: f.querySelector('text').getComputedTextLength(),
+	shown: getComputedStyle(f).display !== 'none', above: f.classList.contains('ct-above'),
+	hit: f.classList.contains('ct-hit'), text: f.querySelector('text').getComputedTextLength(),
 }));
 
 // Of a hidden frame, the place is that of the time before.
 const shownOnly = (frames) => frames.filter((f) => f.shown);
 
 const frame = (page, label, nth = 0) =>
-	page.locator('.f', { has: page.locator(`text:text-is("${label}")`) }).nth(nth);
+	page.locator('.ct-f', { has: page.locator(`text:text-is("${label}")`) }).nth(nth);
 const output = (page) => page.locator('output').textContent();
-const searchFor = (page, text) => page.locator('.tools input').fill(text);
-const tip = (page) => page.locator('.tip div');
+const searchFor = (page, text) => page.locator('.ct-tools input').fill(text);
+const tip = (page) => page.locator('.ct-tip div');
 
 for (const name of CASES)
 	test(`flame graph ${name}: opens in both themes and widths`, async () => {
@@ -80,7 +80,7 @@ test('flame graph: what was lost has a place', async () => {
 	await withFlame('losses', {}, async (page) => {
 		const lost = (await page.evaluate(readFrames)).filter((f) => f.kind === 'lost');
 		assert.deepEqual(lost.map((f) => f.bytes), [1203 * 4096, 1200 * 4096, 3 * 4096]);
-		assert.match(await page.locator('.warning').textContent(), /1,203 copies could not be looked at/);
+		assert.match(await page.locator('.ct-warning').textContent(), /1,203 copies could not be looked at/);
 	});
 });
 
@@ -101,7 +101,7 @@ test('flame graph: a click zooms, reset and Escape go back', async () => {
 		await frame(page, 'gunicorn [4126]').click(); // out by one ancestor
 		frames = await page.evaluate(readFrames);
 		assert.equal(frames.filter((f) => f.above).length, 1);
-		await page.locator('.tools button').click();
+		await page.locator('.ct-tools button').click();
 		assert.deepEqual(shownOnly(await page.evaluate(readFrames)), shownOnly(before));
 		await frame(page, 'gunicorn [4125]').click();
 		await page.keyboard.press('Escape');
@@ -117,7 +117,7 @@ test('flame graph: small frames appear when zoomed', async () => {
 		assert.equal(hits.length, 3); // also those that are too narrow to be drawn
 		await searchFor(page, '');
 		await page.evaluate(() => {
-			const small = [...document.querySelectorAll('.f')].find((f) => /^recvfrom/.test(f.getAttribute('aria-label')));
+			const small = [...document.querySelectorAll('.ct-f')].find((f) => /^recvfrom/.test(f.getAttribute('aria-label')));
 			small.dispatchEvent(new MouseEvent('click', { bubbles: true }));
 		});
 		assert.equal((await page.evaluate(readFrames)).filter((f) => f.shown && f.label === 'recvfrom (kernel)').length, 1);
@@ -144,7 +144,7 @@ test('flame graph: search by text, regular expression and cause, each byte count
 		await expect('cause:nothing', 0, 0);
 		await searchFor(page, '/(/');
 		assert.equal(await output(page), 'not a regular expression');
-		assert.equal(await page.locator('.tools input').getAttribute('aria-invalid'), 'true');
+		assert.equal(await page.locator('.ct-tools input').getAttribute('aria-invalid'), 'true');
 		await searchFor(page, '');
 		assert.equal(await output(page), '');
 		assert.equal((await page.evaluate(readFrames)).filter((f) => f.hit).length, 0);
@@ -163,10 +163,10 @@ test('flame graph: inside of a zoom, a search counts what is shown', async () =>
 
 test('flame graph: the legend shows where a cause is', async () => {
 	await withFlame('gunicorn', {}, async (page) => {
-		await page.locator('.item[data-cause="gc-header"]').click();
-		assert.equal(await page.locator('.tools input').evaluate((input) => input.value), 'cause:gc-header');
+		await page.locator('.ct-item[data-cause="gc-header"]').click();
+		assert.equal(await page.locator('.ct-tools input').evaluate((input) => input.value), 'cause:gc-header');
 		assert.match(await output(page), /^matched: 1\.4 %, 6 frames$/);
-		await page.locator('.item[data-cause="gc-header"]').click();
+		await page.locator('.ct-item[data-cause="gc-header"]').click();
 		assert.equal(await output(page), '');
 	});
 });
@@ -175,10 +175,10 @@ test('flame graph: hovering shows details, and they stay inside of the picture',
 	for (const width of WIDTHS)
 		await withFlame('gunicorn', { width }, async (page) => {
 			assert.ok(!await tip(page).isVisible());
-			await page.locator('.f.python').nth(2).hover();
+			await page.locator('.ct-f.ct-python').nth(2).hover();
 			assert.deepEqual(await tip(page).locator('> *').allTextContents(),
 				['BigApp.total', '/srv/app/app.py:14', '299.6 MiB, 32.9 % of all, 76,700 copies']);
-			for (const f of await page.locator('.f:visible').all()) {
+			for (const f of await page.locator('.ct-f:visible').all()) {
 				const { width: own } = await f.boundingBox();
 				if (own < 3) continue;
 				await f.hover({ position: { x: own - 1, y: 9 } });
@@ -202,7 +202,7 @@ test('flame graph: names are text', async () => {
 		assert.equal(await page.locator('h1, image').count(), 0);
 		await searchFor(page, '<script>');
 		assert.match(await output(page), /^matched: /);
-		await page.locator('.f.process').hover();
+		await page.locator('.ct-f.ct-process').hover();
 		assert.equal(await tip(page).locator('b').textContent(), '<script>window.owned=1</script> [6]');
 	});
 });
@@ -219,11 +219,11 @@ test('flame graph: of very many frames the smallest stand together, and it says 
 	await withFlame('many', {}, async (page) => {
 		const frames = await page.evaluate(readFrames), rests = frames.filter((f) => f.kind === 'rest');
 		assert.ok(frames.length < 16_000);
-		assert.match(await page.locator('.line', { hasText: 'not drawn' }).textContent(), /^[\d,]+ frames with less than /);
+		assert.match(await page.locator('.ct-line', { hasText: 'not drawn' }).textContent(), /^[\d,]+ frames with less than /);
 		assert.equal(rests.length, 2);
 		const shown = sum(frames.filter((f) => f.kind === 'native' || f.kind === 'rest'), 'bytes');
 		assert.equal(shown, report('many').capture.copied_bytes);
-		await page.locator('.f.rest').first().hover();
+		await page.locator('.ct-f.ct-rest').first().hover();
 		assert.match(await tip(page).textContent(), /[\d,]+ frames, too small to be drawn/);
 	});
 });
@@ -231,11 +231,11 @@ test('flame graph: of very many frames the smallest stand together, and it says 
 test('flame graph: follows the width of the window', async () => {
 	await withFlame('gunicorn', {}, async (page) => {
 		await page.setViewportSize({ width: 400, height: 800 });
-		await page.waitForFunction(() => +document.querySelector('.f').getAttribute('width') < 400);
+		await page.waitForFunction(() => +document.querySelector('.ct-f').getAttribute('width') < 400);
 		const narrow = await page.evaluate(readFrames);
 		assert.ok(narrow.every((f) => !f.shown || f.text <= Math.max(f.width, 0.01) || !f.label));
 		await page.setViewportSize({ width: 1280, height: 800 });
-		await page.waitForFunction(() => +document.querySelector('.f').getAttribute('width') > 1200);
+		await page.waitForFunction(() => +document.querySelector('.ct-f').getAttribute('width') > 1200);
 	});
 });
 
@@ -244,16 +244,16 @@ test('flame graph: stands complete without script', async () => {
 		await withFlame(name, { script: false }, async (page) => {
 			const text = await page.locator('svg.cowtrace-flame').first().textContent();
 			assert.match(text, /copied by writes to shared memory/);
-			assert.equal(await page.locator('.item').count(), new Set(report(name).causes.map((c) => c.cause)).size);
-			assert.equal(await page.locator('.tools').count(), 0);
+			assert.equal(await page.locator('.ct-item').count(), new Set(report(name).causes.map((c) => c.cause)).size);
+			assert.equal(await page.locator('.ct-tools').count(), 0);
 			await screenshot(page, `${name}-without-script`);
 		});
 	await withFlame('gunicorn', { script: false, width: 400 }, async (page) => {
-		const box = await page.locator('.f.all').boundingBox();
+		const box = await page.locator('.ct-f.ct-all').boundingBox();
 		assert.ok(box.x >= 0 && box.x + box.width <= 400);
-		const label = await page.locator('.f.python text').nth(2).textContent();
+		const label = await page.locator('.ct-f.ct-python text').nth(2).textContent();
 		assert.equal(label, 'BigApp.total app.py:14');
-		assert.match(await page.locator('.f.python title').nth(2).textContent(), /299\.6 MiB/);
+		assert.match(await page.locator('.ct-f.ct-python title').nth(2).textContent(), /299\.6 MiB/);
 	});
 });
 
@@ -262,8 +262,8 @@ test('flame graph: on paper it is light, whole and on one page', async () => {
 		const pdf = (await page.pdf({ preferCSSPageSize: true, printBackground: true })).toString('latin1');
 		assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1);
 		await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
-		assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.paper')).fill), 'rgb(255, 255, 255)');
-		assert.ok(!await page.locator('.tools').isVisible());
+		assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.ct-paper')).fill), 'rgb(255, 255, 255)');
+		assert.ok(!await page.locator('.ct-tools').isVisible());
 		await screenshot(page, 'gunicorn-print');
 	});
 });
@@ -275,10 +275,10 @@ test('flame graph: works inside of a page, twice', async () => {
 <main style="padding: 20px"><h1>Two</h1><div id="a">${svg('gunicorn')}</div><div id="b">${svg('markup')}</div></main></html>`;
 	await withPage('about:blank', {}, async (page) => {
 		await page.setContent(html);
-		await page.locator('#a .f.process').nth(1).click();
-		assert.ok(await page.locator('#a .f.above').count() > 0);
-		assert.equal(await page.locator('#b .f.above').count(), 0);
-		await page.locator('#b .tools input').fill('f');
+		await page.locator('#a .ct-f.ct-process').nth(1).click();
+		assert.ok(await page.locator('#a .ct-f.ct-above').count() > 0);
+		assert.equal(await page.locator('#b .ct-f.ct-above').count(), 0);
+		await page.locator('#b .ct-tools input').fill('f');
 		assert.match(await page.locator('#b output').textContent(), /^matched/);
 		assert.equal(await page.locator('#a output').textContent(), '');
 		assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('h1')).fontWeight), '700');
@@ -304,7 +304,7 @@ test('flame graph: works as an object and stands still as an image', async () =>
 		const image = await page.evaluate(() => [document.querySelector('img').naturalWidth]);
 		assert.deepEqual(image, [1200]);
 		const inner = page.frames().find((f) => f.url() === url);
-		await inner.locator('.f.process').first().click();
-		assert.equal(await inner.locator('.f.above').count(), 1);
+		await inner.locator('.ct-f.ct-process').first().click();
+		assert.equal(await inner.locator('.ct-f.ct-above').count(), 1);
 	}, (request) => request === url || request === host);
 });

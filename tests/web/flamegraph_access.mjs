@@ -25,20 +25,20 @@ test('flame graph: by keyboard: Tab reaches all, arrows move, Enter zooms, Escap
 		assert.match(await focused(page), /^gunicorn \[4125\], forked process, CPython 3\.11\.2, [\d.]+ MiB/);
 		await press(page, 'ArrowRight', 'ArrowDown');
 		assert.match(await focused(page), /^SyncWorker\.handle_request sync\.py:177, in .*\/workers, /);
-		assert.ok(await page.locator('.tip div').isVisible());
+		assert.ok(await page.locator('.ct-tip div').isVisible());
 		await press(page, 'Enter');
-		assert.equal(await page.locator('.f.above').count(), 2);
+		assert.equal(await page.locator('.ct-f.ct-above').count(), 2);
 		assert.match(await focused(page), /^SyncWorker\.handle_request/);
 		await press(page, 'ArrowLeft');
 		assert.match(await focused(page), /^SyncWorker\.handle_request/, 'its neighbours are not shown');
 		await press(page, 'Escape');
-		assert.equal(await page.locator('.f.above').count(), 0);
+		assert.equal(await page.locator('.ct-f.ct-above').count(), 0);
 		await press(page, 'ArrowUp', 'ArrowLeft');
 		assert.match(await focused(page), /^gunicorn \[4125\]/);
 		await press(page, 'Home', ' ');
 		assert.match(await focused(page), /^all copies/);
 		await press(page, 'Tab');
-		assert.equal(await page.locator('.f:focus').count(), 0, 'one stop for the whole graph');
+		assert.equal(await page.locator('.ct-f:focus').count(), 0, 'one stop for the whole graph');
 	});
 });
 
@@ -49,12 +49,16 @@ test('flame graph: search by keyboard', async () => {
 		assert.match(await page.locator('output').textContent(), /^matched: 1\.4 %, 3 frames/);
 		await press(page, 'Enter');
 		assert.match(await focused(page), /^dict, type of the object; cause: gc-header/);
-		await press(page, '/', 'Escape');
+		await press(page, '/');
+		await page.locator('.ct-tools input').fill('recvfrom');
+		await press(page, 'Enter'); // too narrow to be drawn until it is zoomed
+		assert.match(await focused(page), /^recvfrom \(kernel\), /);
+		await press(page, 'Escape', '/', 'Escape');
 		assert.equal(await page.locator('output').textContent(), '');
-		await page.locator('.item').first().focus();
+		await page.locator('.ct-item').first().focus();
 		await press(page, 'Enter');
 		assert.match(await page.locator('output').textContent(), /^matched: 98\.5 %/);
-		await page.locator('.f.all').focus();
+		await page.locator('.ct-f.ct-all').focus();
 		await press(page, 'Escape');
 		assert.equal(await page.locator('output').textContent(), '', 'Escape in the graph ends a search, too');
 	});
@@ -62,12 +66,12 @@ test('flame graph: search by keyboard', async () => {
 
 test('flame graph: every frame says what it is', async () => {
 	await withFlame('losses', {}, async (page) => {
-		for (const f of await page.locator('.f').all()) {
+		for (const f of await page.locator('.ct-f').all()) {
 			assert.equal(await f.getAttribute('role'), 'treeitem');
 			assert.match(await f.getAttribute('aria-label'), /.+, .+, [\d,.]+ [KM]iB, [<\d.]+ % of all, [\d,]+ cop(y|ies)$/);
 			assert.equal(await f.getAttribute('aria-level'), String(+await f.getAttribute('y') / 19 + 1));
 		}
-		assert.equal(await page.locator('.f[tabindex="0"]').count(), 1);
+		assert.equal(await page.locator('.ct-f[tabindex="0"]').count(), 1);
 	});
 });
 
@@ -83,7 +87,7 @@ test('flame graph: axe finds no serious fault, alone and inside of a page', asyn
 		for (const name of ['gunicorn', 'losses', 'markup', 'empty']) {
 			await withFlame(name, { theme }, async (page) => {
 				assert.deepEqual(await faults(page), []);
-				await page.locator('.tools input').fill('f');
+				await page.locator('.ct-tools input').fill('f');
 				assert.deepEqual(await faults(page), []);
 			});
 			await withPage('about:blank', { theme }, async (page) => {
@@ -100,14 +104,14 @@ const contrasts = () => {
 	const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
 		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
 	const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
-	const paper = parse(getComputedStyle(document.querySelector('.paper')).fill);
+	const paper = parse(getComputedStyle(document.querySelector('.ct-paper')).fill);
 	const result = {};
-	for (const frame of document.querySelectorAll('.f')) {
+	for (const frame of document.querySelectorAll('.ct-f')) {
 		const rect = getComputedStyle(frame.querySelector('rect')), fill = parse(rect.fill), alpha = +rect.fillOpacity;
 		const ground = fill.slice(0, 3).map((v, i) => v * alpha + paper[i] * (1 - alpha));
 		result[frame.getAttribute('class')] = ratio(parse(getComputedStyle(frame.querySelector('text')).fill), ground);
 	}
-	for (const line of document.querySelectorAll('.line, .legend text, .legend .name'))
+	for (const line of document.querySelectorAll('.ct-line, .ct-legend text, .ct-legend .ct-name'))
 		result[line.getAttribute('class') || 'legend'] = ratio(parse(getComputedStyle(line).fill), paper);
 	return result;
 };
@@ -120,9 +124,9 @@ test('flame graph: text stands out, in both themes, on every colour', async () =
 				const kinds = ['all', 'process', 'native', 'reason', 'rest', 'lost', 'p0', 'p1', 'p2', 'p3'];
 				for (const cause of ['refcount', 'gc-header', 'inline-cache', 'lazy-cache', 'mutation', 'allocator',
 					'native-data', 'stack', 'buffer', 'kernel-write', 'unknown'])
-					kinds.push(`cause c-${cause}`, `type c-${cause}`);
-				[...document.querySelectorAll('.f')].slice(0, kinds.length)
-					.forEach((f, i) => f.setAttribute('class', 'f ' + kinds[i]));
+					kinds.push(`cause ct-c-${cause}`, `type ct-c-${cause}`);
+				[...document.querySelectorAll('.ct-f')].slice(0, kinds.length)
+					.forEach((f, i) => f.setAttribute('class', 'ct-f ct-' + kinds[i]));
 			});
 			const found = Object.entries(await page.evaluate(contrasts));
 			assert.ok(found.length >= 32, `${found.length} colours`);

@@ -15,6 +15,7 @@
 
 #define LONG_NAME 100000
 #define MANY	  60000
+#define FULL	  2660 /* of three frames each */
 
 static void one_worker(struct world *w)
 {
@@ -96,15 +97,14 @@ static void case_deep(struct world *w)
 			    .pid = 4125, .cause = CAUSE_REFCOUNT, .type = "Node", .stack = stack});
 }
 
-/* More than can be drawn. */
-static void case_many(struct world *w)
+static void many_functions(struct world *w, unsigned int n)
 {
 	static const uint8_t causes[] = {CAUSE_REFCOUNT, CAUSE_GC_HEADER, CAUSE_MUTATION,
 					 CAUSE_ALLOCATOR};
 	char name[64], type[64];
 
 	one_worker(w);
-	for (unsigned int i = 0; i < MANY; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "native_function_%u", i);
 		snprintf(type, sizeof(type), "Type%u", i % 97);
 		world__copy(w, i < 50 ? 2003 - i : 1 + i % 7,
@@ -116,11 +116,24 @@ static void case_many(struct world *w)
 	}
 }
 
+/* More than can be drawn. */
+static void case_many(struct world *w)
+{
+	many_functions(w, MANY);
+}
+
+/* As many as are drawn at most. */
+static void case_full(struct world *w)
+{
+	many_functions(w, FULL);
+}
+
 static const struct golden_case more_cases[] = {
 	{"markup", case_markup},
 	{"long", case_long},
 	{"deep", case_deep},
 	{"many", case_many},
+	{"full", case_full},
 };
 
 static const struct {
@@ -131,6 +144,7 @@ static const struct {
 	{&sink_flamegraph, "svg"},
 	{&sink_pprof, "pb.gz"},
 	{&sink_speedscope, "speedscope.json"},
+	{&sink_html, "html"},
 };
 
 static void write_case(const struct golden_case *c, const char *directory)

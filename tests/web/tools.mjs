@@ -13,7 +13,7 @@ export const require = createRequire(path.join(work, 'here.js'));
 const { chromium } = require('playwright-core');
 
 export const CASES = ['gunicorn', 'empty', 'nothing_shared', 'loaded_after_fork', 'hostile', 'losses',
-	'unsupported', 'noted', 'no_python', 'markup', 'long', 'deep', 'many'];
+	'unsupported', 'noted', 'no_python', 'cut_off', 'markup', 'long', 'deep', 'many', 'full'];
 export const THEMES = ['light', 'dark'];
 export const WIDTHS = [1280, 400];
 export const HEIGHT = 800;

@@ -123,7 +123,7 @@ def borrowed(cells: Cells) -> str:
 def acceptance(cells: Cells) -> str:
     rows = []
     for cell in (c for c in cells.values() if not c.missing):
-        closed = "equal" if cell.copies == cell.kernel_copies else f"{cell.kernel_copies}"
+        closed = "equal" if cell.closed else f"{cell.kernel_copies}"
         rows.append([cell.key, f"{cell.copies:,}", closed, f"{percent(cell.proven, cell.copies):.2f}",
                      f"{percent(cell.unknown, cell.copies):.2f}", f"{cell.with_line:.2f}",
                      "; ".join(cell.failures()) or "ok"])
@@ -135,7 +135,7 @@ def summary(cells: Cells) -> str:
     some = [c for c in cells.values() if not c.missing]
     living = [c for c in some if c.workload != "gunicorn-end"]
     copies = sum(c.copies for c in some)
-    equal = sum(c.copies == c.kernel_copies for c in some)
+    equal = sum(c.closed for c in some)
     return (f"{len(some)} runs, {copies:,} copies: {percent(sum(c.proven for c in some), copies):.2f} % proven "
             f"(no run below {min(percent(c.proven, c.copies) for c in some):.1f} %), "
             f"{percent(sum(c.unknown for c in some), copies):.2f} % unknown (no run above "

@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 
-/* Entry code is a few dozen bytes; never trust a gap between symbols to be larger. */
-#define MAX_FUNCTION_SIZE 4096
+/* The largest of those asked for have 8 KiB; never trust a gap between symbols to be much more. */
+#define MAX_FUNCTION_SIZE 32768
 
 int kallsyms__range(const char *name, uint64_t *start, uint64_t *end)
 {

@@ -103,6 +103,18 @@ bool kernel__has_member(const char *type, const char *member)
 	return has;
 }
 
+int kernel__arguments(const char *function)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	__s32 id = btf ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : -1;
+	const struct btf_type *proto =
+		id < 0 ? NULL : btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	int n = proto ? (int)btf_vlen(proto) : -1;
+
+	btf__free(btf);
+	return n;
+}
+
 bool kernel__has_type(const char *type)
 {
 	struct btf *btf = btf__load_vmlinux_btf();

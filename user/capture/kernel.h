@@ -19,6 +19,8 @@ enum preemption kernel__preemption(void);
 
 /* Does a struct of this kernel have this member? True if that is not known. */
 bool kernel__has_member(const char *type, const char *member);
+/* How many arguments a function of this kernel has; -1: not known. */
+int kernel__arguments(const char *function);
 
 /* Does this kernel have a type of this name? True if that is not known. */
 bool kernel__has_type(const char *type);

@@ -15,7 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/adopt.h"
 #include "capture/kernel.h"
+#include "capture/kinds.h"
 #include "capture/trial.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
@@ -28,6 +30,7 @@ struct session {
 	struct cowtrace *skel;
 	struct ring_buffer *meta, *copies;
 	const struct witness *witness;
+	struct kinds kinds;
 	struct session_handler handler;
 };
 
@@ -66,7 +69,6 @@ static struct session_trial *trials__of(struct session_trials *trials, const str
 	if (t == trials->of + trials->n) {
 		*t = (struct session_trial){
 			.witness = w->name,
-			.limits = w->limits,
 			.note = w->note,
 			.cost = w->cost,
 		};
@@ -85,6 +87,7 @@ static int session__try(const struct session_options *opt, struct session_trials
 
 	for (; *w; w++) {
 		struct cowtrace *skel = NULL;
+		struct kinds kinds;
 		struct session_trial *t;
 		char why[sizeof(t->reason)];
 
@@ -93,8 +96,10 @@ static int session__try(const struct session_options *opt, struct session_trials
 		t = trials__of(trials, *w);
 		if (t->works)
 			continue;
-		err = trial__start(*w, opt, &skel, why, sizeof(why));
+		err = trial__start(*w, opt, &skel, &kinds, why, sizeof(why));
 		t->works = !err;
+		if (!err)
+			memcpy(t->limits, kinds.limits, sizeof(t->limits));
 		if (err)
 			log_info("witness %s: %s", (*w)->name, why);
 		if (err && !t->reason[0]) /* of two ways the first is the better one */
@@ -102,6 +107,7 @@ static int session__try(const struct session_options *opt, struct session_trials
 		if (!err && s) {
 			s->skel = skel;
 			s->witness = *w;
+			s->kinds = kinds;
 			return 0;
 		}
 		cowtrace__destroy(skel);
@@ -219,7 +225,12 @@ const char *session__witness(const struct session *s)
 
 const char *session__witness_limits(const struct session *s)
 {
-	return s->witness->limits;
+	return s->kinds.limits;
+}
+
+const char *session__kernel_beyond(const struct session *s)
+{
+	return s->kinds.beyond[0] ? s->kinds.beyond : NULL;
 }
 
 const char *session__witness_note(const struct session *s)
@@ -243,6 +254,16 @@ int session__trace_from_exec(struct session *s, pid_t pid)
 	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.threads), &pidfd, thread, BPF_ANY))
 		return -errno;
 	return 0;
+}
+
+int session__adopt(struct session *s, const pid_t *pids, size_t n)
+{
+	return adopt__all(s->skel, pids, n);
+}
+
+void session__start(struct session *s)
+{
+	s->skel->bss->adopting = false;
 }
 
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout)

@@ -36,8 +36,9 @@ struct session_counters {
 
 /* What came of trying a witness. */
 struct session_trial {
-	const char *witness, *limits, *note, *cost; /* as in capture/witness.h */
+	const char *witness, *note, *cost; /* as in capture/witness.h */
 	bool works;
+	char limits[768]; /* what it does not see, if it works: see capture/kinds.h */
 	char reason[400]; /* why it does not work: one line; of two ways to try it, the better one
 			   */
 };
@@ -64,8 +65,19 @@ const char *session__witness_limits(const struct session *s);
 /* What its numbers mean if they are not simply copies: a verb and what follows, or NULL. */
 const char *session__witness_note(const struct session *s);
 
+/* What the kernel's own count has and this witness does not see: nouns, or NULL. */
+const char *session__kernel_beyond(const struct session *s);
+
 /* Traces a process and all that it will fork, from its next exec on. It must not run meanwhile. */
 int session__trace_from_exec(struct session *s, pid_t pid);
+
+/*
+ * Traces processes that run, with all that they have forked and will fork. Records of each process
+ * wait in the ring when this returns; copies count from session__start on. -EAGAIN: processes come
+ * and go too fast to get hold of all.
+ */
+int session__adopt(struct session *s, const pid_t *pids, size_t n);
+void session__start(struct session *s);
 
 /* The Python layout of a slot (1 .. CT_MAX_LAYOUTS - 1), and which process uses which slot. */
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout);

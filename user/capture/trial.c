@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "capture/kallsyms.h"
 #include "capture/kernel.h"
+#include "capture/kinds.h"
 #include "capture/session.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
@@ -62,7 +63,7 @@ static size_t ring__round(size_t size)
 }
 
 static void trial__configure(struct cowtrace *skel, const struct witness *w,
-			     const struct session_options *opt)
+			     const struct session_options *opt, struct kinds *kinds)
 {
 	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
 	uint64_t start = 0, end = 0;
@@ -77,6 +78,7 @@ static void trial__configure(struct cowtrace *skel, const struct witness *w,
 		skel->rodata->cfg_fault_entry_start = start;
 		skel->rodata->cfg_fault_entry_end = end;
 	}
+	kinds__prepare(kinds, w, skel);
 }
 
 static const char *missing_privileges(void)
@@ -141,7 +143,7 @@ static void trial__explain(int err, const struct witness *w, char *why, size_t s
 }
 
 int trial__start(const struct witness *w, const struct session_options *opt, struct cowtrace **out,
-		 char *why, size_t why_size)
+		 struct kinds *kinds, char *why, size_t why_size)
 {
 	struct cowtrace *skel = cowtrace__open();
 	int err;
@@ -152,7 +154,7 @@ int trial__start(const struct witness *w, const struct session_options *opt, str
 		trial__explain(err, w, why, why_size);
 		return err;
 	}
-	trial__configure(skel, w, opt);
+	trial__configure(skel, w, opt, kinds);
 	err = cowtrace__load(skel);
 	if (!err)
 		err = cowtrace__attach(skel);
@@ -161,6 +163,7 @@ int trial__start(const struct witness *w, const struct session_options *opt, str
 		cowtrace__destroy(skel);
 		return err;
 	}
+	kinds__attach(kinds, w, skel);
 	*out = skel;
 	return 0;
 }

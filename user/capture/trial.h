@@ -7,16 +7,18 @@
 #include <stddef.h>
 
 struct cowtrace;
+struct kinds;
 struct session_options;
 struct witness;
 
 /* Takes libbpf's messages; verbose: shows them, too. */
 void trial__listen(bool verbose);
 
-/* 0: its programs run, *skel is to be destroyed. Else one line in why, and nothing is left behind.
+/* 0: its programs run, *skel is to be destroyed, and kinds says what else they see. Else one line
+ * in why, and nothing is left behind.
  */
 int trial__start(const struct witness *w, const struct session_options *opt, struct cowtrace **skel,
-		 char *why, size_t why_size);
+		 struct kinds *kinds, char *why, size_t why_size);
 
 /* One line for a person, of what libbpf said last: for the ring buffers. */
 void trial__explain_rings(int err, char *why, size_t size);

@@ -50,7 +50,7 @@ static const char *const call_programs[] = {"on_page_copy_entry", "on_page_copy_
 static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_page_copy_return",
 						  "on_exec", "on_exit", NULL};
 /* Whatever the witness is. */
-static const char *const all_programs[] = {"on_fork", "each_task", NULL};
+static const char *const all_programs[] = {"on_fork", "adopt_each", "each_task", NULL};
 
 static bool is_in(const char *const *names, const char *name)
 {
@@ -73,12 +73,6 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 	}
 }
 
-#define NOT_SEEN                                                                                   \
-	"first writes to pages of private file mappings that were never read, hugetlb pages, "     \
-	"the kernel's huge page of zeros"
-
-#define NOT_SEEN_BY_TRACEPOINTS NOT_SEEN ", writes through process_vm_writev, ptrace or O_DIRECT"
-
 #define COUNTS_CALLS                                                                               \
 	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
 	"where threads race for a page, each of them is counted, though one copy is made"
@@ -98,7 +92,6 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = fexit_programs,
 };
@@ -106,7 +99,6 @@ static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_programs,
 };
@@ -114,26 +106,22 @@ static const struct witness kprobe_events = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
-	.limits = NOT_SEEN,
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
-	.limits = NOT_SEEN_BY_TRACEPOINTS,
 	.cost = COST_OF_FAULTS,
 	.programs = point_programs,
 };
 static const struct witness events = {
 	.name = "tracepoints",
-	.limits = NOT_SEEN_BY_TRACEPOINTS,
 	.cost = COST_OF_FAULTS,
 	.programs = event_programs,
 };
 static const struct witness calls = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
-	.limits = NOT_SEEN,
 	.note = COUNTS_CALLS,
 	.cost = COST_OF_COPIES,
 	.programs = call_programs,
@@ -142,7 +130,6 @@ static const struct witness call_probes = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
 	.kprobe = true,
-	.limits = NOT_SEEN,
 	.note = COUNTS_CALLS,
 	.cost = COST_OF_COPIES,
 	.programs = call_probe_programs,
@@ -200,7 +187,8 @@ static bool sees_interrupts(const char *name)
 		"on_page_free",	   "on_page_free_event",
 		"on_rss_stat",	   "on_rss_stat_event",
 		"on_fault_kernel", "on_fault_kernel_event",
-		"each_task",	   NULL,
+		"each_task",	   "adopt_each",
+		NULL,
 	};
 
 	return is_in(names, name);

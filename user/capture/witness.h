@@ -15,9 +15,8 @@ struct witness {
 	const char *name;     /* two can have the same: ways to see the same */
 	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
 	bool kprobe;
-	const char *limits; /* what it does not see: nouns for the report */
-	const char *note;   /* what its numbers mean if they are not simply copies, or NULL */
-	const char *cost;   /* to those who are not traced: a sentence */
+	const char *note; /* what its numbers mean if they are not simply copies, or NULL */
+	const char *cost; /* to those who are not traced: a sentence */
 	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 

@@ -34,6 +34,12 @@ void enrich__free(struct enrich *e);
 /* A process began, by fork (process->parent) or as the traced command; or executed a program. */
 void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);
+/*
+ * A process ran before cowtrace. Finds out which program it runs, and shares what is known of that
+ * with those it was forked with; forgets process->forked_memory if its parent has gone on to
+ * another.
+ */
+void enrich__adopted(struct enrich *e, struct process *p, uint64_t now);
 
 void enrich__stack(struct enrich *e, struct process *p, const struct ct_stack *record);
 void enrich__memory(struct enrich *e, struct process *p, const struct ct_memory *record);
@@ -41,11 +47,12 @@ void enrich__memory(struct enrich *e, struct process *p, const struct ct_memory 
 bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *copy);
 
 /*
- * Everything known of one copy. process may be NULL (its fork record was lost). Strings in facts
- * live as long as the pool, pointers to types and stacks until the next call.
+ * Everything known of one copy. p may be NULL (its fork record was lost). owner: whose memory it
+ * is; p, another process that p wrote to, or NULL, if that one is not traced. Strings in facts live
+ * as long as the pool, pointers to types and stacks until the next call.
  */
-void enrich__copy(struct enrich *e, struct process *p, const struct ct_copy *copy,
-		  struct fault_facts *facts);
+void enrich__copy(struct enrich *e, struct process *p, struct process *owner,
+		  const struct ct_copy *copy, struct fault_facts *facts);
 
 /* Looks for Pythons that were not loaded yet, lets go of processes that have long ended. Returns
  * true while there are young processes to look at again soon. */

@@ -9,7 +9,7 @@ static bool copy__valid(const struct ct_copy *c)
 {
 	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX &&
 	       c->unwind < CT_UNWIND_MAX && c->src_reg < 32 && c->pool_szidx < 32 &&
-	       c->type_word < CT_WINDOW_WORDS;
+	       c->type_word < CT_WINDOW_WORDS && c->order <= CT_MAX_ORDER;
 }
 
 static bool stack__valid(const struct ct_stack *s, size_t size)
@@ -78,6 +78,8 @@ static bool event__valid(const union event *e, size_t size)
 		return size == sizeof(e->exec) && comm__valid(e->exec.comm);
 	case CT_EXIT:
 		return size == sizeof(e->exit) && comm__valid(e->exit.comm);
+	case CT_ADOPT:
+		return size == sizeof(e->adopt) && comm__valid(e->adopt.comm);
 	case CT_MEMORY:
 		return memory__valid(&e->memory, size);
 	default:

@@ -17,6 +17,7 @@ union event {
 	struct ct_fork fork;
 	struct ct_exec exec;
 	struct ct_exit exit;
+	struct ct_adopt adopt;
 	struct ct_memory memory;
 };
 

@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "model/counts.h"
 
+/* The map has a place for each 4 KiB, whatever the machine's pages are. */
+#define PAGE_SHIFT 12
+
 _Noreturn void counts__out_of_memory(void)
 {
 	log_error("out of memory while counting; trace for a shorter time or fewer processes");
@@ -32,6 +35,10 @@ int aggregate__new(struct intern *pool, struct aggregate **out)
 	if (!agg)
 		return -ENOMEM;
 	agg->pool = pool;
+	if (history__new(&agg->history) || pages__new(&agg->map)) {
+		aggregate__free(agg);
+		return -ENOMEM;
+	}
 	*out = agg;
 	return 0;
 }
@@ -62,6 +69,8 @@ void aggregate__free(struct aggregate *agg)
 		HASH_DEL(agg->pids, slot);
 		free_slot(slot);
 	}
+	history__free(agg->history);
+	pages__free(agg->map);
 	derive__free(agg->derived);
 	free(agg);
 }
@@ -99,7 +108,7 @@ static struct ledger *add_ledger(struct aggregate *agg, struct pid_slot *slot, u
 	ledger->facts.started = started;
 	ledger->older = *at;
 	*at = ledger;
-	agg->n_ledgers++;
+	ledger->id = ++agg->n_ledgers;
 	agg->recent[slot->pid % RECENT_PIDS] = NULL;
 	return ledger;
 }
@@ -113,6 +122,7 @@ static struct ledger *add_unnamed(struct aggregate *agg, struct pid_slot *slot)
 	ledger->facts.shared_at_fork = SNAPSHOT_UNKNOWN;
 	ledger->facts.shared_now = SNAPSHOT_UNKNOWN;
 	ledger->facts.new_bytes = SNAPSHOT_UNKNOWN;
+	ledger->facts.private_before = SNAPSHOT_UNKNOWN;
 	return ledger;
 }
 
@@ -140,7 +150,7 @@ static struct ledger *find_ledger(struct aggregate *agg, uint32_t pid, uint64_t 
 	return ledger;
 }
 
-void aggregate__process(struct aggregate *agg, const struct process_facts *process)
+uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *process)
 {
 	struct pid_slot *slot = find_or_add_slot(agg, process->pid);
 	struct ledger *ledger = slot->newest;
@@ -151,6 +161,21 @@ void aggregate__process(struct aggregate *agg, const struct process_facts *proce
 		ledger = add_ledger(agg, slot, process->started);
 	ledger->facts = *process;
 	ledger->unnamed = false;
+	return ledger->id;
+}
+
+static struct history_series *series_of(struct aggregate *agg, struct ledger *ledger)
+{
+	if (!ledger->series)
+		ledger->series = history__series(agg->history);
+	return ledger->series;
+}
+
+void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	struct ledger *ledger = find_ledger(agg, pid, time);
+
+	history__fresh(agg->history, series_of(agg, ledger), time, new_bytes);
 }
 
 uint64_t aggregate__copies(const struct aggregate *agg)
@@ -166,14 +191,6 @@ uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid)
 }
 
 /* --- copies: the hot path ---------------------------------------------------- */
-
-/* The Python line that was running, NULL if there is none or it could not be had. */
-static const struct frame_fact *python_line(const struct fault_facts *facts)
-{
-	const struct stack_fact *stack = facts->stack;
-
-	return stack && stack->n && stack->frames[0].file ? stack->frames : NULL;
-}
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -212,6 +229,18 @@ static const char *native_name(struct aggregate *agg, const struct fault_facts *
 	return native_key(facts) ?: intern__str(agg->pool, "[unknown code]");
 }
 
+/* A process that is not traced has no ledger, and gets none for having been written to. */
+static const struct ledger *find_victim(const struct aggregate *agg,
+					const struct fault_facts *facts)
+{
+	const struct pid_slot *slot = facts->victim ? find_slot(agg, facts->victim) : NULL;
+	const struct ledger *ledger = slot ? slot->newest : NULL;
+
+	while (ledger && ledger->facts.started > facts->time)
+		ledger = ledger->older;
+	return ledger;
+}
+
 static struct count *find_or_add_count(struct aggregate *agg, const struct count_key *key,
 				       const struct fault_facts *facts)
 {
@@ -223,65 +252,126 @@ static struct count *find_or_add_count(struct aggregate *agg, const struct count
 		return count;
 	count = must_alloc(sizeof(*count));
 	count->key = *key;
-	count->leaf = python_line(facts);
-	count->native = count->leaf ? NULL : native_name(agg, facts);
+	count->native_name = native_name(agg, facts);
 	HASH_ADD_BYHASHVALUE(hh, agg->counts, key, sizeof(count->key), hash, count);
 	return count;
 }
 
-/* How many copies lack a part of their stack, and for which reason. */
-static void count_stack(struct aggregate *agg, const struct fault_facts *facts)
+/* What a mapping is called, where it has no file. */
+static const char *region_name(struct aggregate *agg, const struct region_fact *region)
 {
-	const struct stack_fact *stack = facts->stack;
-	uint8_t unwind = stack ? stack->unwind : facts->unwind;
+	static const char *const kinds[] = {
+		[REGION_UNKNOWN] = "unknown memory",
+		[REGION_ANON] = "anonymous memory",
+		[REGION_HEAP] = "heap",
+		[REGION_STACK] = "stack",
+		[REGION_TLS] = "thread-local data",
+		[REGION_DATA] = "data of a program",
+		[REGION_FILE] = "private file",
+		[REGION_SHARED] = "shared memory",
+	};
+	size_t kind = region->kind < sizeof(kinds) / sizeof(kinds[0]) ? region->kind : 0;
 
-	if (!facts->python || unwind >= CT_UNWIND_MAX)
-		return;
-	if (!stack || !stack->n)
-		agg->unwinds[unwind]++;
-	else if (!stack->frames[0].file && stack->frames[0].missing < CT_MISSING_MAX)
-		agg->missing[stack->frames[0].missing]++;
-	else
-		agg->cut[unwind]++;
+	return intern__str(agg->pool, region->name ?: kinds[kind]);
 }
 
-void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
-		    const struct verdict *verdict)
+/* When, and at which address. */
+static void draw(struct aggregate *agg, const struct fault_facts *facts,
+		 const struct verdict *verdict, struct ledger *ledger, uint64_t pages)
 {
-	bool has_line = python_line(facts);
-	bool has_frames = facts->stack && facts->stack->n;
+	history__copied(agg->history, series_of(agg, ledger), facts__time(facts), verdict->cause,
+			pages);
+	if (facts->victim)
+		return; /* the address is one of another process */
+	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
+		   region_name(agg, &facts->region));
+}
+
+uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
+			const struct verdict *verdict)
+{
 	struct count_key key = {
-		.process = find_ledger(agg, facts->pid, facts->time),
+		.process = find_ledger(agg, facts->pid, facts__time(facts)),
+		.victim = find_victim(agg, facts),
 		.stack = facts->stack,
 		.detail = verdict->detail,
 		.type = verdict->type,
-		.native = has_line ? NULL : native_key(facts),
+		.native = native_key(facts),
 		.cause = verdict->cause,
 		.certainty = verdict->certainty,
 		.origin = facts->origin,
-		.unwind = has_frames ? 0 : facts->unwind,
-		.kernel = !has_line && facts->kernel,
+		.unwind = facts->unwind,
+		.victim_pid = facts->victim,
+		.kernel = facts->kernel,
+		.python = facts->python,
 	};
+	uint64_t pages = 1ull << (facts->order <= CT_MAX_ORDER ? facts->order : 0);
 	struct count *count = agg->last;
 
 	if (!count || memcmp(&count->key, &key, sizeof(key)) != 0)
 		agg->last = count = find_or_add_count(agg, &key, facts);
 	count->copies++;
+	count->pages += pages;
 	key.process->copies++;
+	key.process->pages += pages;
 	agg->copies++;
+	agg->pages += pages;
+	agg->uncounted += facts->uncounted;
+	agg->sharers[facts->origin == CT_ORIGIN_FORK ? facts->sharers : 0]++;
+	agg->orders[facts->order <= CT_MAX_ORDER ? facts->order : 0]++;
 	agg->proven += verdict->certainty == CERTAINTY_PROVEN;
-	count_stack(agg, facts);
+	draw(agg, facts, verdict, key.process, pages);
+	return key.process->id;
 }
 
 /* --- the view ---------------------------------------------------------------- */
+
+/* How many copies lack a part of their stack, and for which reason. */
+static void count_stack(struct aggregate *agg, const struct count *count)
+{
+	const struct stack_fact *stack = count->key.stack;
+	uint8_t unwind = stack ? stack->unwind : count->key.unwind;
+
+	if (!count->key.python || unwind >= CT_UNWIND_MAX)
+		return;
+	if (!stack || !stack->n)
+		agg->unwinds[unwind] += count->copies;
+	else if (!stack->frames[0].file && stack->frames[0].missing < CT_MISSING_MAX)
+		agg->missing[stack->frames[0].missing] += count->copies;
+	else
+		agg->cut[unwind] += count->copies;
+}
+
+/*
+ * What the stacks say now: names that could not be had when a copy came may have been found since.
+ * So a report does not depend on when they were found, and one from a file, which has the stacks as
+ * they were in the end, is the same.
+ */
+static void look_at_stacks(struct aggregate *agg)
+{
+	memset(agg->unwinds, 0, sizeof(agg->unwinds));
+	memset(agg->cut, 0, sizeof(agg->cut));
+	memset(agg->missing, 0, sizeof(agg->missing));
+	for (struct count *count = agg->counts; count; count = count->hh.next) {
+		const struct stack_fact *stack = count->key.stack;
+		bool has_frames = stack && stack->n;
+
+		count->leaf = has_frames && stack->frames[0].file ? stack->frames : NULL;
+		count->native = count->leaf ? NULL : count->native_name;
+		count->unwind = has_frames ? 0 : count->key.unwind;
+		count_stack(agg, count);
+	}
+}
 
 int aggregate__snapshot(struct aggregate *agg, const struct snapshot_host *host,
 			const struct snapshot_capture *capture, uint64_t start_time,
 			const struct snapshot **out)
 {
 	struct derived *derived;
-	int err = derive__new(agg, host, capture, start_time, &derived);
+	int err;
 
+	look_at_stacks(agg);
+	err = derive__new(agg, host, capture, start_time, &derived);
 	if (err)
 		return err;
 	derive__free(agg->derived);

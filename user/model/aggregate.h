@@ -25,8 +25,10 @@ struct process_facts {
 	const char *command, *python, *python_problem;
 	bool forked; /* from a process of the tree */
 	bool exited;
+	bool attached;	  /* it ran before: shared_at_fork is what was shared then */
 	uint64_t started; /* ns, CLOCK_MONOTONIC */
 	uint64_t shared_at_fork, shared_now, new_bytes;
+	uint64_t private_before; /* when attached */
 	uint64_t lost, reuses;
 };
 
@@ -34,11 +36,14 @@ struct process_facts {
 int aggregate__new(struct intern *pool, struct aggregate **out);
 void aggregate__free(struct aggregate *agg);
 
-/* One copy. */
-void aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
-		    const struct verdict *verdict);
-/* Adds or updates a process, keyed by pid and started (pids are reused). */
-void aggregate__process(struct aggregate *agg, const struct process_facts *process);
+/* One copy. Returns the number of the process that it was counted for: 1, 2, ... in the order in
+ * which processes became known, by a copy or by aggregate__process(). */
+uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
+			const struct verdict *verdict);
+/* Adds or updates a process, keyed by pid and started (pids are reused). Returns its number. */
+uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *process);
+/* How much new memory a process had at a moment; for the charts. */
+void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes);
 uint64_t aggregate__copies(const struct aggregate *agg);
 uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid);
 

@@ -12,6 +12,8 @@
 
 static bool kernel_write(const struct fault_facts *f, struct verdict *v)
 {
+	if (f->unshare)
+		return decide(v, CAUSE_KERNEL_WRITE, CERTAINTY_PROVEN, "unshare");
 	return f->kernel && decide(v, CAUSE_KERNEL_WRITE, CERTAINTY_PROVEN,
 				   f->syscall ? f->syscall : "exception");
 }

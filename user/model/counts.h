@@ -12,6 +12,8 @@
 #include "model/aggregate.h"
 #include "model/cause.h"
 #include "model/facts.h"
+#include "model/history.h"
+#include "model/pages.h"
 #include "model/snapshot.h"
 
 /* Counting has no way to go on without its tables: a copy that is not counted would be a lie. */
@@ -23,9 +25,11 @@ _Noreturn void counts__out_of_memory(void);
  */
 struct ledger {
 	struct process_facts facts;
-	uint64_t copies;
-	bool unnamed; /* it copied before anyone told about it */
-	uint32_t row; /* in the processes of the newest snapshot */
+	uint64_t copies, pages;
+	uint32_t id;		       /* 1, 2, ... in the order of their appearance here */
+	bool unnamed;		       /* it copied before anyone told about it */
+	uint32_t row;		       /* in the processes of the newest snapshot */
+	struct history_series *series; /* NULL: none yet, or the history has enough of them */
 	struct ledger *older;
 };
 
@@ -42,22 +46,29 @@ struct pid_slot {
  */
 struct count_key {
 	struct ledger *process;
+	const struct ledger *victim; /* whose memory it is, NULL: its own, or not known */
 	const struct stack_fact *stack;
 	const char *detail, *type;
-	const char *native; /* without a Python line: symbol or system call */
+	const char *native; /* symbol or system call */
 	uint8_t cause, certainty, origin;
 	uint8_t unwind; /* without a Python stack: why */
-	uint32_t kernel;
+	uint32_t victim_pid;
+	uint32_t pad;
+	uint16_t kernel, python;
 };
 
-_Static_assert(sizeof(struct count_key) == 5 * sizeof(void *) + 8, "hashed as words: no padding");
+_Static_assert(sizeof(struct count_key) == 6 * sizeof(void *) + 16, "hashed as words: no padding");
 
 /* One kind of copy and how many there were. */
 struct count {
 	struct count_key key;
 	uint64_t copies;
+	uint64_t pages; /* that they took: more, if some were huge */
+	const char *native_name;
+	/* Of the last snapshot: */
 	const struct frame_fact *leaf; /* the Python line, NULL: there is none */
-	const char *native;	       /* the name that stands in for it */
+	const char *native;	       /* the name that stands in for it, NULL with a line */
+	uint8_t unwind;		       /* why there are no frames, 0: there are */
 	UT_hash_handle hh;
 };
 
@@ -69,8 +80,14 @@ struct derived {
 	struct snapshot_type *types;
 	struct snapshot_site *sites;
 	struct snapshot_detail *details;
+	struct snapshot_foreign *foreign;
+	struct snapshot_sharers *sharers;
+	struct snapshot_size *sizes;
 	struct snapshot_stack *stacks;
 	struct snapshot_frame *frames; /* of all stacks */
+	struct snapshot_series *series;
+	const uint64_t **by_cause;
+	struct page *map;
 	struct advice advice;
 };
 
@@ -82,12 +99,18 @@ struct aggregate {
 	struct count *last;
 	struct pid_slot *pids;		    /* hash */
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */
-	size_t n_ledgers;
-	uint64_t copies, proven;
+	uint32_t n_ledgers;
+	uint64_t copies, pages, proven;
+	uint64_t uncounted;		  /* copies that the kernel's own count leaves out */
+	uint64_t sharers[UINT16_MAX + 1]; /* copies of pages that a fork had shared, by how many
+					   * shared them still; 0: not known */
+	uint64_t orders[CT_MAX_ORDER + 1];
 	uint64_t unwinds[CT_UNWIND_MAX];  /* copies in Python processes, by how their stack ends */
 	uint64_t cut[CT_UNWIND_MAX];	  /* of these, the ones that have frames nevertheless */
 	uint64_t missing[CT_MISSING_MAX]; /* copies whose leaf frame has no line */
-	struct derived *derived;	  /* the last snapshot */
+	struct history *history;
+	struct pages *map;
+	struct derived *derived; /* the last snapshot */
 };
 
 /* Fills a new view of agg. 0 or -ENOMEM. */
@@ -97,6 +120,10 @@ void derive__free(struct derived *derived);
 
 /* derive_stacks.c: the part of it that fills stacks and frames. 0 or -ENOMEM. */
 int stacks__make(const struct aggregate *agg, struct derived *out);
+/* derive_kinds.c: the part of it that fills sharers and sizes. 0 or -ENOMEM. */
+int kinds__make(const struct aggregate *agg, struct derived *out);
+/* derive_history.c: the parts of it over time and addresses. 0 or -ENOMEM. */
+int history__make(const struct aggregate *agg, struct derived *out);
 /* derive_ledgers.c: the parts that fill processes, and what capture is counted here. */
 int ledgers__make(const struct aggregate *agg, struct derived *out, uint64_t start);
 void ledgers__fill_capture(const struct aggregate *agg, struct snapshot_capture *capture);

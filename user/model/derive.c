@@ -51,6 +51,7 @@ static void add_cause(void *row, const struct count *count, bool new_process)
 	struct snapshot_cause *cause = row;
 
 	cause->copies += count->copies;
+	cause->pages += count->pages;
 	cause->processes += new_process;
 }
 
@@ -80,8 +81,11 @@ static void start_type(void *row, const struct count *count)
 
 static void add_type(void *row, const struct count *count, bool new_process)
 {
+	struct snapshot_type *type = row;
+
 	(void)new_process;
-	((struct snapshot_type *)row)->copies += count->copies;
+	type->copies += count->copies;
+	type->pages += count->pages;
 }
 
 static int order_types(const void *a, const void *b)
@@ -123,6 +127,7 @@ static void add_site(void *row, const struct count *count, bool new_process)
 	struct snapshot_site *site = row;
 
 	site->copies += count->copies;
+	site->pages += count->pages;
 	site->processes += new_process;
 }
 
@@ -158,8 +163,11 @@ static void start_detail(void *row, const struct count *count)
 
 static void add_detail(void *row, const struct count *count, bool new_process)
 {
+	struct snapshot_detail *detail = row;
+
 	(void)new_process;
-	((struct snapshot_detail *)row)->copies += count->copies;
+	detail->copies += count->copies;
+	detail->pages += count->pages;
 }
 
 static int order_details(const void *a, const void *b)
@@ -171,6 +179,51 @@ static int order_details(const void *a, const void *b)
 	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type) ?:
 	       compare_name(x->detail, y->detail)	?: compare_name(x->origin, y->origin) ?:
 	       compare_name(x->certainty, y->certainty);
+}
+
+/* --- memory of others -------------------------------------------------------- */
+
+static bool is_foreign(const struct count *count)
+{
+	return count->key.victim_pid;
+}
+
+static int same_foreign(const struct count *a, const struct count *b)
+{
+	return compare_number((uintptr_t)a->key.process, (uintptr_t)b->key.process) ?:
+	       compare_number((uintptr_t)a->key.victim, (uintptr_t)b->key.victim)   ?:
+	       compare_number(a->key.victim_pid, b->key.victim_pid)		    ?:
+	       compare_name(a->key.detail, b->key.detail);
+}
+
+static void start_foreign(void *row, const struct count *count)
+{
+	const struct count_key *key = &count->key;
+
+	*(struct snapshot_foreign *)row = (struct snapshot_foreign){
+		.pid = key->process->facts.pid,
+		.command = key->process->facts.command,
+		.victim = key->victim_pid == CT_VICTIM_UNKNOWN ? 0 : key->victim_pid,
+		.victim_command = key->victim ? key->victim->facts.command : NULL,
+		.how = key->detail,
+	};
+}
+
+static void add_foreign(void *row, const struct count *count, bool new_process)
+{
+	struct snapshot_foreign *foreign = row;
+
+	(void)new_process;
+	foreign->copies += count->copies;
+	foreign->pages += count->pages;
+}
+
+static int order_foreign(const void *a, const void *b)
+{
+	const struct snapshot_foreign *x = a, *y = b;
+
+	return compare_number(y->copies, x->copies) ?: compare_number(x->pid, y->pid) ?:
+	       compare_number(x->victim, y->victim) ?: compare_name(x->how, y->how);
 }
 
 /* --- tables ------------------------------------------------------------------ */
@@ -211,6 +264,15 @@ static const struct table details_table = {
 	.start = start_detail,
 	.add = add_detail,
 	.order = order_details,
+};
+
+static const struct table foreign_table = {
+	.row_size = sizeof(struct snapshot_foreign),
+	.concerns = is_foreign,
+	.compare = same_foreign,
+	.start = start_foreign,
+	.add = add_foreign,
+	.order = order_foreign,
 };
 
 static int compare_counts(const void *a, const void *b, void *arg)
@@ -272,8 +334,11 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	      make_table(&types_table, agg, (void **)&out->types, &view->n_types)    ?:
 	      make_table(&sites_table, agg, (void **)&out->sites, &view->n_sites)    ?:
 	      make_table(&details_table, agg, (void **)&out->details, &view->n_details) ?:
+	      make_table(&foreign_table, agg, (void **)&out->foreign, &view->n_foreign) ?:
+	      kinds__make(agg, out)						       ?:
 	      ledgers__make(agg, out, start)					       ?:
-	      stacks__make(agg, out);
+	      stacks__make(agg, out)						       ?:
+	      history__make(agg, out);
 	if (err)
 		return err;
 	view->processes = out->processes;
@@ -281,6 +346,7 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	view->types = out->types;
 	view->sites = out->sites;
 	view->details = out->details;
+	view->foreign = out->foreign;
 	view->stacks = out->stacks;
 	view->advice = out->advice.rows;
 	view->n_advice = advice__give(view, &out->advice);
@@ -295,7 +361,7 @@ int derive__new(const struct aggregate *agg, const struct snapshot_host *host,
 
 	if (!derived)
 		return -ENOMEM;
-	derived->view.version = COWTRACE_VERSION;
+	derived->view.version = host->version ?: COWTRACE_VERSION;
 	derived->view.host = *host;
 	derived->view.capture = *capture;
 	derived->view.start_time = start_time;
@@ -317,7 +383,13 @@ void derive__free(struct derived *derived)
 	free(derived->types);
 	free(derived->sites);
 	free(derived->details);
+	free(derived->foreign);
+	free(derived->sharers);
+	free(derived->sizes);
 	free(derived->stacks);
 	free(derived->frames);
+	free(derived->series);
+	free(derived->by_cause);
+	free(derived->map);
 	free(derived);
 }

@@ -36,12 +36,15 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 		.forked = facts->forked,
 		.forked_at = dated ? seconds_since(facts->started, start) : 0,
 		.exited = facts->exited,
+		.attached = facts->attached,
 		.copies = ledger->copies,
+		.pages = ledger->pages,
 		.lost = facts->lost,
 		.reuses = facts->reuses,
 		.shared_at_fork = facts->shared_at_fork,
 		.shared_now = facts->shared_now,
 		.new_bytes = facts->new_bytes,
+		.private_before = facts->attached ? facts->private_before : SNAPSHOT_UNKNOWN,
 	};
 }
 
@@ -119,6 +122,8 @@ void ledgers__fill_capture(const struct aggregate *agg, struct snapshot_capture 
 	uint64_t cut[CT_UNWIND_MAX], failed[CT_UNWIND_MAX], most = 0;
 
 	capture->copies = agg->copies;
+	capture->pages = agg->pages;
+	capture->uncounted = agg->uncounted;
 	capture->proven = agg->proven;
 	for (size_t i = 0; i < CT_UNWIND_MAX; i++) {
 		cut[i] = i == CT_UNWIND_COMPLETE ? 0 : agg->cut[i];

@@ -24,7 +24,7 @@ static const char *const missing_frames[] = {
 static int compare_frames_of(const struct count *a, const struct count *b)
 {
 	return compare_number((uintptr_t)a->key.stack, (uintptr_t)b->key.stack) ?:
-	       compare_number(a->key.unwind, b->key.unwind)			  ?:
+	       compare_number(a->unwind, b->unwind)				  ?:
 	       compare_name(a->native, b->native);
 }
 
@@ -98,7 +98,7 @@ static uint32_t lay_frames(struct snapshot_frame *frames, const struct count *co
 {
 	const struct stack_fact *stack = count->key.stack;
 	uint16_t n_python = stack ? stack->n : 0;
-	const char *reason = root_reason(n_python ? stack->unwind : count->key.unwind, n_python);
+	const char *reason = root_reason(n_python ? stack->unwind : count->unwind, n_python);
 	uint32_t n = 0;
 
 	if (reason)
@@ -149,6 +149,7 @@ static size_t merge(const struct count *const *counts, size_t n, struct snapshot
 			row->n = n_frames;
 		}
 		row->copies += counts[i]->copies;
+		row->pages += counts[i]->pages;
 	}
 	return (size_t)(row + 1 - first);
 }

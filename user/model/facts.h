@@ -120,8 +120,14 @@ struct fault_facts {
 	uint64_t time; /* ns, CLOCK_MONOTONIC */
 	uint32_t pid, tid;
 	uint64_t addr, ip, sp, thread_pointer;
-	uint8_t origin;	     /* enum ct_origin */
-	bool kernel;	     /* written by the kernel, inside a syscall */
+	uint8_t origin;	  /* enum ct_origin */
+	bool kernel;	  /* written by the kernel, inside a syscall */
+	bool unshare;	  /* not written at all: un-shared by the kernel, to pin it for reading */
+	bool hugetlb;	  /* a page of hugetlb */
+	bool uncounted;	  /* the kernel's own count of copies leaves such ones out */
+	uint8_t order;	  /* 2^order pages were copied in one piece */
+	uint16_t sharers; /* page tables that mapped the page, this one included; 0: not known */
+	uint32_t victim;  /* process whose memory it is; 0: pid; CT_VICTIM_UNKNOWN */
 	const char *syscall; /* its name, or NULL */
 	bool gc_collecting;
 	bool datastack;	    /* addr lies in the thread's Python data stack */
@@ -162,6 +168,21 @@ struct fault_facts {
 	const char *module;		/* base name of its file */
 	bool symbol_is_function;
 };
+
+/*
+ * When and where, as the model may know it: whole microseconds, as their last nanosecond (a copy is
+ * never older than the fork before it), and pages. A file keeps no more, and a report from a file
+ * is the same as the live one.
+ */
+static inline uint64_t facts__time(const struct fault_facts *facts)
+{
+	return facts->time / 1000 * 1000 + 999;
+}
+
+static inline uint64_t facts__page(const struct fault_facts *facts, uint32_t page_size)
+{
+	return facts->addr / page_size;
+}
 
 /* Why a fact is missing. Rows of reasons.def. */
 enum ct_missing {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct root {
@@ -44,6 +45,14 @@ void root__unref(struct root *root)
 		return;
 	close(root->fd);
 	free(root);
+}
+
+bool root__same(const struct root *a, const struct root *b)
+{
+	struct stat x, y;
+
+	return a && b && !fstat(a->fd, &x) && !fstat(b->fd, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
 }
 
 int root__fd(const struct root *root)

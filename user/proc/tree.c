@@ -116,13 +116,24 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	p->parent = parent;
 	p->ppid = parent ? parent->pid : 0;
 	p->started = started;
-	p->anon_at_exit = UINT64_MAX;
+	p->anon_at_exit = p->shared_at_end = p->private_before = UINT64_MAX;
 	if (parent)
 		memcpy(p->command, parent->command, sizeof(p->command));
 	e->process = p;
 	*tree->tail = p;
 	tree->tail = &p->next;
 	return p;
+}
+
+void tree__find_parents(struct tree *tree)
+{
+	for (struct process *p = tree->first; p; p = p->next) {
+		struct process *parent = p->parent || !p->ppid ? NULL : tree__find(tree, p->ppid);
+
+		/* Younger than its child: another process, which has the number now. */
+		if (parent && parent->started <= p->started)
+			p->parent = parent;
+	}
 }
 
 int process__keep_past(struct process *p)

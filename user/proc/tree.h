@@ -20,19 +20,22 @@ struct process {
 	uint32_t pid, ppid, uid;
 	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
 	uint64_t started;	/* ns */
+	uint64_t start_stack;	/* adopted: of its memory then */
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
+	bool adopted;		/* it ran when cowtrace attached */
 	bool exited;
 	uint64_t ended;	    /* ns, if exited */
 	bool forked_memory; /* began with its parent's pages, and has not executed another program
 			     */
-	uint64_t anon_at_fork;	/* pages */
-	uint64_t anon_at_exit;	/* pages; UINT64_MAX: unknown */
-	uint64_t copies;	/* of pages that it shared (origin fork) */
-	uint64_t copies_new;	/* copies that added memory: origin zero or file */
-	uint64_t reuses, lost;	/* as the kernel side has counted them */
-	uint64_t shared_at_end; /* bytes; 0: not known */
-	char command[256];	/* valid UTF-8 */
-	struct mem_cache *mems; /* of the tree; NULL: none */
+	uint64_t anon_at_fork;	 /* pages, all of them shared; adopted: those that still were */
+	uint64_t private_before; /* pages that were its own when adopted; UINT64_MAX: unknown */
+	uint64_t anon_at_exit;	 /* pages; UINT64_MAX: unknown */
+	uint64_t copies;	 /* of pages that it shared (origin fork) */
+	uint64_t copies_new;	 /* copies that added memory: origin zero or file */
+	uint64_t reuses, lost;	 /* as the kernel side has counted them */
+	uint64_t shared_at_end;	 /* bytes; UINT64_MAX: not known */
+	char command[256];	 /* valid UTF-8 */
+	struct mem_cache *mems;	 /* of the tree; NULL: none */
 	struct image
 		*image; /* of the enrich unit: what program runs in it; shared with its children */
 	struct regions *regions;	     /* of the enrich unit */
@@ -59,6 +62,8 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 int process__keep_past(struct process *p);
 /* The process as it was at \`time\` (ns). */
 struct process *process__at(struct process *p, uint64_t time);
+/* Finds the parents of adopted processes: they may appear in any order. */
+void tree__find_parents(struct tree *tree);
 /* All of them, in order of appearance. */
 struct process *tree__first(const struct tree *tree);
 

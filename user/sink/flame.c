@@ -136,7 +136,7 @@ static int add_level(struct builder *b, const struct row *row, uint32_t level)
 
 static int add_row(struct builder *b, const struct row *row, uint32_t common)
 {
-	uint64_t bytes = snapshot__bytes(b->snap, row->stack->copies);
+	uint64_t bytes = snapshot__bytes(b->snap, row->stack->pages);
 
 	for (uint32_t level = common + 1; level <= last_level(row); level++)
 		if (add_level(b, row, level))

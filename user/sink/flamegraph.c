@@ -31,7 +31,7 @@
 #define MAX_FRAMES 8000
 
 #define LINE_HEIGHT    18
-#define LEGEND_COLUMNS 4
+#define LEGEND_COLUMNS 3
 #define LEGEND_WIDTH   ((GRAPH_WIDTH - 2 * GRAPH_MARGIN) / LEGEND_COLUMNS)
 #define LINE_CHARS     150 /* of 13 px: more would run out of the picture */
 
@@ -56,7 +56,7 @@ struct graph {
 static void open_line(struct graph *g, const char *class)
 {
 	g->y += LINE_HEIGHT;
-	fprintf(g->out, "<text class=\"line %s\" x=\"%d\" y=\"%u\">", class, GRAPH_MARGIN, g->y);
+	fprintf(g->out, "<text class=\"ct-line%s\" x=\"%d\" y=\"%u\">", class, GRAPH_MARGIN, g->y);
 }
 
 static void close_line(struct graph *g)
@@ -69,9 +69,9 @@ static void put_title(struct graph *g)
 	const struct snapshot_capture *capture = &g->snap->capture;
 
 	g->y += 8;
-	open_line(g, "heading");
+	open_line(g, " ct-heading");
 	if (capture->copies) {
-		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->copies));
+		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->pages));
 		fprintf(g->out, " copied by writes to shared memory");
 	} else {
 		fputs("No page copied", g->out);
@@ -105,13 +105,19 @@ static void put_notes(struct graph *g)
 	const struct snapshot_capture *capture = &g->snap->capture;
 	const struct flame *flame = g->flame;
 
-	open_line(g, "dim");
+	open_line(g, " ct-dim");
 	fputs("From top to bottom: process, lines of Python as they called each other, cause of "
 	      "the copy, type of object. Width: copied bytes.",
 	      g->out);
 	close_line(g);
+	if (capture->cut) {
+		open_line(g, " ct-warning");
+		fputs("Cut off: ", g->out);
+		svg__text_cut(g->out, capture->cut, LINE_CHARS);
+		close_line(g);
+	}
 	if (capture->lost) {
-		open_line(g, "warning");
+		open_line(g, " ct-warning");
 		fprintf(g->out,
 			"Incomplete: %s %s could not be looked at; they stand at the right, as "
 			"[lost].",
@@ -120,7 +126,7 @@ static void put_notes(struct graph *g)
 		close_line(g);
 	}
 	if (flame->dropped) {
-		open_line(g, "dim");
+		open_line(g, " ct-dim");
 		fprintf(g->out, "%s %s with less than ", number__count(flame->dropped).s,
 			words__plural(flame->dropped, "frame", "frames"));
 		flamegraph__bytes(g->out, flame->smallest);
@@ -138,7 +144,7 @@ static void sum_causes(struct graph *g)
 	for (size_t i = 0; i < snap->n_causes; i++)
 		for (unsigned int c = 0; c < CAUSE_MAX; c++)
 			if (strcmp(snap->causes[i].cause, cause__name(c)) == 0)
-				g->by_cause[c] += snapshot__bytes(snap, snap->causes[i].copies);
+				g->by_cause[c] += snapshot__bytes(snap, snap->causes[i].pages);
 }
 
 /* The cause with the most bytes; CAUSE_MAX: none is left. */
@@ -156,17 +162,17 @@ static unsigned int take_largest(uint64_t *left)
 
 static void put_legend(struct graph *g)
 {
-	uint64_t left[CAUSE_MAX], all = snapshot__bytes(g->snap, g->snap->capture.copies);
+	uint64_t left[CAUSE_MAX], all = snapshot__bytes(g->snap, g->snap->capture.pages);
 	unsigned int c, i = 0, row = 0;
 
 	memcpy(left, g->by_cause, sizeof(left));
-	fprintf(g->out, "<g class=\"legend\" transform=\"translate(0 %u)\">\n", g->y + 10);
+	fprintf(g->out, "<g class=\"ct-legend\" transform=\"translate(0 %u)\">\n", g->y + 10);
 	for (; (c = take_largest(left)) < CAUSE_MAX; i++) {
 		row = i / LEGEND_COLUMNS;
 		fprintf(g->out,
-			"<g class=\"item\" data-cause=\"%s\" transform=\"translate(%d %u)\">"
-			"<rect class=\"c-%s\" width=\"12\" height=\"12\"/>"
-			"<text x=\"18\" y=\"10.5\"><tspan class=\"name\">%s</tspan> ",
+			"<g class=\"ct-item\" data-cause=\"%s\" transform=\"translate(%d %u)\">"
+			"<rect class=\"ct-c-%s\" width=\"12\" height=\"12\"/>"
+			"<text x=\"18\" y=\"10.5\"><tspan class=\"ct-name\">%s</tspan> ",
 			cause__name(c), GRAPH_MARGIN + (int)(i % LEGEND_COLUMNS) * LEGEND_WIDTH,
 			row * LINE_HEIGHT, cause__name(c), cause__name(c));
 		svg__text(g->out, number__percent(g->by_cause[c], all).s);
@@ -182,7 +188,7 @@ static void put_frames(struct graph *g)
 {
 	const struct flame *flame = g->flame;
 
-	fprintf(g->out, "<g class=\"graph\" transform=\"translate(0 %u)\">\n", g->y);
+	fprintf(g->out, "<g class=\"ct-graph\" transform=\"translate(0 %u)\">\n", g->y);
 	for (size_t i = 0; i < flame->n; i++)
 		flamegraph__frame(g->out, &flame->nodes[i], flame->nodes[0].bytes);
 	fputs("</g>\n", g->out);
@@ -196,7 +202,7 @@ static void put_body(struct graph *g)
 	put_notes(g);
 	put_legend(g);
 	put_frames(g);
-	open_line(g, "dim footer");
+	open_line(g, " ct-dim ct-footer");
 	fprintf(g->out, "cowtrace %s</text>\n", g->snap->version);
 	g->y += GRAPH_MARGIN;
 }
@@ -218,20 +224,19 @@ static int put_document(struct graph *g, FILE *out)
 		"width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\">\n"
 		"<title>cowtrace: copies of shared memory</title>\n"
 		"<style>\n%s</style>\n"
-		"<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n",
+		"<rect class=\"ct-paper\" width=\"100%%\" height=\"100%%\"/>\n",
 		GRAPH_WIDTH, g->y, GRAPH_WIDTH, g->y, style);
 	fwrite(body, 1, size, out);
 	fprintf(out, "<script>\n//<![CDATA[\n%s//]]>\n</script>\n</svg>\n", script);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
 {
 	struct flame *flame = NULL;
 	struct graph g = {.snap = snap};
-	int err = flame__new(snap, MAX_FRAMES, &flame);
+	int err = flame__new(snap, frames, &flame);
 
-	(void)opt;
 	if (err)
 		return err;
 	g.flame = flame;
@@ -239,6 +244,12 @@ static int flamegraph__write(const struct snapshot *snap, const struct sink_opti
 	err = put_document(&g, out);
 	flame__free(flame);
 	return err;
+}
+
+static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
+{
+	(void)opt;
+	return flamegraph__put(snap, MAX_FRAMES, out);
 }
 
 const struct sink sink_flamegraph = {.name = "flamegraph", .write = flamegraph__write};

@@ -5,14 +5,14 @@
 (function () {
 'use strict';
 var SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml';
-var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 290, TIP_ROOM = 64;
+var MARGIN = 12, ROW = 19, LINE = 18, COLUMN = 6.7, PAD = 4, ITEM = 320, TIP_ROOM = 64;
 var SHOWN = 0.3; // narrower frames are not drawn, pixels
 
 var script = document.currentScript;
 var svg = script && script.ownerSVGElement;
 if (!svg) return;
-var graph = svg.querySelector('.graph'), legend = svg.querySelector('.legend');
-var frames = [], zoomed, current, width = 0, pattern = null, fixed = false;
+var graph = svg.querySelector('.ct-graph'), legend = svg.querySelector('.ct-legend');
+var frames = [], zoomed, current, width = 0, pattern = null, printing = false;
 
 function make(ns, name, attributes, parent) {
 	var element = document.createElementNS(ns, name);
@@ -45,14 +45,14 @@ function fit(text, room) {
 function readFrame(element, path) {
 	var title = element.querySelector('title'), lines = title.textContent.split('\n');
 	var frame = {
-		element: element, text: element.querySelector('text'), kind: element.classList[1],
+		element: element, text: element.querySelector('text'), kind: element.classList[1].slice(3),
 		start: +element.dataset.s, bytes: +element.dataset.b,
 		level: Math.round(+element.getAttribute('y') / ROW),
 		name: lines[0], what: lines[1], numbers: lines[2], label: lines[0], cause: '', children: []
 	};
 	frame.end = frame.start + frame.bytes;
 	if (frame.kind === 'python') frame.label += ' ' + frame.what.slice(frame.what.lastIndexOf('/') + 1);
-	element.classList.forEach(function (c) { if (c.slice(0, 2) === 'c-') frame.cause = c.slice(2); });
+	element.classList.forEach(function (c) { if (c.slice(0, 5) === 'ct-c-') frame.cause = c.slice(5); });
 	frame.parent = path[frame.level - 1] || null;
 	if (frame.parent) frame.parent.children.push(frame);
 	path.length = frame.level;
@@ -69,7 +69,7 @@ function readFrame(element, path) {
 
 function readFrames() {
 	var path = [], map = new Map();
-	graph.querySelectorAll('.f').forEach(function (element) {
+	graph.querySelectorAll('.ct-f').forEach(function (element) {
 		var frame = readFrame(element, path);
 		frames.push(frame);
 		map.set(element, frame);
@@ -81,7 +81,7 @@ function readFrames() {
 
 function makeTools() {
 	var box = make(SVG, 'foreignObject', {x: MARGIN, y: 0, width: 100, height: 40});
-	var div = make(HTML, 'div', {'class': 'tools', role: 'search'}, box);
+	var div = make(HTML, 'div', {'class': 'ct-tools', role: 'search'}, box);
 	svg.insertBefore(box, legend);
 	return {
 		box: box, div: div,
@@ -94,7 +94,7 @@ function makeTools() {
 }
 
 function makeTip() {
-	var box = make(SVG, 'foreignObject', {'class': 'tip off', x: 0, y: 0, width: 10, height: 10}, svg);
+	var box = make(SVG, 'foreignObject', {'class': 'ct-tip ct-off', x: 0, y: 0, width: 10, height: 10}, svg);
 	var div = make(HTML, 'div', {'aria-hidden': 'true'}, box);
 	return {box: box, div: div, name: make(HTML, 'b', {}, div), what: make(HTML, 'span', {}, div),
 		numbers: make(HTML, 'span', {}, div)};
@@ -109,9 +109,10 @@ zoomed = current = frames[0];
 // Breaks a line of the head at its spaces. Returns how many lines it needs.
 function wrap(text, room) {
 	var words = (text.dataset.full || (text.dataset.full = text.textContent)).split(' '), n = 1, before;
-	var x = text.getAttribute('x'), part = make(SVG, 'tspan', {x: x});
+	var x = text.getAttribute('x'), part = make(SVG, 'tspan', {x: x}), most = Math.floor(room / 9);
 	text.replaceChildren(part);
 	words.forEach(function (word) {
+		word = fit(word, most);
 		before = part.textContent;
 		part.textContent += (before ? ' ' : '') + word;
 		if (before && part.getComputedTextLength() > room) {
@@ -126,11 +127,12 @@ function wrap(text, room) {
 
 function layoutHead(room) {
 	var y = 8;
-	svg.querySelectorAll('.line:not(.footer)').forEach(function (line) {
+	svg.querySelectorAll('.ct-line:not(.ct-footer)').forEach(function (line) {
 		y += LINE;
 		line.setAttribute('y', y);
-		y += (wrap(line, room) - 1) * LINE + (line.classList.contains('heading') ? 2 : 0);
+		y += (wrap(line, room) - 1) * LINE + (line.classList.contains('ct-heading') ? 2 : 0);
 	});
+	if (printing) return y + 10;
 	tools.box.setAttribute('y', y + 6);
 	tools.box.setAttribute('width', room);
 	tools.box.setAttribute('height', tools.div.offsetHeight);
@@ -138,7 +140,7 @@ function layoutHead(room) {
 }
 
 function layoutLegend(y, room) {
-	var items = legend.querySelectorAll('.item'), perRow = Math.max(1, Math.floor(room / ITEM));
+	var items = legend.querySelectorAll('.ct-item'), perRow = Math.max(1, Math.floor(room / ITEM));
 	items.forEach(function (item, i) {
 		item.setAttribute('transform', 'translate(' + (MARGIN + i % perRow * (room / perRow)) + ' ' +
 			Math.floor(i / perRow) * LINE + ')');
@@ -153,8 +155,8 @@ function placeFrame(frame, room) {
 	var inside = frame.start >= zoomed.start && frame.end <= zoomed.end && frame.level >= zoomed.level;
 	if (!zoomed.bytes) w = room;
 	frame.shown = above || inside && w >= SHOWN;
-	frame.element.classList.toggle('off', !frame.shown);
-	frame.element.classList.toggle('above', above);
+	frame.element.classList.toggle('ct-off', !frame.shown);
+	frame.element.classList.toggle('ct-above', above);
 	if (!frame.shown) return;
 	frame.x = MARGIN + x;
 	frame.width = w;
@@ -180,7 +182,7 @@ function layoutFrames(y, room) {
 }
 
 function layout() {
-	var room, footer = svg.querySelector('.footer'), height;
+	var room, footer = svg.querySelector('.ct-footer'), height;
 	width = Math.max(240, svg.getBoundingClientRect().width);
 	room = width - 2 * MARGIN;
 	// first the width: what is measured in between must not be scaled
@@ -189,7 +191,7 @@ function layout() {
 	graph.top = layoutLegend(layoutHead(room), room);
 	height = layoutFrames(graph.top, room) + LINE;
 	footer.setAttribute('y', height);
-	height += TIP_ROOM;
+	height += printing ? MARGIN : TIP_ROOM;
 	svg.setAttribute('viewBox', '0 0 ' + width + ' ' + height);
 	svg.style.height = height + 'px';
 	hideTip();
@@ -198,7 +200,7 @@ function layout() {
 // --- details ---------------------------------------------------------------------------------------
 
 function hideTip() {
-	tip.box.classList.add('off');
+	tip.box.classList.add('ct-off');
 }
 
 function percent(part, whole) {
@@ -212,7 +214,7 @@ function showTip(frame, x) {
 	tip.what.textContent = frame.what;
 	tip.numbers.textContent = frame.numbers +
 		(zoomed !== frames[0] && frame.level >= zoomed.level ? '; ' + percent(frame.bytes, zoomed.bytes) + ' of what is shown' : '');
-	tip.box.classList.remove('off');
+	tip.box.classList.remove('ct-off');
 	tip.box.setAttribute('width', room);
 	tip.box.setAttribute('height', 10);
 	box = tip.div.getBoundingClientRect();
@@ -249,10 +251,10 @@ function hasFile(frame) {
 // Frames stand in order of their start, parents first: what is matched twice is counted once.
 function search() {
 	var n = 0, bytes = 0, covered = -1;
-	svg.classList.toggle('searching', !!pattern);
+	svg.classList.toggle('ct-searching', !!pattern);
 	frames.forEach(function (frame) {
 		frame.hit = !!pattern && frame.kind !== 'rest' && pattern(frame);
-		frame.element.classList.toggle('hit', frame.hit);
+		frame.element.classList.toggle('ct-hit', frame.hit);
 		if (!frame.hit || frame.start < zoomed.start || frame.end > zoomed.end) return;
 		n++;
 		if (frame.start < covered) return;
@@ -281,9 +283,11 @@ function setSearch(text) {
 function goToLargest() {
 	var best = null;
 	frames.forEach(function (frame) {
-		if (frame.hit && frame.shown && (!best || frame.bytes > best.bytes)) best = frame;
+		if (frame.hit && (!best || frame.bytes > best.bytes)) best = frame;
 	});
-	if (best) focus(best);
+	if (!best) return;
+	if (!best.shown) zoom(best);
+	focus(best);
 }
 
 // --- moving ----------------------------------------------------------------------------------------
@@ -348,8 +352,8 @@ function key(event) {
 	} else if (event.key === '/') {
 		tools.input.focus();
 		event.preventDefault();
-	} else if (event.target.closest && event.target.closest('.item')) {
-		if (event.key === 'Enter' || event.key === ' ') pick(event.target.closest('.item'), event);
+	} else if (event.target.closest && event.target.closest('.ct-item')) {
+		if (event.key === 'Enter' || event.key === ' ') pick(event.target.closest('.ct-item'), event);
 	} else if (byElement.has(event.target)) {
 		keyInGraph(event);
 	}
@@ -362,7 +366,7 @@ function pick(item, event) {
 }
 
 function frameOf(event) {
-	var element = event.target.closest && event.target.closest('.f');
+	var element = event.target.closest && event.target.closest('.ct-f');
 	return element ? byElement.get(element) : null;
 }
 
@@ -376,11 +380,11 @@ graph.setAttribute('role', 'tree');
 graph.setAttribute('aria-label', 'Flame graph. Arrow keys move, Enter zooms, Escape goes back.');
 svg.setAttribute('role', 'group');
 svg.setAttribute('aria-label', svg.querySelector('title').textContent);
-svg.classList.add('live');
+svg.classList.add('ct-live');
 setCurrent(current);
 legend.setAttribute('role', 'group');
 legend.setAttribute('aria-label', 'Causes: choose one to see where it happens');
-legend.querySelectorAll('.item').forEach(function (item) {
+legend.querySelectorAll('.ct-item').forEach(function (item) {
 	item.setAttribute('role', 'button');
 	item.setAttribute('tabindex', '0');
 	item.setAttribute('aria-label', 'Show ' + item.textContent);
@@ -404,7 +408,7 @@ document.addEventListener('focusin', function (event) {
 });
 document.addEventListener('focusout', hideTip);
 legend.addEventListener('click', function (event) {
-	var item = event.target.closest('.item');
+	var item = event.target.closest('.ct-item');
 	if (item) pick(item, event);
 });
 svg.addEventListener('keydown', key);
@@ -412,6 +416,12 @@ tools.input.addEventListener('input', function () { setSearch(tools.input.value)
 tools.reset.addEventListener('click', function () { zoom(frames[0]); setSearch(''); });
 if (svg.parentNode === document) document.addEventListener('keydown', function (event) {
 	if (!svg.contains(event.target) || event.target === svg) key(event);
+});
+['beforeprint', 'afterprint'].forEach(function (event) {
+	window.addEventListener(event, function () {
+		printing = event === 'beforeprint';
+		layout();
+	});
 });
 layout();
 new ResizeObserver(function () {

@@ -61,28 +61,28 @@ static void put_class(FILE *out, const struct flame_node *node)
 {
 	switch (node->kind) {
 	case FLAME_PROCESS:
-		fputs("process", out);
+		fputs("ct-process", out);
 		break;
 	case FLAME_FRAME:
 		if (node->frame->file)
-			fprintf(out, "python p%u", tint(node->frame->file));
+			fprintf(out, "ct-python ct-p%u", tint(node->frame->file));
 		else
-			fputs(is_reason(node->frame) ? "reason" : "native", out);
+			fputs(is_reason(node->frame) ? "ct-reason" : "ct-native", out);
 		break;
 	case FLAME_CAUSE:
-		fprintf(out, "cause c-%s", flamegraph__cause_class(node->cause));
+		fprintf(out, "ct-cause ct-c-%s", flamegraph__cause_class(node->cause));
 		break;
 	case FLAME_TYPE:
-		fprintf(out, "type c-%s", flamegraph__cause_class(node->cause));
+		fprintf(out, "ct-type ct-c-%s", flamegraph__cause_class(node->cause));
 		break;
 	case FLAME_LOST:
-		fputs("lost", out);
+		fputs("ct-lost", out);
 		break;
 	case FLAME_REST:
-		fputs("rest", out);
+		fputs("ct-rest", out);
 		break;
 	default:
-		fputs("all", out);
+		fputs("ct-all", out);
 	}
 }
 
@@ -202,7 +202,7 @@ void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total)
 	double columns = (width - 2 * TEXT_MARGIN) / COLUMN_WIDTH;
 	_free_ char *label = columns >= 2 ? make_name(node, true) : NULL;
 
-	fputs("<svg class=\"f ", out);
+	fputs("<svg class=\"ct-f ", out);
 	put_class(out, node);
 	fprintf(out,
 		"\" x=\"%.2f\" y=\"%" PRIu32 "\" width=\"%.2f\" height=\"%d\" data-s=\"%" PRIu64

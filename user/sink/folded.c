@@ -54,7 +54,7 @@ static int make_line(const struct snapshot *snap, const struct snapshot_stack *s
 		fputc(' ', out);
 		put_name(out, stack->type);
 	}
-	line->bytes = snapshot__bytes(snap, stack->copies);
+	line->bytes = snapshot__bytes(snap, stack->pages);
 	return fclose(out) ? -ENOMEM : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "model/snapshot.h"
+#include "sink/json.h"
 #include "sink/json_value.h"
 #include "sink/sink.h"
 #include "sink/words.h"
@@ -31,9 +32,9 @@ static json_t *real(double value)
 	return json_real(isfinite(value) ? value : 0);
 }
 
-static json_t *bytes(const struct snapshot *snap, uint64_t copies)
+static json_t *bytes(const struct snapshot *snap, uint64_t pages)
 {
-	return count(snapshot__bytes(snap, copies));
+	return count(snapshot__bytes(snap, pages));
 }
 
 /* --- the parts --------------------------------------------------------------- */
@@ -59,16 +60,28 @@ static json_t *capture_part(const struct snapshot *snap)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"witness", text(c->witness), "seconds", real(c->seconds), "copies",
-		count(c->copies), "copied_bytes", bytes(snap, c->copies), "reuses",
-		count(c->reuses), "lost", count(c->lost), "lost_by_reason", lost_by_reason(c),
-		"proven", count(c->proven), "kernel_copies", count(c->kernel_copies),
+		count(c->copies), "copied_bytes", bytes(snap, c->pages), "reuses", count(c->reuses),
+		"lost", count(c->lost), "lost_by_reason", lost_by_reason(c), "proven",
+		count(c->proven), "kernel_copies", count(c->kernel_copies),
 		/* additions */
 		"kernel_reason", text(c->kernel_reason), "witness_limits", text(c->witness_limits),
 		"stacks_cut", count(c->stacks_cut), "stacks_cut_reason", text(c->stacks_cut_reason),
 		"stacks_missing", count(c->stacks_missing), "stacks_missing_reason",
-		text(c->stacks_missing_reason), "witness_note", text(c->witness_note));
+		text(c->stacks_missing_reason), "witness_note", text(c->witness_note),
+		"uncounted_by_kernel", count(c->uncounted), "kernel_beyond",
+		text(c->kernel_beyond));
+}
+
+/* With what only recordings have that were cut. */
+static json_t *capture_whole(const struct snapshot *snap)
+{
+	json_t *capture = capture_part(snap);
+
+	if (capture && snap->capture.cut)
+		json_object_set_new(capture, "cut", text(snap->capture.cut));
+	return capture;
 }
 
 static json_t *process(const struct snapshot *snap, size_t i)
@@ -76,16 +89,16 @@ static json_t *process(const struct snapshot *snap, size_t i)
 	const struct snapshot_process *p = &snap->processes[i];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o}",
+			 " s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:b, s:o}",
 			 "pid", count(p->pid), "ppid", count(p->ppid), "command", text(p->command),
 			 "python", text(p->python), "copies", count(p->copies), "copied_bytes",
-			 bytes(snap, p->copies), "shared_at_fork_bytes", count(p->shared_at_fork),
+			 bytes(snap, p->pages), "shared_at_fork_bytes", count(p->shared_at_fork),
 			 "shared_now_bytes", count(p->shared_now), "new_bytes", count(p->new_bytes),
 			 /* additions */
 			 "python_problem", text(p->python_problem), "forked", p->forked,
 			 "forked_at_seconds", real(p->forked_at), "exited", p->exited, "lost",
-			 count(p->lost), "reuses", count(p->reuses), "children",
-			 count(p->children));
+			 count(p->lost), "reuses", count(p->reuses), "children", count(p->children),
+			 "attached", p->attached, "private_before_bytes", count(p->private_before));
 }
 
 static json_t *cause(const struct snapshot *snap, size_t i)
@@ -95,7 +108,7 @@ static json_t *cause(const struct snapshot *snap, size_t i)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cause", text(c->cause), "detail",
 			 text(c->detail), "origin", text(c->origin), "certainty",
 			 text(c->certainty), "copies", count(c->copies), "copied_bytes",
-			 bytes(snap, c->copies),
+			 bytes(snap, c->pages),
 			 /* additions */
 			 "processes", count(c->processes));
 }
@@ -105,7 +118,7 @@ static json_t *type(const struct snapshot *snap, size_t i)
 	const struct snapshot_type *t = &snap->types[i];
 
 	return json_pack("{s:o, s:o, s:o, s:o}", "type", text(t->type), "cause", text(t->cause),
-			 "copies", count(t->copies), "copied_bytes", bytes(snap, t->copies));
+			 "copies", count(t->copies), "copied_bytes", bytes(snap, t->pages));
 }
 
 static json_t *site(const struct snapshot *snap, size_t i)
@@ -115,7 +128,7 @@ static json_t *site(const struct snapshot *snap, size_t i)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text(s->file),
 			 "line", count(s->line), "function", text(s->function), "cause",
 			 text(s->cause), "type", text(s->type), "copies", count(s->copies),
-			 "copied_bytes", bytes(snap, s->copies),
+			 "copied_bytes", bytes(snap, s->pages),
 			 /* additions */
 			 "processes", count(s->processes), "source", text(s->source));
 }
@@ -124,11 +137,35 @@ static json_t *detail(const struct snapshot *snap, size_t i)
 {
 	const struct snapshot_detail *d = &snap->details[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text(d->file),
-			 "line", count(d->line), "function", text(d->function), "cause",
-			 text(d->cause), "type", text(d->type), "detail", text(d->detail), "origin",
-			 text(d->origin), "certainty", text(d->certainty), "copies",
-			 count(d->copies));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+			 text(d->file), "line", count(d->line), "function", text(d->function),
+			 "cause", text(d->cause), "type", text(d->type), "detail", text(d->detail),
+			 "origin", text(d->origin), "certainty", text(d->certainty), "copies",
+			 count(d->copies), "copied_bytes", bytes(snap, d->pages));
+}
+
+static json_t *foreign(const struct snapshot *snap, size_t i)
+{
+	const struct snapshot_foreign *f = &snap->foreign[i];
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", count(f->pid), "command",
+			 text(f->command), "victim", count(f->victim ?: SNAPSHOT_UNKNOWN),
+			 "victim_command", text(f->victim_command), "how", text(f->how), "copies",
+			 count(f->copies), "copied_bytes", bytes(snap, f->pages));
+}
+
+static json_t *sharers(const struct snapshot *snap, size_t i)
+{
+	const struct snapshot_sharers *s = &snap->sharers[i];
+
+	return json_pack("{s:o, s:o}", "sharers", count(s->sharers), "copies", count(s->copies));
+}
+
+static json_t *page_size(const struct snapshot *snap, size_t i)
+{
+	const struct snapshot_size *s = &snap->sizes[i];
+
+	return json_pack("{s:o, s:o}", "bytes", count(s->bytes), "copies", count(s->copies));
 }
 
 static json_t *advice(const struct snapshot *snap, size_t i)
@@ -153,17 +190,50 @@ static json_t *array(const struct snapshot *snap, size_t n,
 	return items;
 }
 
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
+json_t *json__processes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_processes, limit), process);
+}
+
+json_t *json__causes(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_causes, limit), cause);
+}
+
+json_t *json__types(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_types, limit), type);
+}
+
+json_t *json__sites(const struct snapshot *snap, size_t limit)
+{
+	return array(snap, at_most(snap->n_sites, limit), site);
+}
+
+json_t *json__capture(const struct snapshot *snap)
+{
+	return capture_part(snap);
+}
+
 static json_t *document(const struct snapshot *snap)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
-			 "version", text(snap->version), "host", host(snap), "capture",
-			 capture_part(snap), "processes", array(snap, snap->n_processes, process),
-			 "causes", array(snap, snap->n_causes, cause), "types",
-			 array(snap, snap->n_types, type), "sites",
-			 array(snap, snap->n_sites, site), "advice",
-			 array(snap, snap->n_advice, advice),
-			 /* additions */
-			 "details", array(snap, snap->n_details, detail));
+	return json_pack(
+		"{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+		SCHEMA, "version", text(snap->version), "host", host(snap), "capture",
+		capture_whole(snap), "processes", array(snap, snap->n_processes, process), "causes",
+		array(snap, snap->n_causes, cause), "types", array(snap, snap->n_types, type),
+		"sites", array(snap, snap->n_sites, site), "advice",
+		array(snap, snap->n_advice, advice),
+		/* additions */
+		"details", array(snap, snap->n_details, detail), "foreign",
+		array(snap, snap->n_foreign, foreign), "sharers",
+		array(snap, snap->n_sharers, sharers), "page_sizes",
+		array(snap, snap->n_sizes, page_size));
 }
 
 static int json__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)

@@ -145,6 +145,10 @@ static void put_head(struct pprof *p)
 	snprintf(line, sizeof(line), "cowtrace %s, witness %s", p->snap->version, capture->witness);
 	comment(p, line);
 	comment(p, who ?: "?");
+	if (capture->cut) {
+		comment(p, "cut off:");
+		comment(p, capture->cut);
+	}
 	for (unsigned int i = 0; i < CT_LOST_MAX; i++) {
 		if (!capture->lost_by_reason[i])
 			continue;
@@ -219,7 +223,7 @@ static void put_sample(struct pprof *p, const struct snapshot_stack *stack)
 		proto__item(&p->part, numbers[i] + 1);
 	put_part(p, SAMPLE_LOCATION);
 	proto__item(&p->part, stack->copies);
-	proto__item(&p->part, snapshot__bytes(p->snap, stack->copies));
+	proto__item(&p->part, snapshot__bytes(p->snap, stack->pages));
 	put_part(p, SAMPLE_VALUE);
 	proto__number(&p->part, LABEL_KEY, string(p, "pid"));
 	proto__number(&p->part, LABEL_NUMBER, stack->pid);

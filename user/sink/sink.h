@@ -25,5 +25,6 @@ extern const struct sink sink_folded;
 extern const struct sink sink_flamegraph;
 extern const struct sink sink_pprof;
 extern const struct sink sink_speedscope;
+extern const struct sink sink_html;
 
 #endif

@@ -133,7 +133,7 @@ static void put_profile(struct speedscope *sp, const struct snapshot_stack *cons
 
 	fputs("{\"name\":", sp->out);
 	put_profile_name(sp, process);
-	open_profile(sp, snapshot__bytes(sp->snap, process->copies));
+	open_profile(sp, snapshot__bytes(sp->snap, process->pages));
 	for (size_t i = 0; i < n; i++) {
 		fputs(i ? ",\n" : "\n", sp->out);
 		put_sample(sp, rows[i]);
@@ -141,7 +141,7 @@ static void put_profile(struct speedscope *sp, const struct snapshot_stack *cons
 	fputs("],\n\"weights\":[", sp->out);
 	for (size_t i = 0; i < n; i++)
 		fprintf(sp->out, "%s%" PRIu64, i ? "," : "",
-			snapshot__bytes(sp->snap, rows[i]->copies));
+			snapshot__bytes(sp->snap, rows[i]->pages));
 	fputs("]}", sp->out);
 }
 
@@ -216,16 +216,18 @@ static size_t put_profiles(struct speedscope *sp, const struct snapshot_stack **
 static int write_all(struct speedscope *sp)
 {
 	_free_ const struct snapshot_stack **rows = calloc(sp->snap->n_stacks + 1, sizeof(*rows));
-	_free_ char *who = words__processes(sp->snap);
+	_free_ char *who = words__processes(sp->snap), *title = NULL;
+	const char *cut = sp->snap->capture.cut;
 	size_t heaviest;
 
-	if (!rows)
+	if (!rows ||
+	    asprintf(&title, "%s%s%s", who ?: "?", cut ? "; cut off: " : "", cut ?: "") < 0)
 		return -ENOMEM;
 	collect_names(sp);
 	fputs("{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\n\"exporter\":",
 	      sp->out);
 	fprintf(sp->out, "\"cowtrace %s\",\n\"name\":", sp->snap->version);
-	put_string(sp, who);
+	put_string(sp, title);
 	put_frames(sp);
 	heaviest = put_profiles(sp, rows);
 	fprintf(sp->out, ",\n\"activeProfileIndex\":%zu}\n", heaviest);

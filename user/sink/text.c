@@ -47,10 +47,10 @@ static void headline(const struct text *t)
 
 /* --- what happened ----------------------------------------------------------- */
 
-static bool any_forked(const struct snapshot *snap)
+static bool any_sharer(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked)
+		if (snapshot__is_sharer(&snap->processes[i]))
 			return true;
 	return false;
 }
@@ -61,7 +61,11 @@ static void nothing_shared(const struct text *t)
 	uint64_t copies = t->snap->capture.copies;
 
 	text__title(t, TEXT_HEAD, "NOTHING WAS SHARED");
-	fputs("   No process here began with memory of another, so there was none to lose.\n",
+	fputs(snapshot__any_attached(t->snap)
+		      ? "   No process here had memory in common with another, so there was none "
+			"to lose.\n"
+		      : "   No process here began with memory of another, so there was none to "
+			"lose.\n",
 	      t->out);
 	if (copies)
 		text__paragraph(
@@ -70,14 +74,16 @@ static void nothing_shared(const struct text *t)
 			"such pages) or from the kernel's page of zeros, not from another "
 			"process.",
 			number__count(copies).s, words__plural(copies, "page was", "pages were"));
+	text__sizes(t);
+	text__unseen(t, "  ");
 }
 
 static void nothing_copied(const struct text *t)
 {
 	text__title(t, TEXT_HEAD, "NO PAGE COPIED");
-	if (t->snap->capture.lost)
+	if (t->snap->capture.lost || t->snap->capture.cut)
 		fputs("   that cowtrace could look at.\n", t->out);
-	else if (any_forked(t->snap))
+	else if (any_sharer(t->snap))
 		fputs("   Nobody wrote to a shared page: all that was shared still is.\n", t->out);
 	else
 		fputs("   Nothing was forked, so no memory was shared.\n", t->out);
@@ -90,10 +96,11 @@ static void title(const struct text *t)
 	text__title(t, TEXT_HEAD, "SHARING BROKEN");
 	fprintf(t->out, "   %s %s" DOT "%s MiB copied", number__count(capture->copies).s,
 		words__plural(capture->copies, "page", "pages"),
-		number__mib(snapshot__bytes(t->snap, capture->copies)).s);
+		number__mib(snapshot__bytes(t->snap, capture->pages)).s);
 	if (capture->kernel_copies != SNAPSHOT_UNKNOWN)
-		fprintf(t->out, DOT "the kernel itself counted %s",
-			number__count(capture->kernel_copies).s);
+		fprintf(t->out, DOT "the kernel itself counted %s%s",
+			number__count(capture->kernel_copies).s,
+			capture->kernel_copies < capture->copies ? " of them" : "");
 	fputc('\n', t->out);
 }
 
@@ -120,58 +127,70 @@ static void main_cause(const struct text *t)
 				best->cause, text__cause_sentence(best->cause));
 }
 
+struct shared {
+	uint64_t n, then, now, attached, before; /* before: was private already */
+};
+
+/* Of the forked processes; of all that share if there are none, as when only a worker is watched.
+ */
+static struct shared sum_shared(const struct snapshot *snap)
+{
+	struct shared all = {}, forked = {};
+
+	for (size_t i = 0; i < snap->n_processes; i++) {
+		const struct snapshot_process *p = &snap->processes[i];
+		struct shared *to = p->forked ? &forked : &all;
+
+		if (!text__is_known_sharer(p))
+			continue;
+		to->n++;
+		to->then += p->shared_at_fork;
+		to->now += p->shared_now;
+		to->attached += p->attached;
+		to->before += p->private_before == SNAPSHOT_UNKNOWN ? 0 : p->private_before;
+	}
+	return forked.n ? forked : all;
+}
+
+/* What was shared when they were forked. */
+static void ledger_of_forked(const struct text *t, const struct shared *s)
+{
+	text__paragraph(t, "  ",
+			s->n == 1 ? "The forked process began with %s MiB of shared memory; %s "
+				    "MiB of it (%s %%) still is shared."
+				  : "On average a forked process began with %s MiB of shared "
+				    "memory; %s MiB of it (%s %%) still is shared.",
+			number__mib(s->then / s->n).s, number__mib(s->now / s->n).s,
+			number__percent(s->now, s->then).s);
+}
+
+/* When cowtrace attached, they may have lost much of it already. */
+static void ledger_of_attached(const struct text *t, const struct shared *s)
+{
+	const char *then = s->attached == s->n
+				   ? "When cowtrace attached"
+				   : "When cowtrace attached, or they were forked later";
+
+	text__paragraph(
+		t, "  ",
+		s->n == 1 ? "%s, the process shared %s MiB; %s MiB of it (%s %%) still is shared. "
+			    "%s MiB were private already: what made them so is not explained."
+			  : "%s, a process shared %s MiB on average; %s MiB of it (%s %%) still is "
+			    "shared. %s MiB were private already, on average: what made them so is "
+			    "not explained.",
+		then, number__mib(s->then / s->n).s, number__mib(s->now / s->n).s,
+		number__percent(s->now, s->then).s, number__mib(s->before / s->attached).s);
+}
+
 /* Means, because a line for each worker would be read by nobody; the table has each of them. */
 static void ledger(const struct text *t)
 {
-	const struct snapshot *snap = t->snap;
-	uint64_t then = 0, now = 0, n = 0;
+	const struct shared s = sum_shared(t->snap);
 
-	for (size_t i = 0; i < snap->n_processes; i++) {
-		if (!text__is_forked_sharer(&snap->processes[i]))
-			continue;
-		then += snap->processes[i].shared_at_fork;
-		now += snap->processes[i].shared_now;
-		n++;
-	}
-	if (n == 1)
-		text__paragraph(t, "  ",
-				"The forked process began with %s MiB of shared memory; %s MiB of "
-				"it (%s %%) "
-				"still is shared.",
-				number__mib(then).s, number__mib(now).s,
-				number__percent(now, then).s);
-	else if (n)
-		text__paragraph(t, "  ",
-				"On average a forked process began with %s MiB of shared memory; "
-				"%s MiB of it "
-				"(%s %%) still is shared.",
-				number__mib(then / n).s, number__mib(now / n).s,
-				number__percent(now, then).s);
-}
-
-/* Copies of pages that no fork had shared. They cost memory like the others, and preloading is not
- * why. */
-static void origins(const struct text *t)
-{
-	static const struct {
-		const char *origin, *words;
-	} kinds[] = {
-		{"file", "with a privately mapped file (a program, a library or data)"},
-		{"zero", "with the kernel's page of zeros: read before they were ever written"},
-		{"ksm", "with pages of equal contents, which the kernel had merged (KSM)"},
-	};
-
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		uint64_t copies = 0;
-
-		for (size_t i = 0; i < t->snap->n_causes; i++)
-			if (strcmp(t->snap->causes[i].origin, kinds[k].origin) == 0)
-				copies += t->snap->causes[i].copies;
-		if (copies)
-			text__paragraph(t, "  ", "%s of the pages %s not shared by a fork, but %s.",
-					number__count(copies).s,
-					words__plural(copies, "was", "were"), kinds[k].words);
-	}
+	if (s.attached)
+		ledger_of_attached(t, &s);
+	else if (s.n)
+		ledger_of_forked(t, &s);
 }
 
 static void summary(const struct text *t)
@@ -191,7 +210,7 @@ static void summary(const struct text *t)
 			t->snap->host.page_size / 1024);
 	main_cause(t);
 	ledger(t);
-	origins(t);
+	text__kinds(t);
 }
 
 /* --- what would help --------------------------------------------------------- */

@@ -53,8 +53,16 @@ const char *text__cause_sentence(const char *cause);
 bool text__cause_by_detail(const char *cause);
 /* A detail in words; itself if there are none. */
 const char *text__detail(const char *cause, const char *detail);
-bool text__is_forked_sharer(const struct snapshot_process *process);
+bool text__is_known_sharer(const struct snapshot_process *process);
 bool text__runs_python(const struct snapshot_process *process);
+
+/* --- text_kinds.c
+ * --------------------------------------------------------------------------------- */
+
+/* Sentences about the pages: who shared them, where they came from, how large they were. */
+void text__kinds(const struct text *t);
+/* Only how large they were, if some were huge. */
+void text__sizes(const struct text *t);
 
 /* --- text_tables.c
  * -------------------------------------------------------------------------------- */
@@ -74,5 +82,7 @@ void text__who(const struct text *t);
 void text__warnings(const struct text *t);
 /* How much of it is proven, what was not seen. */
 void text__how_sure(const struct text *t);
+/* What was not seen, alone. */
+void text__unseen(const struct text *t, const char *lead);
 
 #endif

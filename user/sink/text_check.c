@@ -13,6 +13,7 @@
 #include "model/machine.h"
 #include "sink/check.h"
 #include "sink/text.h"
+#include "sink/words.h"
 
 #define DOT " \xc2\xb7 "
 
@@ -51,7 +52,7 @@ static void headline(const struct text *t, const struct machine *m)
 {
 	text__paragraph(t, "", "cowtrace %s check" DOT "Linux %s" DOT "%s" DOT "%u %s" DOT "%s",
 			m->version, m->kernel, m->arch, m->cpus,
-			text__plural(m->cpus, "CPU", "CPUs"),
+			words__plural(m->cpus, "CPU", "CPUs"),
 			m->distribution ? m->distribution : "distribution not known");
 	fputc('\n', t->out);
 }
@@ -71,8 +72,8 @@ static void verdict(const struct text *t, const struct machine *m, const struct 
 	text__title(t, TEXT_HEAD, "COWTRACE WORKS HERE\n");
 	if (less)
 		text__paragraph(t, "  ", "The witness is %s. %u %s below %s reports poorer.",
-				w ? w->name : "?", less, text__plural(less, "thing", "things"),
-				text__plural(less, "makes", "make"));
+				w ? w->name : "?", less, words__plural(less, "thing", "things"),
+				words__plural(less, "makes", "make"));
 	else
 		text__paragraph(t, "  ", "The witness is %s. Nothing is missing.",
 				w ? w->name : "?");
@@ -210,7 +211,7 @@ static void python(const struct text *t, const struct machine_python *p)
 	if (p->problem)
 		row(t, "", "%s", p->problem);
 	row(t, "", "%s %s%s", number__count(p->processes).s,
-	    text__plural(p->processes, "process", "processes"), p->processes ? ":" : "");
+	    words__plural(p->processes, "process", "processes"), p->processes ? ":" : "");
 	for (uint32_t i = 0; i < p->processes && i < MACHINE_EXAMPLES; i++) {
 		_free_ char *command = escape__fit(p->examples[i].command, 55, ESCAPE_CUT_END);
 
@@ -229,11 +230,11 @@ static void pythons(const struct text *t, const struct machine *m)
 	if (m->closed)
 		text__paragraph(t, "  ", "Of %s %s that were found, %s may not be looked into.",
 				number__count(m->processes).s,
-				text__plural(m->processes, "process", "processes"),
+				words__plural(m->processes, "process", "processes"),
 				number__count(m->closed).s);
 	else
 		text__paragraph(t, "  ", "%s %s looked at.", number__count(m->processes).s,
-				text__plural(m->processes, "process was", "processes were"));
+				words__plural(m->processes, "process was", "processes were"));
 }
 
 /* --- what to do -------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "sink/words.h"
 
 #define ITEM "  - "
 
@@ -95,10 +96,23 @@ static bool python_problems(const struct text *t)
 	return problem || (!any && snap->n_processes);
 }
 
+static bool cut(const struct text *t)
+{
+	const char *why = t->snap->capture.cut;
+
+	if (!why)
+		return false;
+	text__style(t, TEXT_WARN);
+	text__paragraph(t, "CUT OFF   ", "%s", why);
+	text__style(t, TEXT_PLAIN);
+	return true;
+}
+
 void text__warnings(const struct text *t)
 {
-	bool any = losses(t);
+	bool any = cut(t);
 
+	any |= losses(t);
 	any |= python_problems(t);
 	if (any)
 		fputc('\n', t->out);
@@ -150,7 +164,8 @@ static const char *stop(const char *sentence)
 static void difference(const struct text *t, uint64_t kernel, uint64_t seen)
 {
 	const struct snapshot_capture *capture = &t->snap->capture;
-	const char *reason = capture->kernel_reason ?: "why is not known";
+	const char *beyond = kernel > seen ? capture->kernel_beyond : NULL;
+	const char *reason = capture->kernel_reason ?: beyond ?: "why is not known";
 	uint64_t off = kernel > seen ? kernel - seen : seen - kernel;
 
 	text__paragraph(
@@ -166,7 +181,8 @@ static void difference(const struct text *t, uint64_t kernel, uint64_t seen)
 static void closure(const struct text *t)
 {
 	const struct snapshot_capture *capture = &t->snap->capture;
-	uint64_t seen = capture->copies + capture->lost, kernel = capture->kernel_copies;
+	uint64_t seen = capture->copies + capture->lost - capture->uncounted;
+	uint64_t kernel = capture->kernel_copies;
 	const char *reason = capture->kernel_reason;
 
 	if (kernel == SNAPSHOT_UNKNOWN)
@@ -178,6 +194,14 @@ static void closure(const struct text *t)
 				number__count(kernel).s);
 	else
 		difference(t, kernel, seen);
+	if (kernel != SNAPSHOT_UNKNOWN && capture->uncounted)
+		text__paragraph(t, ITEM,
+				"The kernel leaves %s %s out of its count, and so does this "
+				"comparison: %s.",
+				number__count(capture->uncounted).s,
+				words__plural(capture->uncounted, "copy", "copies"),
+				"first writes to pages of private file mappings and to huge pages "
+				"of zeros");
 }
 
 static void stacks(const struct text *t)
@@ -195,6 +219,15 @@ static void stacks(const struct text *t)
 				number__count(capture->stacks_cut).s,
 				words__plural(capture->stacks_cut, "copy", "copies"),
 				capture->stacks_cut_reason ?: "the outermost frames are missing");
+}
+
+void text__unseen(const struct text *t, const char *lead)
+{
+	const struct snapshot_capture *capture = &t->snap->capture;
+
+	if (capture->witness_limits && *capture->witness_limits)
+		text__paragraph(t, lead, "Not seen by the witness `%s`: %s%s", capture->witness,
+				capture->witness_limits, stop(capture->witness_limits));
 }
 
 void text__how_sure(const struct text *t)
@@ -216,7 +249,5 @@ void text__how_sure(const struct text *t)
 	if (capture->witness_note)
 		text__paragraph(t, ITEM, "The witness `%s` %s.", capture->witness,
 				capture->witness_note);
-	if (capture->witness_limits && *capture->witness_limits)
-		text__paragraph(t, ITEM, "Not seen by the witness `%s`: %s", capture->witness,
-				capture->witness_limits);
+	text__unseen(t, ITEM);
 }

@@ -23,13 +23,13 @@
 
 struct cause_sum {
 	const char *cause, *help;
-	uint64_t copies;
+	uint64_t copies, pages;
 };
 
 /* What tells the copies of one cause apart: types of objects, or details. */
 struct part {
 	const char *name;
-	uint64_t copies;
+	uint64_t copies, pages;
 };
 
 /* --- WHY --------------------------------------------------------------------- */
@@ -67,20 +67,22 @@ static size_t sum_causes(const struct snapshot *snap, struct cause_sum *sums)
 		if (at == n)
 			sums[n++] = (struct cause_sum){.cause = row->cause, .help = row->help};
 		sums[at].copies += row->copies;
+		sums[at].pages += row->pages;
 	}
 	qsort(sums, n, sizeof(*sums), order_sums);
 	return n;
 }
 
-static size_t add_part(struct part *parts, size_t n, const char *name, uint64_t copies)
+static size_t add_part(struct part *parts, size_t n, struct part part)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(parts[i].name, name) == 0) {
-			parts[i].copies += copies;
+		if (strcmp(parts[i].name, part.name) == 0) {
+			parts[i].copies += part.copies;
+			parts[i].pages += part.pages;
 			return n;
 		}
 	}
-	parts[n] = (struct part){.name = name, .copies = copies};
+	parts[n] = part;
 	return n + 1;
 }
 
@@ -88,47 +90,50 @@ static size_t find_parts(const struct snapshot *snap, const char *cause, struct 
 {
 	size_t n = 0;
 
-	if (text__cause_by_detail(cause)) {
-		for (size_t i = 0; i < snap->n_causes; i++)
-			if (strcmp(snap->causes[i].cause, cause) == 0 && *snap->causes[i].detail)
-				n = add_part(parts, n, snap->causes[i].detail,
-					     snap->causes[i].copies);
-	} else {
-		for (size_t i = 0; i < snap->n_types; i++)
-			if (strcmp(snap->types[i].cause, cause) == 0)
-				parts[n++] = (struct part){.name = snap->types[i].type,
-							   .copies = snap->types[i].copies};
+	for (size_t i = 0; text__cause_by_detail(cause) && i < snap->n_causes; i++) {
+		const struct snapshot_cause *row = &snap->causes[i];
+
+		if (strcmp(row->cause, cause) == 0 && *row->detail)
+			n = add_part(parts, n, (struct part){row->detail, row->copies, row->pages});
+	}
+	for (size_t i = 0; !text__cause_by_detail(cause) && i < snap->n_types; i++) {
+		const struct snapshot_type *row = &snap->types[i];
+
+		if (strcmp(row->cause, cause) == 0)
+			parts[n++] = (struct part){row->type, row->copies, row->pages};
 	}
 	qsort(parts, n, sizeof(*parts), order_parts);
 	return n;
 }
 
-static void why_numbers(const struct text *t, uint64_t copies)
+static void why_numbers(const struct text *t, uint64_t copies, uint64_t pages)
 {
 	text__right(t, number__count(copies).s, PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, copies)).s, MIB);
+	text__right(t, number__mib(snapshot__bytes(t->snap, pages)).s, MIB);
 	text__right(t, number__percent(copies, t->snap->capture.copies).s, PERCENT);
 	fputc('\n', t->out);
 }
 
-static void why_part(const struct text *t, const char *words, uint64_t copies)
+static void why_part(const struct text *t, const char *words, uint64_t copies, uint64_t pages)
 {
 	fputs("    ", t->out);
 	text__left(t, words, WHY_CAUSE + WHY_WORDS - 2, ESCAPE_CUT_END);
-	why_numbers(t, copies);
+	why_numbers(t, copies, pages);
 }
 
 static void why_parts(const struct text *t, const struct cause_sum *sum, struct part *parts)
 {
 	size_t n = find_parts(t->snap, sum->cause, parts), limit = (t->top + 2) / 3;
-	uint64_t rest = sum->copies;
+	uint64_t rest = sum->copies, rest_pages = sum->pages;
 
 	for (size_t i = 0; i < n && i < limit; i++) {
-		why_part(t, text__detail(sum->cause, parts[i].name), parts[i].copies);
+		why_part(t, text__detail(sum->cause, parts[i].name), parts[i].copies,
+			 parts[i].pages);
 		rest -= parts[i].copies;
+		rest_pages -= parts[i].pages;
 	}
 	if (n && rest)
-		why_part(t, "other", rest);
+		why_part(t, "other", rest, rest_pages);
 }
 
 /* Less than a thousandth of the copies: every run has dozens of such lines, and they say nothing.
@@ -155,7 +160,7 @@ void text__why(const struct text *t)
 		fputs("  ", t->out);
 		text__left(t, sums[i].cause, WHY_CAUSE, ESCAPE_CUT_END);
 		text__left(t, sums[i].help, WHY_WORDS, ESCAPE_CUT_END);
-		why_numbers(t, sums[i].copies);
+		why_numbers(t, sums[i].copies, sums[i].pages);
 		if (!is_crumb(t, sums[i].copies))
 			why_parts(t, &sums[i], parts);
 	}
@@ -216,7 +221,7 @@ static void where_row(const struct text *t, const struct snapshot_site *site)
 	fputs("  ", t->out);
 	text__left(t, name, WHERE_NAME, ESCAPE_CUT_END);
 	text__right(t, number__count(site->copies).s, WHERE_PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, site->copies)).s, WHERE_MIB);
+	text__right(t, number__mib(snapshot__bytes(t->snap, site->pages)).s, WHERE_MIB);
 	text__right(t, number__percent(site->copies, t->snap->capture.copies).s, WHERE_PERC);
 	text__right(t, number__count(site->processes).s, WHERE_PROCS);
 	fputs("  ", t->out);
@@ -228,17 +233,19 @@ static void where_row(const struct text *t, const struct snapshot_site *site)
 static void where_rest(const struct text *t, size_t shown)
 {
 	const struct snapshot *snap = t->snap;
-	uint64_t copies = 0;
+	uint64_t copies = 0, pages = 0;
 	char words[WHERE_NAME + 1];
 
-	for (size_t i = shown; i < snap->n_sites; i++)
+	for (size_t i = shown; i < snap->n_sites; i++) {
 		copies += snap->sites[i].copies;
+		pages += snap->sites[i].pages;
+	}
 	if (!copies)
 		return;
 	snprintf(words, sizeof(words), "  and %s more", number__count(snap->n_sites - shown).s);
 	text__left(t, words, WHERE_NAME + 2, ESCAPE_CUT_END);
 	text__right(t, number__count(copies).s, WHERE_PAGES);
-	text__right(t, number__mib(snapshot__bytes(snap, copies)).s, WHERE_MIB);
+	text__right(t, number__mib(snapshot__bytes(snap, pages)).s, WHERE_MIB);
 	text__right(t, number__percent(copies, snap->capture.copies).s, WHERE_PERC);
 	fputc('\n', t->out);
 }

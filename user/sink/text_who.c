@@ -45,7 +45,7 @@ static void row(const struct text *t, const struct snapshot_process *p)
 	forked_cell(t, p);
 	size_cell(t, p->shared_at_fork, p->forked ? "?" : "-", THEN);
 	text__right(t, number__count(p->copies).s, PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, p->copies)).s, COPIED);
+	text__right(t, number__mib(snapshot__bytes(t->snap, p->pages)).s, COPIED);
 	size_cell(t, p->shared_now, p->exited ? "ended" : "?", STILL);
 	size_cell(t, p->new_bytes, p->exited ? "ended" : "?", OWN);
 	fputc('\n', t->out);
@@ -82,7 +82,7 @@ static uint64_t threshold(const struct text *t)
 	return copies[t->top - 1];
 }
 
-static void rest(const struct text *t, size_t n, uint64_t copies)
+static void rest(const struct text *t, size_t n, uint64_t copies, uint64_t pages)
 {
 	char words[64];
 
@@ -90,7 +90,7 @@ static void rest(const struct text *t, size_t n, uint64_t copies)
 	fprintf(t->out, "%*s  ", PID, "");
 	text__left(t, words, COMMAND + 1 + PYTHON + FORKED + THEN, ESCAPE_CUT_END);
 	text__right(t, number__count(copies).s, PAGES);
-	text__right(t, number__mib(snapshot__bytes(t->snap, copies)).s, COPIED);
+	text__right(t, number__mib(snapshot__bytes(t->snap, pages)).s, COPIED);
 	fputc('\n', t->out);
 }
 
@@ -110,18 +110,29 @@ static void parents(const struct text *t)
 	}
 }
 
-static bool any_sharer(const struct snapshot *snap)
+/* What the columns mean. */
+static void legend(const struct text *t)
 {
+	const struct snapshot *snap = t->snap;
+	bool attached = snapshot__any_attached(snap), any = attached;
+
 	for (size_t i = 0; i < snap->n_processes; i++)
-		if (snap->processes[i].forked)
-			return true;
-	return false;
+		any |= snap->processes[i].forked;
+	if (!any)
+		return;
+	text__paragraph(t, "  ",
+			"In MiB. Shared then: %s. Still shared: what is left of that now, or was "
+			"when the process ended. Own new: filled since %s, not a copy.",
+			attached ? "with any other process, when cowtrace attached, or with its "
+				   "parent, when it was forked later"
+				 : "with its parent, when it was forked",
+			attached ? "then" : "the fork");
 }
 
 void text__who(const struct text *t)
 {
 	const struct snapshot *snap = t->snap;
-	uint64_t enough = threshold(t), left_copies = 0;
+	uint64_t enough = threshold(t), left_copies = 0, left_pages = 0;
 	size_t shown = 0, left = 0;
 
 	head(t);
@@ -133,15 +144,11 @@ void text__who(const struct text *t)
 		} else {
 			left++;
 			left_copies += p->copies;
+			left_pages += p->pages;
 		}
 	}
 	if (left)
-		rest(t, left, left_copies);
-	if (any_sharer(snap))
-		text__paragraph(
-			t, "  ",
-			"In MiB. Shared then: with its parent, when it was forked. Still shared: "
-			"what is left of that now, or was when the process ended. Own new: filled "
-			"since the fork, not a copy.");
+		rest(t, left, left_copies, left_pages);
+	legend(t);
 	parents(t);
 }

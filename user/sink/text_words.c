@@ -61,6 +61,8 @@ static const struct {
 	{"native-data", "thread-local", "variables of a thread"},
 	{"stack", "python", "Python functions"},
 	{"stack", "native", "C functions"},
+	{"kernel-write", "unshare",
+	 "nobody wrote: the kernel un-shared the page, to pin it for a device to read"},
 };
 
 const char *text__cause_sentence(const char *cause)
@@ -87,10 +89,10 @@ const char *text__detail(const char *cause, const char *detail)
 	return detail;
 }
 
-bool text__is_forked_sharer(const struct snapshot_process *process)
+bool text__is_known_sharer(const struct snapshot_process *process)
 {
-	return process->forked && process->shared_at_fork != SNAPSHOT_UNKNOWN &&
-	       process->shared_at_fork && process->shared_now != SNAPSHOT_UNKNOWN;
+	return snapshot__is_sharer(process) && process->shared_at_fork != SNAPSHOT_UNKNOWN &&
+	       process->shared_now != SNAPSHOT_UNKNOWN;
 }
 
 bool text__runs_python(const struct snapshot_process *process)

@@ -32,7 +32,7 @@ static void witnesses(struct survey *survey, bool verbose)
 			.works = t->works,
 			.used = t->works && !used, /* the first that works */
 			.reason = t->works ? NULL : intern__str(survey->pool, t->reason),
-			.limits = t->limits,
+			.limits = intern__str(survey->pool, t->limits),
 			.note = t->note,
 			.cost = t->cost,
 		};

@@ -8,7 +8,9 @@
 #define BPF_CORE_READ(src, member) ((src)->member)
 
 /* The shim keeps what is asked for at the start of its maps. */
-#define bpf_core_field_offset(type, member) 0
+#define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
+#define bpf_core_type_size(type)	    sizeof(type)
+#define bpf_core_enum_value(type, value)    ((uint64_t)(value))
 
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
 #define bpf_core_field_exists(member) shim__has_field(#member)

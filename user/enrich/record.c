@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "enrich/values.h"
+#include "enrich/record.h"
 
 #include <string.h>
+
+#include <cowtrace/abi.h>
+
+#include "insn/decode.h"
+#include "model/facts.h"
+
+void record__kind(const struct ct_copy *copy, struct fault_facts *f)
+{
+	f->origin = copy->origin;
+	f->kernel = copy->flags & CT_F_KERNEL;
+	f->unshare = copy->flags & CT_F_UNSHARE;
+	f->hugetlb = copy->flags & CT_F_HUGETLB;
+	f->uncounted = copy->flags & CT_F_UNCOUNTED;
+	f->order = copy->order;
+	f->sharers = copy->sharers;
+	f->victim = copy->victim;
+}
 
 static uint64_t width_mask(unsigned int width)
 {
@@ -22,7 +39,7 @@ static bool source__value(const struct insn *insn, const struct ct_copy *copy, u
 	return copy->flags & CT_F_SRC && insn->src_reg == copy->src_reg && !insn->src_high;
 }
 
-void values__fill(struct fault_facts *f, const struct ct_copy *copy)
+void record__values(const struct ct_copy *copy, struct fault_facts *f)
 {
 	const struct insn *insn = &f->insn;
 	uint64_t mask = width_mask(insn->width), old, src;

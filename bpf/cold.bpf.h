@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writes to pages that are not mapped, seen by tracepoints. Nearly all of them only touch memory
+ * for the first time. A copy is made for two:
+ *
+ * A page of a private file mapping (do_cow_fault): the first page for user space that the fault
+ * allocates, before it asks the file for its page; no zeroes are asked for. It is a copy when the
+ * process has one anonymous page more. If the file's page has to be waited for, it is freed again
+ * and the fault is handled anew.
+ *
+ * A page that was swapped out, and that relatives still share: do_swap_page brings it in, and then
+ * calls do_wp_page as for any other.
+ *
+ * What allocates, the stack of the kernel says.
+ */
+#ifndef COWTRACE_BPF_COLD_H
+#define COWTRACE_BPF_COLD_H
+
+/* All first touches come here: so nothing is read yet. */
+static __always_inline void cold__arm(struct thread *t, struct task_struct *task, u64 addr, u64 ip,
+				      u8 kind)
+{
+	if (!cfg_cold)
+		return;
+	task__wpcopy(task, &t->wpcopy_fault);
+	thread__join(t);
+	t->event.addr = addr;
+	t->pending_ip = ip;
+	t->cold_kind = kind;
+	t->cold = COLD_FAULT;
+}
+
+/* Before 6.2 each task keeps its counts back: the page has to do as proof, until it is freed. */
+static __always_inline bool cold__counts_at_once(struct task_struct___split *task)
+{
+	return !bpf_core_field_exists(task->rss_stat);
+}
+
+static __always_inline void cold__confirm(struct thread *t, u8 origin)
+{
+	t->event.sharers = 0;
+	copy__confirm(t, origin);
+}
+
+/* True: the page is for the fault that was armed. */
+static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
+					struct page *page)
+{
+	u32 depth;
+	bool wp;
+
+	if (t->cold != COLD_FAULT)
+		return false;
+	if (!in_fault(ctx, task, t, t->cold_kind))
+		return false;
+	depth = kstack__walk(ctx, t);
+	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
+	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
+		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
+		return true;
+	t->cold = COLD_NONE;
+	t->last_kind = t->cold_kind;
+	thread__layout(t, task->tgid);
+	evidence__take(t, task, t->event.addr, task__regs(task), t->cold_kind == PENDING_KERNEL);
+	t->last_page =
+		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
+	attempts__forget(t, task);
+	if (wp) {
+		cold__confirm(t, CT_ORIGIN_FORK);
+		return true;
+	}
+	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
+	t->cold = COLD_ALLOC;
+	if (!cold__counts_at_once((void *)task)) {
+		t->cold = COLD_SENT;
+		cold__confirm(t, CT_ORIGIN_FILE);
+	}
+	return true;
+}
+
+/* The counts of the process have changed in the fault. */
+static __always_inline void cold__rss(struct thread *t, int member)
+{
+	if (t->cold != COLD_ALLOC || member != MM_ANONPAGES)
+		return;
+	t->cold = COLD_NONE;
+	t->last_page = 0;
+	cold__confirm(t, CT_ORIGIN_FILE);
+}
+
+/* The page was given back in the fault: it begins anew, or has failed. */
+static __always_inline void cold__free(struct thread *t)
+{
+	if (t->cold == COLD_SENT)
+		copy__fixup(t, CT_FIXUP_RETRACT);
+	t->cold = COLD_FAULT;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Getting hold of processes that run already: the passes of bpf/adopt.bpf.h. */
+#ifndef COWTRACE_CAPTURE_ADOPT_H
+#define COWTRACE_CAPTURE_ADOPT_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct cowtrace;
+
+/* Leaves `adopting` set: nothing is counted before it is cleared. As session__adopt. */
+int adopt__all(struct cowtrace *skel, const pid_t *pids, size_t n);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/kinds.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cowtrace/abi.h>
+#include <cowtrace/pylayout.h>
+
+#include "base/log.h"
+#include "capture/kallsyms.h"
+#include "capture/kernel.h"
+#include "capture/witness.h"
+#include "cowtrace.skel.h"
+
+/* Programs come in pairs, for the entry of a function and its return. */
+struct follower {
+	enum kind kind;
+	const char *functions[2]; /* the first that there is */
+	const char *fexit[2], *kprobe[2];
+};
+
+static const struct follower followers[] = {
+	{KIND_COLD,
+	 {"finish_fault"},
+	 {"on_finish_entry", "on_finish_exit"},
+	 {"on_finish_probe", "on_finish_return"}},
+	{KIND_HUGE_ZERO,
+	 {"do_huge_pmd_wp_page"},
+	 {"on_huge_entry", "on_huge_exit"},
+	 {"on_huge_probe", "on_huge_return"}},
+	{KIND_HUGETLB,
+	 {"hugetlb_wp", "hugetlb_cow"},
+	 {"on_hugetlb_entry", "on_hugetlb_exit"},
+	 {"on_hugetlb_probe", "on_hugetlb_return"}},
+};
+
+#define N_FOLLOWERS (sizeof(followers) / sizeof(followers[0]))
+
+static const char *follower__function(const struct follower *f)
+{
+	return f->functions[1] && !kallsyms__has(f->functions[0]) ? f->functions[1]
+								  : f->functions[0];
+}
+
+static struct bpf_program *follower__program(const struct follower *f, const struct witness *w,
+					     const struct cowtrace *skel, int i)
+{
+	return bpf_object__find_program_by_name(skel->obj, w->kprobe ? f->kprobe[i] : f->fexit[i]);
+}
+
+/*
+ * One program that the kernel refuses would fail all of them. A trial with one that does nothing:
+ * the function may be missing (-ESRCH), take a struct (-EINVAL), or not be followed (-ENOTSUPP).
+ */
+static bool can_follow(const char *function)
+{
+	const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT);
+	int id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT), fd, link = -1;
+
+	if (id <= 0)
+		return false;
+	opts.attach_btf_id = id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "nothing", "GPL", nothing, 2, &opts);
+	if (fd >= 0)
+		link = bpf_raw_tracepoint_open(NULL, fd);
+	if (link >= 0)
+		close(link);
+	if (fd >= 0)
+		close(fd);
+	return link >= 0;
+}
+
+static void follower__prepare(const struct follower *f, struct kinds *k, const struct witness *w,
+			      struct cowtrace *skel)
+{
+	const char *function = follower__function(f);
+
+	if (w->kprobe ? !kallsyms__has(function) : !can_follow(function))
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct bpf_program *program = follower__program(f, w, skel, i);
+
+		bpf_program__set_autoload(program, true);
+		bpf_program__set_autoattach(program, false);
+		if (!w->kprobe)
+			bpf_program__set_attach_target(program, 0, function);
+	}
+	k->seen |= 1u << f->kind;
+}
+
+static struct bpf_link **link_of(const struct cowtrace *skel, const struct bpf_program *program)
+{
+	struct bpf_object_skeleton *s = skel->skeleton;
+
+	for (int i = 0; i < s->prog_cnt; i++)
+		if (*s->progs[i].prog == program)
+			return s->progs[i].link;
+	return NULL;
+}
+
+/* Both or none: an entry whose return is not seen would be taken for that of another fault. */
+static bool follower__attach(const struct follower *f, const struct witness *w,
+			     struct cowtrace *skel)
+{
+	struct bpf_link **links[2] = {};
+
+	for (int i = 0; i < 2; i++) {
+		struct bpf_program *program = follower__program(f, w, skel, i);
+		struct bpf_link *link =
+			w->kprobe
+				? bpf_program__attach_kprobe(program, i == 1, follower__function(f))
+				: bpf_program__attach(program);
+
+		links[i] = link_of(skel, program);
+		if (link) {
+			*links[i] = link;
+			continue;
+		}
+		if (i) {
+			bpf_link__destroy(*links[0]);
+			*links[0] = NULL;
+		}
+		return false;
+	}
+	return true;
+}
+
+/* --- tracepoints: the stack of the kernel says what allocates ------------------ */
+
+static const char *const code_names[] = {
+	[CT_CODE_FAULT] = "handle_mm_fault",
+	[CT_CODE_WP_PAGE] = "do_wp_page",
+	[CT_CODE_SWAP] = "do_swap_page",
+	[CT_CODE_FILE] = "__do_fault",
+};
+
+static bool points__find_code(struct cowtrace *skel)
+{
+	struct ct_range ranges[CT_CODES] = {};
+	bool all = true;
+
+	for (int i = 0; i < CT_CODE_MIGRATE; i++)
+		all &= !kallsyms__range(code_names[i], (uint64_t *)&ranges[i].start,
+					(uint64_t *)&ranges[i].end);
+	/* Without CONFIG_NUMA_BALANCING there is none, and nothing migrates. */
+	if (kallsyms__range("migrate_misplaced_folio", (uint64_t *)&ranges[CT_CODE_MIGRATE].start,
+			    (uint64_t *)&ranges[CT_CODE_MIGRATE].end))
+		kallsyms__range("migrate_misplaced_page",
+				(uint64_t *)&ranges[CT_CODE_MIGRATE].start,
+				(uint64_t *)&ranges[CT_CODE_MIGRATE].end);
+	memcpy(skel->rodata->cfg_code, ranges, sizeof(ranges));
+	return all && skel->rodata->cfg_fault_entry_start;
+}
+
+/* --- what is not seen ---------------------------------------------------------- */
+
+static const char *const nouns[KIND_MAX] = {
+	[KIND_COLD] = "first writes to pages of private file mappings that are not mapped yet, and "
+		      "writes to pages that were swapped out",
+	[KIND_HUGE_ZERO] = "the kernel's huge page of zeros",
+	[KIND_HUGETLB] = "hugetlb pages",
+	[KIND_FOREIGN] = "what the kernel does without a page fault (process_vm_writev, ptrace, "
+			 "/proc/PID/mem, O_DIRECT, io_uring)",
+	[KIND_PLACE] =
+		"of what the kernel does without a page fault (process_vm_writev, ptrace, "
+		"/proc/PID/mem, O_DIRECT, io_uring) the address, and writes to pages of zeros",
+	[KIND_KSM] = "which pages KSM had merged",
+	[KIND_SHARERS] = "how many processes still shared a page",
+};
+
+/* Of these the kernel's own count has copies. */
+static const uint32_t counted_by_kernel =
+	1u << KIND_HUGETLB | 1u << KIND_FOREIGN | 1u << KIND_PLACE;
+
+static void join(char *to, size_t size, uint32_t kinds)
+{
+	size_t len = 0;
+
+	to[0] = '\0';
+	for (int i = 0; i < KIND_MAX; i++)
+		if (kinds & 1u << i && len < size)
+			len += (size_t)snprintf(to + len, size - len, "%s%s", len ? "; " : "",
+						nouns[i]);
+}
+
+static void kinds__describe(struct kinds *k)
+{
+	uint32_t unseen = ~k->seen & ((1u << KIND_MAX) - 1);
+	char beyond[sizeof(k->beyond) - 64];
+
+	join(k->limits, sizeof(k->limits), unseen);
+	join(beyond, sizeof(beyond), unseen & counted_by_kernel);
+	k->beyond[0] = '\0';
+	if (beyond[0])
+		snprintf(k->beyond, sizeof(k->beyond),
+			 "it also has what this witness does not see: %s", beyond);
+}
+
+/* --- the whole ----------------------------------------------------------------- */
+
+void kinds__prepare(struct kinds *k, const struct witness *w, struct cowtrace *skel)
+{
+	int args = kernel__arguments("hugetlb_wp");
+
+	*k = (struct kinds){};
+	if (!w->function) {
+		skel->rodata->cfg_cold = points__find_code(skel);
+		k->seen = 1u << KIND_HUGE_ZERO;
+		k->seen |= skel->rodata->cfg_cold
+				   ? 1u << KIND_COLD | 1u << KIND_FOREIGN
+				   : 1u << KIND_PLACE; /* says less than the noun before */
+		return;
+	}
+	skel->rodata->cfg_hugetlb_args = args > 0 ? args : 6;
+	k->seen = 1u << KIND_FOREIGN | 1u << KIND_PLACE | 1u << KIND_KSM | 1u << KIND_SHARERS;
+	for (size_t i = 0; i < N_FOLLOWERS; i++)
+		follower__prepare(&followers[i], k, w, skel);
+}
+
+void kinds__attach(struct kinds *k, const struct witness *w, struct cowtrace *skel)
+{
+	for (size_t i = 0; w->function && i < N_FOLLOWERS; i++) {
+		uint32_t bit = 1u << followers[i].kind;
+
+		if (k->seen & bit && !follower__attach(&followers[i], w, skel))
+			k->seen &= ~bit;
+	}
+	/* Up to 5.10 it takes a struct, and never copies a huge page. */
+	if (w->function && kernel__arguments("do_huge_pmd_wp_page") == 2)
+		k->seen |= 1u << KIND_HUGE_ZERO;
+	kinds__describe(k);
+	log_info("witness %s does not see: %s", w->name, k->limits[0] ? k->limits : "nothing");
+}

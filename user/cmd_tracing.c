@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd_tracing.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "capture/session.h"
+#include "cli.h"
+#include "outputs.h"
+#include "pipeline.h"
+#include "proc/delayacct.h"
+
+static int tracing__catch_signals(struct tracing *t, const int *signals, size_t n)
+{
+	sigemptyset(&t->signals);
+	for (size_t i = 0; i < n; i++)
+		sigaddset(&t->signals, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &t->signals, NULL))
+		return -errno;
+	t->signal_fd = signalfd(-1, &t->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return t->signal_fd < 0 ? -errno : 0;
+}
+
+static void tracing__delayacct(struct tracing *t)
+{
+	if (!t->opt->delayacct)
+		return;
+	t->delayacct = delayacct__hold();
+	/* If root has switched it on, the others have its count as well. */
+	if (t->delayacct < 0 && delayacct__get() != 1)
+		log_warn("delay accounting cannot be switched on (%s), so there is no count of the "
+			 "kernel to compare with; as root: sysctl kernel.task_delayacct=1",
+			 strerror(-t->delayacct));
+}
+
+int tracing__open(struct tracing *t, const struct options *opt, const int *signals, size_t n)
+{
+	struct session_options sopt = {
+		.witness = opt->witness,
+		.ring_size = opt->ring_size,
+		.verbose = opt->verbose > 1,
+	};
+	char why[512] = "out of memory";
+	int err;
+
+	*t = (struct tracing){.opt = opt, .signal_fd = -1, .delayacct = -1};
+	err = outputs__open(opt, &t->outputs);
+	if (err)
+		return err; /* has been said */
+	err = pipeline__new(&sopt, &t->pipeline, why, sizeof(why));
+	t->refused = err && err != -EINVAL && err != -ENOMEM;
+	if (err)
+		return log_err_r(err, "%s", why);
+	if (opt->save)
+		err = pipeline__save(t->pipeline, opt->save, why, sizeof(why));
+	if (err)
+		return log_err_r(err, "%s", why);
+	err = tracing__catch_signals(t, signals, n);
+	if (err)
+		return log_err_r(err, "cannot wait for signals: %s", strerror(-err));
+	tracing__delayacct(t);
+	return 0;
+}
+
+void tracing__close(struct tracing *t)
+{
+	if (t->delayacct >= 0)
+		delayacct__release(t->delayacct);
+	pipeline__free(t->pipeline);
+	outputs__free(t->outputs);
+	if (t->signal_fd >= 0)
+		close(t->signal_fd);
+}
+
+void tracing__raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+bool tracing__wait(struct tracing *t, int timeout_ms, int other, struct signalfd_siginfo *info)
+{
+	struct pollfd fds[PIPELINE_FDS + 2];
+	int rings[PIPELINE_FDS];
+	nfds_t n = 0;
+
+	pipeline__fds(t->pipeline, rings);
+	for (int i = 0; i < PIPELINE_FDS; i++)
+		fds[n++] = (struct pollfd){.fd = rings[i], .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = t->signal_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = other, .events = POLLIN}; /* poll skips -1 */
+	return poll(fds, n, timeout_ms) > 0 && fds[PIPELINE_FDS].revents &&
+	       read(t->signal_fd, info, sizeof(*info)) == sizeof(*info);
+}
+
+int tracing__report(struct tracing *t)
+{
+	const struct snapshot *snap;
+	int err;
+
+	pipeline__finish(t->pipeline);
+	if (pipeline__snapshot(t->pipeline, &snap))
+		return log_err_r(-ENOMEM, "out of memory: no report");
+	err = outputs__write(t->outputs, t->opt, stderr, snap);
+	/* What took the disk's time comes last. */
+	return pipeline__saved(t->pipeline, snap) ?: err;
+}
+
+uint64_t tracing__now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/number.h"
+#include "store/batch.h"
+#include "store/disk.h"
+#include "store/evidence.h"
+#include "store/memory.h"
+#include "store/store.h"
+
+#define FLUSH_NS 1000000000ull
+/* A disk that is so far behind will not catch up: 16 million copies, 256 MiB. */
+#define MAX_QUEUED 256
+
+struct type_entry {
+	uint64_t key[2]; /* name, flags */
+	uint32_t id;
+	UT_hash_handle hh;
+};
+
+struct evidence_entry {
+	uint64_t words[EVIDENCE_WORDS];
+	uint32_t id;
+	UT_hash_handle hh;
+};
+
+struct stack_entry {
+	const struct stack_fact *stack;
+	uint32_t id;
+	uint64_t digest; /* of what has been written */
+	UT_hash_handle hh;
+};
+
+struct fact_key {
+	uint32_t process, thread, evidence, stack;
+	uint64_t first_page;
+};
+
+struct fact_entry {
+	struct fact_key key;
+	uint32_t id;
+	UT_hash_handle hh;
+};
+
+struct process_entry {
+	bool listed, known;
+	uint64_t known_after;
+};
+
+struct writer {
+	char *path;
+	uint64_t base_time, page_size, copies;
+	uint64_t opened; /* when the batch was begun, ns */
+	struct batch *batch;
+	struct type_entry *types;
+	struct evidence_entry *evidences, *last_evidence;
+	struct stack_entry *stacks, *last_stack;
+	struct fact_entry *facts, *last_fact;
+	struct process_entry *processes; /* by number */
+	size_t n_processes;
+
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock; /* for all below */
+	pthread_cond_t work;
+	struct batch *queue, **queue_end;
+	size_t queued;
+	bool stop, slow, failed;
+	struct disk *disk; /* of the thread, once there is one */
+};
+
+/* --- the thread that writes -------------------------------------------------- */
+
+static bool is_set(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+static void set(bool *flag)
+{
+	__atomic_store_n(flag, true, __ATOMIC_RELAXED);
+}
+
+static void writer__fail(struct writer *w, const char *why)
+{
+	log_warn("--save %s: %s. The file ends after %s copies; tracing goes on.", w->path, why,
+		 number__count(disk__copies(w->disk)).s);
+	set(&w->failed);
+}
+
+static void write_batch(struct writer *w, const struct batch *batch)
+{
+	if (!is_set(&w->failed) && is_set(&w->slow))
+		writer__fail(w, "the disk is too slow");
+	else if (!is_set(&w->failed) && disk__write(w->disk, batch))
+		writer__fail(w, disk__why(w->disk));
+	if (!batch->end)
+		return;
+	if (is_set(&w->failed))
+		disk__last_words(w->disk, batch);
+	else if (disk__tidy(w->disk))
+		log_warn("--save %s: %s", w->path, disk__why(w->disk));
+}
+
+static struct batch *take_batch(struct writer *w)
+{
+	struct batch *batch;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->queue && !w->stop)
+		pthread_cond_wait(&w->work, &w->lock);
+	batch = w->queue;
+	if (batch) {
+		w->queue = batch->next;
+		w->queued--;
+	}
+	if (!w->queue)
+		w->queue_end = &w->queue;
+	pthread_mutex_unlock(&w->lock);
+	return batch;
+}
+
+static void *write_batches(void *arg)
+{
+	struct writer *w = arg;
+	struct batch *batch;
+
+	while ((batch = take_batch(w))) {
+		write_batch(w, batch);
+		batch__free(batch);
+	}
+	return NULL;
+}
+
+/* Signals are for the thread that traces. */
+static int start_thread(struct writer *w)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&w->thread, NULL, write_batches, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	w->has_thread = !err;
+	return -err;
+}
+
+static void stop_thread(struct writer *w)
+{
+	if (!w->has_thread)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->work);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	w->has_thread = false;
+}
+
+/* --- the thread that traces: what is new ------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void hand_over(struct writer *w)
+{
+	struct batch *batch = w->batch;
+
+	w->batch = NULL;
+	if (!batch)
+		return;
+	pthread_mutex_lock(&w->lock);
+	*w->queue_end = batch;
+	w->queue_end = &batch->next;
+	if (++w->queued > MAX_QUEUED)
+		set(&w->slow);
+	pthread_cond_signal(&w->work);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static struct batch *open_batch(struct writer *w)
+{
+	if (w->batch)
+		return w->batch;
+	w->opened = now_ns();
+	w->batch = batch__new();
+	if (!w->batch)
+		memory__none();
+	return w->batch;
+}
+
+static struct item *add_item(struct writer *w, enum item_kind kind)
+{
+	struct item *item = batch__add(open_batch(w), kind);
+
+	if (!item)
+		memory__none();
+	return item;
+}
+
+static uint32_t type_id(struct writer *w, const struct type_fact *type)
+{
+	struct type_entry *entry;
+	struct item *item;
+	uint64_t key[2];
+
+	if (!type)
+		return 0;
+	key[0] = (uintptr_t)type->name;
+	key[1] = (uint64_t)(type->has_gc | type->preheader << 1 | type->is_code << 2 |
+			    type->is_type << 3);
+	HASH_FIND(hh, w->types, key, sizeof(key), entry);
+	if (entry)
+		return entry->id;
+	entry = memory__get(sizeof(*entry));
+	memcpy(entry->key, key, sizeof(key));
+	entry->id = HASH_COUNT(w->types) + 1;
+	HASH_ADD(hh, w->types, key, sizeof(entry->key), entry);
+	item = add_item(w, ITEM_TYPE);
+	item->type = (struct type_row){.id = entry->id, .type = *type};
+	return entry->id;
+}
+
+static void add_evidence(struct writer *w, uint32_t id, const struct fault_facts *facts,
+			 const struct verdict *verdict)
+{
+	struct evidence_row row = {.id = id, .facts = *facts, .verdict = *verdict};
+
+	/* The types may be gone by the time it is written. */
+#define TYPE(column, member)                                                                       \
+	row.column = type_id(w, facts->member);                                                    \
+	row.facts.member = NULL;
+#include "store/evidence.def"
+	row.facts.stack = NULL;
+	add_item(w, ITEM_EVIDENCE)->evidence = row;
+}
+
+static unsigned int hash_words(const uint64_t *words, size_t n)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 29;
+	}
+	return (unsigned int)(hash ^ hash >> 32);
+}
+
+static uint32_t evidence_id(struct writer *w, const struct fault_facts *facts,
+			    const struct verdict *verdict)
+{
+	struct evidence_entry *entry = w->last_evidence;
+	uint64_t words[EVIDENCE_WORDS];
+	unsigned int hash;
+
+	evidence__words(facts, verdict, words);
+	if (entry && memcmp(entry->words, words, sizeof(words)) == 0)
+		return entry->id;
+	hash = hash_words(words, EVIDENCE_WORDS);
+	HASH_FIND_BYHASHVALUE(hh, w->evidences, words, sizeof(words), hash, entry);
+	if (!entry) {
+		entry = memory__get(sizeof(*entry));
+		memcpy(entry->words, words, sizeof(words));
+		entry->id = HASH_COUNT(w->evidences) + 1;
+		HASH_ADD_BYHASHVALUE(hh, w->evidences, words, sizeof(entry->words), hash, entry);
+		add_evidence(w, entry->id, facts, verdict);
+	}
+	w->last_evidence = entry;
+	return entry->id;
+}
+
+/* --- stacks: they may get names after they have been written ----------------- */
+
+static uint64_t stack_digest(const struct stack_fact *stack)
+{
+	uint64_t hash = stack->n;
+
+	for (uint16_t i = 0; i < stack->n; i++) {
+		const struct frame_fact *frame = &stack->frames[i];
+		const uint64_t words[] = {hash, (uintptr_t)frame->file, (uintptr_t)frame->function,
+					  (uint64_t)frame->line << 8 | frame->missing};
+
+		hash = (uint64_t)hash_words(words, 4) << 32 | hash_words(words, 3);
+	}
+	return hash;
+}
+
+static void add_stack(struct writer *w, struct stack_entry *entry, bool again)
+{
+	size_t size = sizeof(*entry->stack) + entry->stack->n * sizeof(entry->stack->frames[0]);
+	struct stack_fact *copy = memory__get(size);
+
+	memcpy(copy, entry->stack, size);
+	entry->digest = stack_digest(copy);
+	add_item(w, ITEM_STACK)->stack =
+		(struct stack_row){.id = entry->id, .again = again, .stack = copy};
+}
+
+static uint32_t stack_id(struct writer *w, const struct stack_fact *stack)
+{
+	struct stack_entry *entry = w->last_stack;
+
+	if (!stack)
+		return 0;
+	if (entry && entry->stack == stack)
+		return entry->id;
+	HASH_FIND_PTR(w->stacks, &stack, entry);
+	if (!entry) {
+		entry = memory__get(sizeof(*entry));
+		entry->stack = stack;
+		entry->id = HASH_COUNT(w->stacks) + 1;
+		HASH_ADD_PTR(w->stacks, stack, entry);
+		add_stack(w, entry, false);
+	}
+	w->last_stack = entry;
+	return entry->id;
+}
+
+static void update_stacks(struct writer *w)
+{
+	for (struct stack_entry *entry = w->stacks; entry; entry = entry->hh.next)
+		if (entry->digest != stack_digest(entry->stack))
+			add_stack(w, entry, true);
+}
+
+/* --- processes and copies ---------------------------------------------------- */
+
+static struct process_entry *process_entry(struct writer *w, uint32_t process)
+{
+	if (process >= w->n_processes) {
+		size_t n = (process + 1) * 2;
+		struct process_entry *more = realloc(w->processes, n * sizeof(*more));
+
+		if (!more)
+			memory__none();
+		memset(more + w->n_processes, 0, (n - w->n_processes) * sizeof(*more));
+		w->processes = more;
+		w->n_processes = n;
+	}
+	return &w->processes[process];
+}
+
+void writer__process(struct writer *w, uint32_t process, const struct process_facts *facts)
+{
+	struct process_entry *entry = process_entry(w, process);
+
+	if (!entry->known)
+		entry->known_after = w->copies;
+	entry->listed = entry->known = true;
+	add_item(w, ITEM_PROCESS)->process = (struct process_row){
+		.id = process, .known = true, .known_after = entry->known_after, .facts = *facts};
+}
+
+/* It copied before anyone told about it. */
+static void add_unknown(struct writer *w, uint32_t process, uint32_t pid)
+{
+	struct process_entry *entry = process_entry(w, process);
+
+	if (entry->listed)
+		return;
+	entry->listed = true;
+	add_item(w, ITEM_PROCESS)->process =
+		(struct process_row){.id = process,
+				     .facts = {.pid = pid,
+					       .shared_at_fork = SNAPSHOT_UNKNOWN,
+					       .shared_now = SNAPSHOT_UNKNOWN,
+					       .new_bytes = SNAPSHOT_UNKNOWN}};
+}
+
+static uint32_t fact_id(struct writer *w, const struct fact_key *key)
+{
+	struct fact_entry *entry = w->last_fact;
+
+	if (entry && memcmp(&entry->key, key, sizeof(*key)) == 0)
+		return entry->id;
+	HASH_FIND(hh, w->facts, key, sizeof(*key), entry);
+	if (!entry) {
+		entry = memory__get(sizeof(*entry));
+		entry->key = *key;
+		entry->id = HASH_COUNT(w->facts) + 1;
+		HASH_ADD(hh, w->facts, key, sizeof(entry->key), entry);
+		add_item(w, ITEM_FACT)->fact = (struct fact_row){.id = entry->id,
+								 .process = key->process,
+								 .thread = key->thread,
+								 .stack = key->stack,
+								 .evidence = key->evidence,
+								 .first_page = key->first_page};
+	}
+	w->last_fact = entry;
+	return entry->id;
+}
+
+void writer__copy(struct writer *w, const struct fault_facts *facts, const struct verdict *verdict,
+		  uint32_t process)
+{
+	uint64_t page = facts->addr / w->page_size;
+	struct fact_key key = {
+		.process = process,
+		.thread = facts->tid,
+		.first_page = page & ~(STORE_PAGES - 1),
+	};
+	struct batch *batch;
+
+	w->copies++;
+	if (is_set(&w->failed) || is_set(&w->slow))
+		return;
+	add_unknown(w, process, facts->pid);
+	key.evidence = evidence_id(w, facts, verdict);
+	key.stack = stack_id(w, facts->stack);
+	batch = open_batch(w);
+	batch->copies[batch->n++] = (struct copy_row){
+		.time = (int64_t)(facts->time / 1000) - (int64_t)(w->base_time / 1000),
+		.fact = fact_id(w, &key),
+		.page = (uint32_t)(page - key.first_page),
+	};
+	if (batch->n == BATCH_COPIES)
+		hand_over(w);
+}
+
+void writer__source(struct writer *w, const char *file, const char *function, uint32_t line,
+		    const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		memory__none();
+	add_item(w, ITEM_SOURCE)->source =
+		(struct source_row){.file = file, .function = function, .line = line, .text = copy};
+}
+
+/* --- life cycle -------------------------------------------------------------- */
+
+int writer__new(const char *path, const struct snapshot_host *host,
+		const struct snapshot_capture *capture, struct writer **out, char *why,
+		size_t why_size)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	snprintf(why, why_size, "out of memory");
+	if (!w)
+		return err;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->work, NULL);
+	w->queue_end = &w->queue;
+	w->page_size = host->page_size;
+	w->base_time = now_ns() / 1000 * 1000;
+	w->path = strdup(path);
+	if (w->path)
+		err = disk__open(path, host, capture, w->base_time, &w->disk, why, why_size)
+			      ?: start_thread(w);
+	if (err)
+		writer__free(w);
+	else
+		*out = w;
+	return err;
+}
+
+#define FREE_ALL(table)                                                                            \
+	do {                                                                                       \
+		__typeof__(table) entry, next;                                                     \
+		HASH_ITER (hh, (table), entry, next) {                                             \
+			HASH_DEL((table), entry);                                                  \
+			free(entry);                                                               \
+		}                                                                                  \
+	} while (0)
+
+void writer__free(struct writer *w)
+{
+	if (!w)
+		return;
+	stop_thread(w);
+	batch__free(w->batch);
+	disk__close(w->disk);
+	FREE_ALL(w->types);
+	FREE_ALL(w->evidences);
+	FREE_ALL(w->stacks);
+	FREE_ALL(w->facts);
+	free(w->processes);
+	pthread_cond_destroy(&w->work);
+	pthread_mutex_destroy(&w->lock);
+	free(w->path);
+	free(w);
+}
+
+void writer__tick(struct writer *w, uint64_t now)
+{
+	if (w->batch && now >= w->opened + FLUSH_NS)
+		hand_over(w);
+}
+
+int writer__finish(struct writer *w, const struct snapshot_capture *capture, uint64_t start_time)
+{
+	update_stacks(w);
+	add_item(w, ITEM_END)->end = (struct end_row){
+		.capture = *capture, .start_time = start_time, .copies = w->copies};
+	w->batch->end = true;
+	hand_over(w);
+	stop_thread(w);
+	return is_set(&w->failed) ? -EIO : 0;
+}
