@@ -103,7 +103,6 @@ bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *co
 	return names__knows_type(e->names, p, p->image, type, copy->type_check);
 }
 
-
 /*
  * Thread-local data lies below the thread pointer and struct pthread (glibc: 2368 bytes) above it;
  * on arm64 the other way around.
