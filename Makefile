@@ -67,10 +67,21 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+# The same programs for kernels before 5.15: see bpf/task.bpf.h.
+$(B)/bpf/legacy.bpf.o: bpf/cowtrace.bpf.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DCT_LEGACY -c $< -o $@
+
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+# user/capture/programs.c relies on it that the variables of both builds lie at the same places.
+$(B)/gen/legacy.ok: $(B)/gen/cowtrace.skel.h $(B)/gen/legacy.skel.h
+	$(Q)for i in cowtrace legacy; do sed -n "s/$${i}__/x__/;/struct x__[a-z]* {/,/}/p" $(B)/gen/$$i.skel.h > $(B)/gen/$$i.vars; done
+	$(Q)diff $(B)/gen/cowtrace.vars $(B)/gen/legacy.vars && touch $@
 
 $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
@@ -79,7 +90,7 @@ $(B)/gen/syscalls.inc:
 		sed -n '/__NR_syscalls\|__NR_arch_specific_syscall/d; s/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' | \
 		sort > $@
 
-$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/cowtrace.skel.h
+$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # What the flame graph and recordings carry within them, as strings of C.
@@ -164,6 +175,8 @@ build/fuzz/%: tests/fuzz/%.c
 		-fno-sanitize-recover=all -D_GNU_SOURCE -Iinclude -Iuser \
 		$< $(shell sed -n 's,^// link: ,,p' $<) -o $@
 
+build/fuzz/fuzz_store: build/gen/schema.sql.inc
+
 .PHONY: units targets fuzzers
 units: $(UNIT) $(HOST)
 targets: $(TARGETS)
@@ -195,5 +208,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(UNIT:=.d) $(HOST:=.d) $(B)/record.d $(B)/render.d \
-	$(TARGETS:=.d)
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(UNIT:=.d) $(HOST:=.d) \
+	$(B)/record.d $(B)/render.d $(TARGETS:=.d)

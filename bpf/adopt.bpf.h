@@ -47,7 +47,7 @@ static __always_inline void adopt__report(struct task_struct *task)
 	if (!rec)
 		return;
 	rec->tag = CT_ADOPT;
-	rec->pid = task->tgid;
+	rec->pid = PEEK(task, tgid);
 	rec->ppid = BPF_CORE_READ(parent, tgid);
 	rec->uid = BPF_CORE_READ(cred, uid.val);
 	rec->started = BPF_CORE_READ(leader, start_time);
@@ -68,7 +68,7 @@ static __always_inline void adopt__report(struct task_struct *task)
 static __always_inline int adopt__thread(struct task_struct *task)
 {
 	struct ct_proc proc = {};
-	u32 pid = task->tgid;
+	u32 pid = PEEK(task, tgid);
 	struct thread *t;
 
 	if (thread__of(task) || !adopt__wants(task))
@@ -87,7 +87,7 @@ static __always_inline int adopt__thread(struct task_struct *task)
  */
 static __always_inline int adopt__task(struct task_struct *task)
 {
-	return task->flags & PF_EXITING ? 0 : adopt__thread(task);
+	return PEEK(task, flags) & PF_EXITING ? 0 : adopt__thread(task);
 }
 
 /* The current thread is about to have a child, or to end. */

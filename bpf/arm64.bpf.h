@@ -5,13 +5,13 @@
 
 static __always_inline u64 regs__ip(const struct pt_regs *regs)
 {
-	return regs->pc;
+	return PEEK(regs, pc);
 }
 
 /* The number of the syscall; -1 in an exception. */
 static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 {
-	return regs->syscallno;
+	return PEEK(regs, syscallno);
 }
 
 /* Numbers of system calls. */
@@ -19,7 +19,18 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 #define SYS_PROCESS_VM_READV  270
 #define SYS_PROCESS_VM_WRITEV 271
 
-/* What a function was called with (the first two: a syscall, too), and what it returned. */
+/* What a syscall was called with. */
+static __always_inline u64 regs__first(const struct pt_regs *regs)
+{
+	return PEEK(regs, regs[0]);
+}
+
+static __always_inline u64 regs__second(const struct pt_regs *regs)
+{
+	return PEEK(regs, regs[1]);
+}
+
+/* What a function was called with, and what it returned, at its kprobes. */
 static __always_inline u64 probe__first(const struct pt_regs *regs)
 {
 	return regs->regs[0];
@@ -51,14 +62,14 @@ static __always_inline u64 probe__result(const struct pt_regs *regs)
  */
 static __always_inline u64 thread__pointer(const struct thread *t, struct task_struct *task)
 {
-	return t->tp ?: task->thread.uw.tp_value;
+	return t->tp ?: PEEK(task, thread.uw.tp_value);
 }
 
 /* A new process has that of the thread that forked it, a new thread has its own from the start. */
 static __always_inline void thread__learn_pointer(struct thread *parent, struct thread *child,
 						  struct task_struct *task, bool own_memory)
 {
-	child->tp = task->thread.uw.tp_value;
+	child->tp = PEEK(task, thread.uw.tp_value);
 	if (own_memory)
 		parent->tp = child->tp;
 }

@@ -36,46 +36,43 @@ static __always_inline bool cold__counts_at_once(struct task_struct___split *tas
 	return !bpf_core_field_exists(task->rss_stat);
 }
 
-static __always_inline void cold__confirm(struct thread *t, u8 origin)
+static __always_inline enum purpose cold__copy(struct thread *t, u8 origin)
 {
 	t->event.sharers = 0;
-	copy__confirm(t, origin);
+	t->event.origin = origin;
+	return PAGE_COPY;
 }
 
-/* True: the page is for the fault that was armed. */
-static __always_inline bool cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
-					struct page *page)
+static __always_inline enum purpose cold__alloc(void *ctx, struct thread *t,
+						struct task_struct *task, struct page *page)
 {
 	u32 depth;
 	bool wp;
 
 	if (t->cold != COLD_FAULT)
-		return false;
+		return PAGE_OTHER;
 	if (!in_fault(ctx, task, t, t->cold_kind))
-		return false;
+		return PAGE_OTHER;
 	depth = kstack__walk(ctx, t);
 	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
 	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
 		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
-		return true;
+		return PAGE_OURS;
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
-	thread__layout(t, task->tgid);
+	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, t->event.addr, task__regs(task), t->cold_kind == PENDING_KERNEL);
 	t->last_page =
 		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
 	attempts__forget(t, task);
-	if (wp) {
-		cold__confirm(t, CT_ORIGIN_FORK);
-		return true;
-	}
+	if (wp)
+		return cold__copy(t, CT_ORIGIN_FORK);
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
 	t->cold = COLD_ALLOC;
-	if (!cold__counts_at_once((void *)task)) {
-		t->cold = COLD_SENT;
-		cold__confirm(t, CT_ORIGIN_FILE);
-	}
-	return true;
+	if (cold__counts_at_once((void *)task))
+		return PAGE_OURS;
+	t->cold = COLD_SENT;
+	return cold__copy(t, CT_ORIGIN_FILE);
 }
 
 /* The counts of the process have changed in the fault. */
@@ -85,7 +82,8 @@ static __always_inline void cold__rss(struct thread *t, int member)
 		return;
 	t->cold = COLD_NONE;
 	t->last_page = 0;
-	cold__confirm(t, CT_ORIGIN_FILE);
+	cold__copy(t, CT_ORIGIN_FILE);
+	copy__confirm(t, CT_ORIGIN_FILE);
 }
 
 /* The page was given back in the fault: it begins anew, or has failed. */

@@ -59,11 +59,11 @@ static __always_inline u64 mm__anon_pages(struct mm_struct *mm)
 /* The kernel's own count of copies of a task: since 6.1, and only with delay accounting on. */
 static __always_inline bool task__wpcopy(struct task_struct *task, u32 *count)
 {
-	struct task_delay_info *delays = task->delays;
+	struct task_delay_info *delays = PEEK(task, delays);
 
 	if (!bpf_core_field_exists(delays->wpcopy_count) || !delays)
 		return false;
-	*count = delays->wpcopy_count;
+	*count = PEEK(delays, wpcopy_count);
 	return true;
 }
 
@@ -86,10 +86,23 @@ static __always_inline struct page *page__head(struct page *page)
 	return (void *)(info >= -1UL << 32 ? (u64)page & info : info - 1);
 }
 
-/* The user's registers at the entry into the kernel. Helper since 5.15, dd6e10fbd9fb. */
-static __always_inline struct pt_regs *task__regs(struct task_struct *task)
+/* enum fault_flag since 5.14, da2f5eb3d344: for CO-RE another thing than a number. */
+static __always_inline u32 fault__flags(struct vm_fault *vmf)
 {
-	return (struct pt_regs *)bpf_task_pt_regs(task);
+	struct vm_fault___pre514 *old = (void *)vmf;
+
+	return bpf_core_field_exists(old->flags) ? BPF_CORE_READ(old, flags)
+						 : BPF_CORE_READ(vmf, flags);
+}
+
+/*
+ * The address, byte exact: since 5.18 (824ddc601adc). Before, vmf->address is that of the page, and
+ * the programs at handle_mm_fault keep what it was called with in the event to be.
+ */
+static __always_inline u64 fault__address(struct vm_fault *vmf, const struct thread *t)
+{
+	return bpf_core_field_exists(vmf->real_address) ? BPF_CORE_READ(vmf, real_address)
+							: t->event.addr;
 }
 
 #endif

@@ -30,7 +30,8 @@ static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
 
-	return regs__syscall(regs) == -1 && regs__ip(regs) == ip && !(task->flags & PF_EXITING);
+	return regs__syscall(regs) == -1 && regs__ip(regs) == ip &&
+	       !(PEEK(task, flags) & PF_EXITING);
 }
 
 /* Rare (writes of syscalls into shared pages), hence a stack walk is affordable. */
@@ -82,6 +83,17 @@ static __always_inline void copy__confirm(struct thread *t, u8 origin)
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
 }
+
+/*
+ * What a page was allocated for. The one that asks confirms, at one place of its program: the
+ * verifier goes through a confirmation, with the stack of Python, once for each place and each way
+ * there.
+ */
+enum purpose {
+	PAGE_OTHER, /* for none of ours, as far as was looked */
+	PAGE_OURS,  /* for a fault of ours, and no copy, or not yet */
+	PAGE_COPY,  /* t->event has the origin */
+};
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)
 {

@@ -7,6 +7,7 @@
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
 #include "maps.bpf.h"
+#include "task.bpf.h"
 #include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
@@ -107,22 +108,22 @@ int BPF_PROG(on_page_free, struct page *page)
 SEC("tp/sched/sched_process_exec")
 int on_exec_event(void *ctx)
 {
-	thread__exec(bpf_get_current_task_btf());
+	thread__exec(task__current());
 	return 0;
 }
 
 SEC("tp/sched/sched_process_exit")
 int on_exit_event(void *ctx)
 {
-	adopt__orphans(bpf_get_current_task_btf());
-	thread__exit(bpf_get_current_task_btf());
+	adopt__orphans(task__current());
+	thread__exit(task__current());
 	return 0;
 }
 
 SEC("tp/exceptions/page_fault_user")
 int on_fault_user_event(struct fault_event *ctx)
 {
-	fault__user(ctx->address, task__regs(bpf_get_current_task_btf()), ctx->error_code);
+	fault__user(ctx->address, task__regs(task__current()), ctx->error_code);
 	return 0;
 }
 
@@ -155,6 +156,22 @@ SEC("tp/kmem/mm_page_free")
 int on_page_free_event(struct trace_event_raw_mm_page_free *ctx)
 {
 	page__free(ctx, (void *)ctx->pfn);
+	return 0;
+}
+
+/* --- the address of a fault, where do_wp_page does not tell it --- */
+
+SEC("fentry/handle_mm_fault")
+int BPF_PROG(on_fault_entry, struct vm_area_struct *vma, unsigned long address)
+{
+	fault__begin(address);
+	return 0;
+}
+
+SEC("kprobe/handle_mm_fault")
+int on_fault_probe(struct pt_regs *ctx)
+{
+	fault__begin(probe__second(ctx));
 	return 0;
 }
 
@@ -322,7 +339,7 @@ int adopt_each(struct bpf_iter__task *ctx)
 
 	if (!adopted)
 		return 0;
-	result.tid = task->pid;
+	result.tid = PEEK(task, pid);
 	result.failed = adopted < 0;
 	bpf_seq_write(ctx->meta->seq, &result, sizeof(result));
 	return 0;
@@ -340,8 +357,8 @@ int each_task(struct bpf_iter__task *ctx)
 
 	if (!t || !t->started)
 		return 0;
-	live.pid = task->tgid;
-	live.tid = task->pid;
+	live.pid = PEEK(task, tgid);
+	live.tid = PEEK(task, pid);
 	live.known = thread__wpcopy(t, task, &count);
 	live.kernel_copies = count;
 	live.reuses = t->pending != PENDING_NONE;

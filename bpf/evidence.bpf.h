@@ -112,11 +112,11 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	struct ct_copy *ev = &t->event;
 
 	ev->tag = CT_COPY;
-	ev->pid = task->tgid;
-	ev->tid = task->pid;
+	ev->pid = PEEK(task, tgid);
+	ev->tid = PEEK(task, pid);
 	ev->addr = addr;
 	ev->ip = regs__ip(regs);
-	ev->sp = regs->sp;
+	ev->sp = PEEK(regs, sp);
 	ev->thread_pointer = thread__pointer(t, task);
 	ev->flags = 0;
 	ev->order = 0;
@@ -130,7 +130,7 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);
 	}
-	if (!cfg_function && task->signal->live.counter > 1)
+	if (!cfg_function && PEEK(PEEK(task, signal), live.counter) > 1)
 		ev->flags |= CT_F_THREADS;
 	if (read_around(ev->window, sizeof(ev->window), (addr & ~7UL) - CT_WINDOW_BEFORE, addr))
 		ev->flags |= CT_F_WINDOW;

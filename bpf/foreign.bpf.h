@@ -21,35 +21,37 @@ static __always_inline bool foreign__plausible(struct thread *t, struct pt_regs 
 static __always_inline u32 foreign__victim(struct task_struct *task, const struct pt_regs *regs)
 {
 	s64 call = regs__syscall(regs);
-	u32 pid = call == SYS_PTRACE ? probe__second(regs) : probe__first(regs);
+	u32 pid = call == SYS_PTRACE ? regs__second(regs) : regs__first(regs);
 
 	if (call != SYS_PTRACE && call != SYS_PROCESS_VM_WRITEV && call != SYS_PROCESS_VM_READV)
 		return 0;
-	if (task->thread_pid->level)
+	if (PEEK(PEEK(task, thread_pid), level))
 		return CT_VICTIM_UNKNOWN;
-	return pid == (u32)task->tgid ? 0 : pid;
+	return pid == (u32)PEEK(task, tgid) ? 0 : pid;
 }
 
-static __always_inline void foreign__alloc(void *ctx, struct thread *t, struct task_struct *task,
-					   struct page *page, u32 order, u64 gfp)
+static __always_inline enum purpose foreign__alloc(void *ctx, struct thread *t,
+						   struct task_struct *task, struct page *page,
+						   u32 order, u64 gfp)
 {
 	struct pt_regs *regs = task__regs(task);
 	s64 call;
 
 	if (!foreign__plausible(t, regs, order, gfp))
-		return;
+		return PAGE_OTHER;
 	if (!kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE))
-		return;
+		return PAGE_OTHER;
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;
-	thread__layout(t, task->tgid);
+	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, 0, regs, true);
 	call = regs__syscall(regs);
 	t->event.sharers = 0;
 	t->event.victim = foreign__victim(task, regs);
 	if (call == SYS_PROCESS_VM_READV)
 		t->event.flags |= CT_F_UNSHARE;
-	copy__confirm(t, CT_ORIGIN_FORK);
+	t->event.origin = CT_ORIGIN_FORK;
+	return PAGE_COPY;
 }
 
 #endif

@@ -41,7 +41,7 @@ static __always_inline const struct call *call__end(struct thread *t, u8 follow)
 
 static __always_inline void finish__entry(u64 vmf)
 {
-	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct thread *t = thread__of(task__current());
 
 	if (t)
 		call__begin(t, FOLLOW_FINISH)->vmf = vmf;
@@ -49,7 +49,7 @@ static __always_inline void finish__entry(u64 vmf)
 
 static __always_inline void finish__exit(u32 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	const struct call *call = t ? call__end(t, FOLLOW_FINISH) : NULL;
 	struct wp_fault fault;
@@ -60,7 +60,7 @@ static __always_inline void finish__exit(u32 result)
 	vmf = (void *)call->vmf;
 	if (!BPF_CORE_READ(vmf, cow_page))
 		return;
-	wp_fault__read(&fault, vmf);
+	wp_fault__read(&fault, vmf, t);
 	fault__evidence(t, task, &fault);
 	t->event.flags |= CT_F_UNCOUNTED;
 	t->event.sharers = 0;
@@ -71,7 +71,7 @@ static __always_inline void finish__exit(u32 result)
 
 static __always_inline void huge_wp__entry(u64 vmf)
 {
-	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct thread *t = thread__of(task__current());
 
 	if (!t)
 		return;
@@ -82,14 +82,14 @@ static __always_inline void huge_wp__entry(u64 vmf)
 /* VM_FAULT_FALLBACK, one of the errors: it was split. A page that was not used has been freed. */
 static __always_inline void huge_wp__exit(u32 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	const struct call *call = t ? call__end(t, FOLLOW_HUGE) : NULL;
 	struct wp_fault fault;
 
 	if (!call || !t->last_page || result & (VM_FAULT_RETRY | VM_FAULT_ERROR))
 		return;
-	wp_fault__read(&fault, (void *)call->vmf);
+	wp_fault__read(&fault, (void *)call->vmf, t);
 	t->last_page = 0;
 	fault__evidence(t, task, &fault);
 	t->event.flags |= CT_F_UNCOUNTED;
@@ -112,7 +112,7 @@ static __always_inline void hugetlb__look(struct thread *t, struct call *c)
 
 static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pte)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct vm_fault *fault = (void *)vmf;
 	struct call *c;
@@ -123,7 +123,7 @@ static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pt
 	thread__join(t);
 	c = call__begin(t, FOLLOW_HUGETLB);
 	c->vma = vmf ? (u64)BPF_CORE_READ(fault, vma) : vma;
-	c->address = vmf ? BPF_CORE_READ(fault, real_address) : address;
+	c->address = vmf ? fault__address(fault, t) : address;
 	c->pte = vmf ? (u64)BPF_CORE_READ(fault, pte) : pte;
 	c->vmf = vmf;
 	c->was = 0;
@@ -166,7 +166,7 @@ static __always_inline void hugetlb__fault(struct wp_fault *f, const struct call
 	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
 	f->flags = regs__syscall(task__regs(task)) == -1 ? FAULT_FLAG_USER : 0;
 	if (c->vmf)
-		f->flags = BPF_CORE_READ(vmf, flags);
+		f->flags = fault__flags(vmf);
 }
 
 /* The kernel counts each call, first touches, too. */
@@ -181,7 +181,7 @@ static __always_inline void hugetlb__attempts(struct thread *t, struct task_stru
 
 static __always_inline void hugetlb__exit(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	const struct call *c = t ? call__end(t, FOLLOW_HUGETLB) : NULL;
 	struct wp_fault fault = {};

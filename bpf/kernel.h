@@ -101,6 +101,7 @@ struct task_struct {
 	unsigned int flags;
 	int exit_code;
 	char comm[16];
+	void *stack;
 	struct mm_struct *mm;
 	struct task_struct *real_parent, *group_leader;
 	struct list_head children, sibling;
@@ -181,6 +182,10 @@ struct vm_fault {
 	struct page *cow_page;
 	struct page *page;
 	pte_t *pte;
+};
+
+struct vm_fault___pre514 {
+	unsigned int flags;
 };
 
 struct bpf_array {

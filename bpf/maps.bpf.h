@@ -88,18 +88,18 @@ struct thread {
 	u32 wpcopy_fault; /* the kernel's own count when the fault began that is being handled */
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
-	u32 execs;     /* programs that this thread has executed: tells what is remembered of one */
-	u8 started;    /* the command has been executed: from here on copies count */
-	u8 pending;    /* enum pending */
-	u8 last_kind;  /* enum pending of the fault that allocated last_page */
-	u8 sent;       /* the last copy reached the ring */
-	u8 cold;       /* enum cold */
-	u8 cold_kind;  /* enum pending: who wrote */
-	u8 follow;     /* enum follow */
+	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
+	u8 started;   /* the command has been executed: from here on copies count */
+	u8 pending;   /* enum pending */
+	u8 last_kind; /* enum pending of the fault that allocated last_page */
+	u8 sent;      /* the last copy reached the ring */
+	u8 cold;      /* enum cold */
+	u8 cold_kind; /* enum pending: who wrote */
+	u8 follow;    /* enum follow */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
-	u64 tp;	       /* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
-	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
+	u64 tp;		/* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
+	u64 tls_at[2];	/* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */
@@ -113,12 +113,26 @@ struct thread {
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
 _Static_assert(sizeof(struct thread) <= 8000, "struct thread is too large");
 
+/* By thread id with CT_LEGACY: see task.bpf.h. */
 struct {
+#ifdef CT_LEGACY
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+#else
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+#endif
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct thread);
 } threads SEC(".maps");
+
+/* Zeroes: what a new element of `threads` is made of with CT_LEGACY. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct thread);
+} new_thread SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

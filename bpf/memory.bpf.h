@@ -128,13 +128,13 @@ static __always_inline bool code__send_long(struct thread *t, const struct ct_py
 }
 
 /* Sends the code object of frame n of the stack, unless it has been sent. */
-__noinline int code__publish(struct thread *t, const struct ct_pylayout *lay, u32 n)
+CHECKED_ONCE(code__publish, u32, n)
 {
 	u32 check, one = 1;
 	u64 key, code;
 	bool sent;
 
-	if (!t || !lay || n >= CT_MAX_FRAMES)
+	if (n >= CT_MAX_FRAMES)
 		return 0;
 	code = t->stack.frames[n].code;
 	check = t->stack.frames[n].check;

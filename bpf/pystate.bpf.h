@@ -101,16 +101,13 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 }
 
 /*
- * Every thread state of every interpreter, newest first: for libcs other than glibc. Not static:
- * verified once.
+ * Every thread state of every interpreter, newest first: for libcs other than glibc.
  */
-__noinline int tstate__by_list(struct thread *t, const struct ct_pylayout *lay)
+CHECKED_ONCE(tstate__by_list, int, max_interps)
 {
 	u64 interp, tstate = 0;
 	int interps = 0;
 
-	if (!t || !lay)
-		return false;
 	interp = user__u64(lay->runtime + lay->rt_interpreters_head);
 	if (interp)
 		tstate = user__u64(interp + lay->interp_threads_head);
@@ -122,7 +119,7 @@ __noinline int tstate__by_list(struct thread *t, const struct ct_pylayout *lay)
 			tstate = scratch__u64(t->scratch, lay->ts_next);
 			continue;
 		}
-		if (!interp || ++interps >= MAX_INTERPRETERS)
+		if (!interp || ++interps >= max_interps)
 			return false;
 		interp = user__u64(interp + lay->interp_next);
 		if (interp)
@@ -156,7 +153,7 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 	 */
 	if (t->tss_key || lay->flags & CT_PY_TLS2)
 		return false;
-	return tstate__by_list(t, lay);
+	return tstate__by_list(t, lay, MAX_INTERPRETERS);
 }
 
 #endif

@@ -103,12 +103,12 @@ static __always_inline bool type__check(struct thread *t, const struct ct_pylayo
 	return state != TYPE_NONE;
 }
 
-/* Word number `word` of the window points to a type. Not static: verified once. */
-__noinline int type__try(struct thread *t, const struct ct_pylayout *lay, u32 word)
+/* Word number `word` of the window points to a type. */
+CHECKED_ONCE(type__try, u32, word)
 {
 	u32 check;
 
-	if (!t || !lay || word >= CT_WINDOW_WORDS)
+	if (word >= CT_WINDOW_WORDS)
 		return false;
 	if (!user__plausible(t->event.window[word]) ||
 	    !type__check(t, lay, t->event.window[word], &check))

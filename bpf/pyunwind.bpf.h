@@ -155,12 +155,12 @@ static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at
  * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
  * memory ends there, one read brings both. Not static: verified once.
  */
-__noinline int str__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
+CHECKED_ONCE(str__digest, u64, str)
 {
 	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
 	u32 state;
 
-	if (!t || !lay || !str)
+	if (!str)
 		return 0;
 	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
 	len = head + STR_AHEAD;
@@ -315,21 +315,18 @@ static __always_inline void frame__add(struct thread *t, const struct ct_frame *
 }
 
 /*
- * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind. Neither
- * static nor inlined: then the verifier checks it once, and not for each frame of each caller.
+ * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind.
  */
-__noinline bool frame__visit(struct thread *t, const struct ct_pylayout *lay)
+CHECKED_ONCE(frame__visit, u32, max_frames)
 {
 	struct ct_frame frame = {};
 	bool shim;
 
-	if (!t || !lay)
-		return false;
 	t->py.unwind = CT_UNWIND_COMPLETE;
 	if (!t->py.frame)
 		return false;
 	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	if (t->py.nframes >= CT_MAX_FRAMES)
+	if (t->py.nframes >= max_frames)
 		return false;
 	t->py.unwind = CT_UNWIND_FRAME_UNREADABLE;
 	if (!frame__read(t, lay, &frame, &shim))
@@ -343,7 +340,8 @@ __noinline bool frame__visit(struct thread *t, const struct ct_pylayout *lay)
 }
 
 /* Walks from the leaf; the frames are in t->stack, their hash in py->id. */
-static __always_inline void frames__walk(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline void frames__walk(struct thread *t, const struct ct_pylayout *lay,
+					 u32 max_frames)
 {
 	struct pystack *py = &t->py;
 
@@ -353,7 +351,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->interp_key = interp__key(t, lay);
 	py->era = code__era(t, lay);
 	for (int i = 0; i < MAX_WALK; i++)
-		if (!frame__visit(t, lay))
+		if (!frame__visit(t, lay, max_frames))
 			break;
 	py->id = hash__mix(py->id, (u64)py->unwind << 8 | py->nframes);
 }

@@ -49,17 +49,19 @@ static __always_inline void stack__bytecode(struct thread *t, const struct ct_py
 	t->event.oparg = unit[1];
 }
 
-static __always_inline void stack__walk(struct thread *t, const struct ct_pylayout *lay)
+/* Once for a program, and not for each way to a copy: there are dozens, and a walk is long. */
+CHECKED_ONCE(stack__walk, u32, max_frames)
 {
 	pystack__begin(t, lay);
 	if (!t->py.leaf)
-		return;
-	frames__walk(t, lay);
+		return 0;
+	frames__walk(t, lay, max_frames);
 	stack__bytecode(t, lay);
 	if (stack__publish(t, lay))
 		t->event.stack = t->py.id;
 	else
 		t->py.unwind = CT_UNWIND_STACK_LOST;
+	return 0;
 }
 
 /* Fills the stack of the event. */
@@ -76,7 +78,7 @@ static __always_inline void stack__take(struct thread *t)
 	ev->unwind = CT_UNWIND_NO_PYTHON;
 	if (!slot || !lay)
 		return;
-	stack__walk(t, lay);
+	stack__walk(t, lay, CT_MAX_FRAMES);
 	ev->unwind = t->py.unwind;
 }
 

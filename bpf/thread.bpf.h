@@ -3,23 +3,6 @@
 #ifndef COWTRACE_BPF_THREAD_H
 #define COWTRACE_BPF_THREAD_H
 
-static __always_inline struct thread *thread__of(struct task_struct *task)
-{
-	return bpf_task_storage_get(&threads, task, 0, 0);
-}
-
-/*
- * Of two that create it at once, on different CPUs, the second one fails (-EAGAIN inside
- * bpf_local_storage_update, 450af8d0f6be): by then it is there.
- */
-static __always_inline struct thread *thread__create(struct task_struct *task)
-{
-	struct thread *t;
-
-	t = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	return t ?: bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
 /* Copies of this thread are counted, from now on. */
 static __always_inline bool thread__counts(const struct thread *t)
 {
@@ -94,12 +77,12 @@ static __always_inline void fork__report(struct task_struct *parent, struct task
 	if (!rec)
 		return;
 	rec->tag = CT_FORK;
-	rec->pid = child->tgid;
-	rec->ppid = parent->tgid;
-	rec->uid = child->cred->uid.val;
+	rec->pid = PEEK(child, tgid);
+	rec->ppid = PEEK(parent, tgid);
+	rec->uid = PEEK(PEEK(child, cred), uid.val);
 	rec->time = bpf_ktime_get_ns();
-	rec->vm_shared = child->mm == parent->mm;
-	rec->anon_pages = rec->vm_shared ? 0 : mm__anon_pages(child->mm);
+	rec->vm_shared = PEEK(child, mm) == PEEK(parent, mm);
+	rec->anon_pages = rec->vm_shared ? 0 : mm__anon_pages(PEEK(child, mm));
 	rec->layout = layout;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), child->comm);
 	bpf_ringbuf_submit(rec, 0);
@@ -109,21 +92,21 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 {
 	struct thread *p = thread__of(parent), *c;
 	struct ct_proc proc = {};
-	u32 pid = child->tgid;
+	u32 pid = PEEK(child, tgid);
 
 	if (!p)
 		return;
 	c = thread__create(child);
 	if (!c) {
-		proc__count_lost(parent->tgid, CT_LOST_NO_MEMORY, 1);
+		proc__count_lost(PEEK(parent, tgid), CT_LOST_NO_MEMORY, 1);
 		return;
 	}
 	c->started = p->started;
 	c->joining = adopting;
-	c->layout = thread__layout(p, parent->tgid);
-	thread__learn_pointer(p, c, child, child->mm != parent->mm);
+	c->layout = thread__layout(p, PEEK(parent, tgid));
+	thread__learn_pointer(p, c, child, PEEK(child, mm) != PEEK(parent, mm));
 	c->copy_gfp = p->copy_gfp;
-	if (child->tgid == parent->tgid)
+	if (PEEK(child, tgid) == PEEK(parent, tgid))
 		return;
 	if (bpf_map_update_elem(&procs, &pid, &proc, adopting ? BPF_NOEXIST : BPF_ANY))
 		return; /* it was adopted before its parent came to this line */
@@ -137,7 +120,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 {
 	struct thread *t = thread__of(task);
 	struct ct_exec *rec;
-	u32 pid = task->tgid;
+	u32 pid = PEEK(task, tgid);
 
 	if (!t)
 		return;
@@ -160,10 +143,10 @@ static __always_inline void thread__exec(struct task_struct *task)
 		return;
 	rec->tag = CT_EXEC;
 	rec->pid = pid;
-	rec->uid = task->cred->uid.val;
+	rec->uid = PEEK(PEEK(task, cred), uid.val);
 	rec->pad = 0;
 	rec->time = bpf_ktime_get_ns();
-	rec->start_stack = task->mm ? task->mm->start_stack : 0;
+	rec->start_stack = PEEK(task, mm) ? PEEK(PEEK(task, mm), start_stack) : 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
 }
@@ -175,11 +158,11 @@ static __always_inline void exit__report(struct task_struct *task)
 	if (!rec)
 		return;
 	rec->tag = CT_EXIT;
-	rec->pid = task->tgid;
+	rec->pid = PEEK(task, tgid);
 	rec->time = bpf_ktime_get_ns();
 	/* Since 6.16 the tracepoint comes before the memory is dropped. */
-	rec->anon_pages = task->mm ? mm__anon_pages(task->mm) : ~0UL;
-	rec->status = task->signal->group_exit_code ?: task->exit_code;
+	rec->anon_pages = PEEK(task, mm) ? mm__anon_pages(PEEK(task, mm)) : ~0UL;
+	rec->status = PEEK(PEEK(task, signal), group_exit_code) ?: PEEK(task, exit_code);
 	rec->pad = 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
@@ -188,7 +171,7 @@ static __always_inline void exit__report(struct task_struct *task)
 static __always_inline void thread__exit(struct task_struct *task)
 {
 	struct thread *t = thread__of(task);
-	u32 pid = task->tgid, count = 0;
+	u32 pid = PEEK(task, tgid), count = 0;
 	struct ct_proc *proc;
 
 	if (!t || !t->started)
@@ -201,10 +184,11 @@ static __always_inline void thread__exit(struct task_struct *task)
 		__sync_fetch_and_add(&proc->kernel_copies, count);
 	else if (proc)
 		__sync_fetch_and_add(&proc->kernel_unknown, 1);
-	if (task->signal->live.counter == 0) {
+	if (PEEK(PEEK(task, signal), live.counter) == 0) {
 		bpf_map_delete_elem(&proc_layouts, &pid);
 		exit__report(task);
 	}
+	thread__forget(task);
 }
 
 #endif

@@ -21,7 +21,7 @@
 static __always_inline void fault__pend(struct thread *t, struct task_struct *task, u64 addr,
 					struct pt_regs *user, u64 ip, u8 kind)
 {
-	thread__layout(t, task->tgid);
+	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
 	task__wpcopy(task, &t->wpcopy_fault);
 	thread__join(t);
@@ -31,12 +31,12 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 
 static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 error)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t)
 		return;
-	thread__settle(t, task->tgid);
+	thread__settle(t, PEEK(task, tgid));
 	if (!thread__counts(t))
 		return;
 	if ((error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
@@ -47,7 +47,7 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 
 static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct pt_regs *user;
 
@@ -55,13 +55,13 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 		return;
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
 	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
-		thread__settle(t, task->tgid);
+		thread__settle(t, PEEK(task, tgid));
 	if (!thread__counts(t) || (error & (PF_MASK & ~1)) != PF_WRITE)
 		return;
 	user = task__regs(task);
 	/* Kernel mode, but not in a syscall: the kernel's own business in an exception (signal
 	 * frames). */
-	thread__settle(t, task->tgid);
+	thread__settle(t, PEEK(task, tgid));
 	if ((error & PF_MASK) == PF_PROT_WRITE)
 		fault__pend(t, task, addr, user, ip, PENDING_KERNEL);
 	else
@@ -73,16 +73,16 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	fault__kernel_at(addr, regs__ip(regs), error);
 }
 
-/* True: the page is for the fault that is pending. */
-static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct task_struct *task,
-					   struct page *page, u32 order, u64 gfp)
+static __always_inline enum purpose pending__alloc(void *ctx, struct thread *t,
+						   struct task_struct *task, struct page *page,
+						   u32 order, u64 gfp)
 {
 	u8 kind = t->pending;
 
 	if (!in_fault(ctx, task, t, kind)) {
 		if (kind == PENDING_KERNEL)
-			thread__settle(t, task->tgid);
-		return false;
+			thread__settle(t, PEEK(task, tgid));
+		return PAGE_OTHER;
 	}
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
@@ -94,24 +94,27 @@ static __always_inline bool pending__alloc(void *ctx, struct thread *t, struct t
 		t->event.flags |= CT_F_UNCOUNTED;
 	else if (!(gfp & GFP_ZERO_BIT))
 		t->copy_gfp = gfp;
-	copy__confirm(t, order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK);
-	return true;
+	t->event.origin = order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK;
+	return PAGE_COPY;
 }
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
+	enum purpose purpose = PAGE_OTHER;
 
 	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
 		return;
-	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT) &&
-	    cold__alloc(ctx, t, task, page))
-		return;
-	if (t->pending && gfp & GFP_MOVABLE_BIT && (!order || order == HUGE_ORDER) &&
-	    pending__alloc(ctx, t, task, page, order, gfp))
-		return;
-	foreign__alloc(ctx, t, task, page, order, gfp);
+	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT))
+		purpose = cold__alloc(ctx, t, task, page);
+	if (purpose == PAGE_OTHER && t->pending && gfp & GFP_MOVABLE_BIT &&
+	    (!order || order == HUGE_ORDER))
+		purpose = pending__alloc(ctx, t, task, page, order, gfp);
+	if (purpose == PAGE_OTHER)
+		purpose = foreign__alloc(ctx, t, task, page, order, gfp);
+	if (purpose == PAGE_COPY)
+		copy__confirm(t, t->event.origin);
 }
 
 /* Without a huge page, the one of zeroes is split, and a small page of it copied. */
@@ -126,7 +129,7 @@ static __always_inline void page__again(struct thread *t)
 /* The loser of a race for a page frees its copy before its fault ends. */
 static __always_inline void page__free(void *ctx, struct page *page)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t || !t->last_page || t->last_page != (u64)page)
@@ -145,7 +148,7 @@ static __always_inline void page__free(void *ctx, struct page *page)
 /* The copy of a file's page is the first anonymous one in its place: one file page less. */
 static __always_inline void page__rss(void *ctx, int member)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t || !t->last_page)
@@ -169,27 +172,33 @@ struct wp_fault {
 	u32 flags; /* enum fault_flag */
 };
 
-/* fexit: the pointer has a type, and loads through it cost nothing. */
-static __always_inline void wp_fault__load(struct wp_fault *f, struct vm_fault *vmf)
+/* kprobes: vmf is a number. */
+static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *vmf,
+					   const struct thread *t)
 {
-	f->address = vmf->real_address;
+	struct vm_area_struct *vma = BPF_CORE_READ(vmf, vma);
+
+	f->address = fault__address(vmf, t);
+	f->pte = (u64)BPF_CORE_READ(vmf, pte);
+	f->was = BPF_CORE_READ(vmf, orig_pte.pte) & PTE_PFN_MASK;
+	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
+	f->flags = fault__flags(vmf);
+}
+
+#ifdef CT_LEGACY
+#define wp_fault__load wp_fault__read
+#else
+/* fexit: the pointer has a type, and loads through it cost nothing. */
+static __always_inline void wp_fault__load(struct wp_fault *f, struct vm_fault *vmf,
+					   const struct thread *t)
+{
+	f->address = bpf_core_field_exists(vmf->real_address) ? vmf->real_address : t->event.addr;
 	f->pte = (u64)vmf->pte;
 	f->was = vmf->orig_pte.pte & PTE_PFN_MASK;
 	f->mm = (u64)vmf->vma->vm_mm;
 	f->flags = vmf->flags;
 }
-
-/* kprobes: vmf is a number. */
-static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = BPF_CORE_READ(vmf, vma);
-
-	f->address = BPF_CORE_READ(vmf, real_address);
-	f->pte = (u64)BPF_CORE_READ(vmf, pte);
-	f->was = BPF_CORE_READ(vmf, orig_pte.pte) & PTE_PFN_MASK;
-	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
-	f->flags = BPF_CORE_READ(vmf, flags);
-}
+#endif
 
 /* UNSHARE: nothing is written, and a page that is shared is copied all the same. */
 static __always_inline bool wp_fault__breaks(const struct wp_fault *f)
@@ -197,15 +206,24 @@ static __always_inline bool wp_fault__breaks(const struct wp_fault *f)
 	return f->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE);
 }
 
+/* handle_mm_fault is called. */
+static __always_inline void fault__begin(u64 address)
+{
+	struct thread *t = thread__of(task__current());
+
+	if (t)
+		t->event.addr = address;
+}
+
 /* vmf is kept, not looked through: it may be a number. */
 static __always_inline void wp_page__entry(struct vm_fault *vmf)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t)
 		return;
-	thread__missed(t, task->tgid);
+	thread__missed(t, PEEK(task, tgid));
 	if (!thread__counts(t))
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
@@ -229,7 +247,7 @@ static __always_inline void wp_page__look(struct thread *t, struct vm_fault *vmf
  */
 static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp)
 {
-	struct thread *t = thread__of(bpf_get_current_task_btf());
+	struct thread *t = thread__of(task__current());
 
 	if (!t || !page || !(gfp & GFP_HIGHMEM_BIT))
 		return;
@@ -246,10 +264,10 @@ static __always_inline void fault__evidence(struct thread *t, struct task_struct
 {
 	bool kernel = !(f->flags & FAULT_FLAG_USER);
 
-	thread__layout(t, task->tgid);
+	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, f->address, task__regs(task), kernel);
 	/* process_vm_writev, ptrace: the page is in the memory of another process. */
-	if (f->mm != (u64)task->mm) {
+	if (f->mm != (u64)PEEK(task, mm)) {
 		t->event.flags = CT_F_KERNEL;
 		t->event.type_word = 0;
 		t->event.victim = mm__process(f->mm);
@@ -291,7 +309,7 @@ static __always_inline void wp_page__judge(struct thread *t, struct task_struct 
 			wp_page__copied(t, task, f);
 		}
 	} else if (f->flags & FAULT_FLAG_WRITE && !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
-		proc__count_reuse(task->tgid);
+		proc__count_reuse(PEEK(task, tgid));
 	}
 	t->last_page = 0;
 }
@@ -299,27 +317,27 @@ static __always_inline void wp_page__judge(struct thread *t, struct task_struct 
 /* fexit */
 static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct wp_fault fault;
 
 	if (!t)
 		return;
 	t->wp_fault = 0;
-	wp_fault__load(&fault, vmf);
+	wp_fault__load(&fault, vmf, t);
 	wp_page__judge(t, task, &fault, result);
 }
 
 /* kretprobe: the argument is that of the entry, which this thread keeps. */
 static __always_inline void wp_page__return(u32 result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct wp_fault fault;
 
 	if (!t || !t->wp_fault)
 		return;
-	wp_fault__read(&fault, (void *)t->wp_fault);
+	wp_fault__read(&fault, (void *)t->wp_fault, t);
 	t->wp_fault = 0;
 	wp_page__judge(t, task, &fault, result);
 }
@@ -331,12 +349,12 @@ static __always_inline void wp_page__return(u32 result)
  */
 static __always_inline void page_copy__entry(struct vm_fault *vmf)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t)
 		return;
-	thread__missed(t, task->tgid);
+	thread__missed(t, PEEK(task, tgid));
 	if (!thread__counts(t))
 		return;
 	task__wpcopy(task, &t->wpcopy_fault);
@@ -347,13 +365,13 @@ static __always_inline void page_copy__entry(struct vm_fault *vmf)
 
 static __always_inline void page_copy__exit(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct wp_fault fault;
 
 	if (!t || !t->wp_fault)
 		return;
-	wp_fault__read(&fault, (void *)t->wp_fault);
+	wp_fault__read(&fault, (void *)t->wp_fault, t);
 	t->wp_fault = t->last_page = 0;
 	if (t->started && wp_fault__breaks(&fault))
 		wp_page__copied(t, task, &fault);

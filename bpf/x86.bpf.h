@@ -5,13 +5,13 @@
 
 static __always_inline u64 regs__ip(const struct pt_regs *regs)
 {
-	return regs->ip;
+	return PEEK(regs, ip);
 }
 
 /* The number of the syscall; -1 in an exception. */
 static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 {
-	return (s64)regs->orig_ax;
+	return (s64)PEEK(regs, orig_ax);
 }
 
 /* Numbers of system calls. */
@@ -19,7 +19,18 @@ static __always_inline s64 regs__syscall(const struct pt_regs *regs)
 #define SYS_PROCESS_VM_READV  310
 #define SYS_PROCESS_VM_WRITEV 311
 
-/* What a function was called with (the first two: a syscall, too), and what it returned. */
+/* What a syscall was called with. */
+static __always_inline u64 regs__first(const struct pt_regs *regs)
+{
+	return PEEK(regs, di);
+}
+
+static __always_inline u64 regs__second(const struct pt_regs *regs)
+{
+	return PEEK(regs, si);
+}
+
+/* What a function was called with, and what it returned, at its kprobes. */
 static __always_inline u64 probe__first(const struct pt_regs *regs)
 {
 	return regs->di;
@@ -47,7 +58,7 @@ static __always_inline u64 probe__result(const struct pt_regs *regs)
 
 static __always_inline u64 thread__pointer(const struct thread *t, struct task_struct *task)
 {
-	return task->thread.fsbase;
+	return PEEK(task, thread.fsbase);
 }
 
 static __always_inline void thread__learn_pointer(struct thread *parent, struct thread *child,

@@ -54,23 +54,41 @@ static int replay__run(struct replay *replay, char *why, size_t why_size)
 	return judge(replay) ?: reader__replay(replay->reader, &handler, why, why_size);
 }
 
-int replay__new(const char *path, struct replay **out, char *why, size_t why_size)
+static int replay__begin(struct replay **out, char *why, size_t why_size)
 {
-	struct replay *replay = calloc(1, sizeof(*replay));
-	int err = -ENOMEM;
-
 	snprintf(why, why_size, "cannot be read: out of memory");
-	if (!replay)
-		return err;
-	err = intern__new(&replay->pool)		       ?:
-	      aggregate__new(replay->pool, &replay->model)		       ?:
-	      reader__open(path, replay->pool, &replay->reader, why, why_size) ?:
-	      replay__run(replay, why, why_size);
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	return intern__new(&(*out)->pool) ?: aggregate__new((*out)->pool, &(*out)->model);
+}
+
+static int replay__end(struct replay *replay, int err, struct replay **out)
+{
 	if (err)
 		replay__free(replay);
 	else
 		*out = replay;
 	return err;
+}
+
+int replay__new(const char *path, struct replay **out, char *why, size_t why_size)
+{
+	struct replay *r;
+	int err = replay__begin(&r, why, why_size);
+
+	err = err ?: reader__open(path, r->pool, &r->reader, why, why_size);
+	return replay__end(r, err ?: replay__run(r, why, why_size), out);
+}
+
+int replay__new_of_bytes(const uint8_t *bytes, size_t size, struct replay **out, char *why,
+			 size_t why_size)
+{
+	struct replay *r;
+	int err = replay__begin(&r, why, why_size);
+
+	err = err ?: reader__open_bytes(bytes, size, r->pool, &r->reader, why, why_size);
+	return replay__end(r, err ?: replay__run(r, why, why_size), out);
 }
 
 void replay__free(struct replay *replay)
@@ -102,8 +120,8 @@ static void fill_cut(struct replay *replay, struct snapshot_capture *capture)
 	snprintf(text, sizeof(text),
 		 "This recording is not whole: %s. It ends after %s copies, %.1f s after the "
 		 "start.",
-		 head->cut ?: "cowtrace was killed, or is still at it",
-		 number__count(copies).s, capture->seconds);
+		 head->cut ?: "cowtrace was killed, or is still at it", number__count(copies).s,
+		 capture->seconds);
 	capture->cut = intern__str(replay->pool, text);
 	if (head->copies == SNAPSHOT_UNKNOWN)
 		capture->kernel_reason = "the recording has no end";

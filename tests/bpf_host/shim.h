@@ -47,6 +47,7 @@ struct pt_regs {
 #include "config.bpf.h"
 #undef const
 #include "maps.bpf.h"
+#include "task.bpf.h"
 #include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"

@@ -100,7 +100,7 @@ static SHIM_DULL inline void shim__reset(void)
 	shim__forget_records();
 	memset((char *)&shim + offsetof(struct shim, pages), 0,
 	       sizeof(shim) - offsetof(struct shim, pages));
-	shim.lacks = "old->rss_stat.count renamed->compound_info"; /* Linux 6.12 */
+	shim.lacks = "old->rss_stat.count old->flags renamed->compound_info"; /* Linux 6.12 */
 	cfg_function = false;
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
@@ -258,6 +258,10 @@ static inline struct shim_map shim__map(const void *map)
 				 SHIM_TYPE(name) == BPF_MAP_TYPE_PERCPU_ARRAY,                     \
 		};
 	SHIM_MAP(procs)
+	SHIM_MAP(new_thread)
+#ifdef CT_LEGACY
+	SHIM_MAP(threads)
+#endif
 	SHIM_MAP(wanted)
 	SHIM_MAP(proc_layouts)
 	SHIM_MAP(layouts)
@@ -316,6 +320,8 @@ static long bpf_map_update_elem(void *map, const void *key, const void *value, u
 	e = shim__element(map, number);
 	if (e && flags == BPF_NOEXIST)
 		return -EEXIST;
+	if (!e && map == &threads && shim.no_storage)
+		return -E2BIG;
 	if (!e)
 		e = shim__add(map, number, m.value);
 	memcpy(e->value, value, m.value);
@@ -408,6 +414,16 @@ static uint64_t bpf_ktime_get_ns(void)
 static void *bpf_get_current_task_btf(void)
 {
 	return shim.current;
+}
+
+static uint64_t bpf_get_current_task(void)
+{
+	return (uintptr_t)shim.current;
+}
+
+static uint64_t bpf_get_current_pid_tgid(void)
+{
+	return (uint64_t)shim.current->tgid << 32 | (uint32_t)shim.current->pid;
 }
 
 static long bpf_task_pt_regs(void *task)

@@ -67,6 +67,28 @@ static void a_return_without_entry(void **state)
 	expect_counts(1, 0, 0);
 }
 
+/* Before 5.18 a fault does not say its address, before 5.14 its flags are a number. */
+static void what_old_kernels_do_not_tell(void **state)
+{
+	struct vm_fault vmf = a_fault();
+	struct vm_fault___pre514 old = {.flags = FAULT_FLAG_WRITE};
+
+	(void)state;
+	shim.lacks = "old->rss_stat.count old->flags renamed->compound_info vmf->real_address";
+	fault__begin(ADDR + 3);
+	probe(&vmf, &pages[0]);
+	assert_int_equal(copy_at(0)->addr, ADDR + 3);
+	fault__begin(ADDR + 5);
+	wp_page__entry(&vmf);
+	wp_page__alloc(&pages[0], 0, GFP);
+	wp_page__exit(&vmf, 0);
+	assert_int_equal(copy_at(1)->addr, ADDR + 5);
+	shim.lacks = "old->rss_stat.count renamed->compound_info vmf->real_address";
+	assert_int_equal(fault__flags((void *)&old), FAULT_FLAG_WRITE);
+	shim.current = &(struct task_struct){.pid = 5, .tgid = 5};
+	fault__begin(ADDR); /* not traced */
+}
+
 /* The kernel has no room to wait for one more return. */
 static void an_entry_without_return(void **state)
 {
@@ -145,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_return_judges_what_the_entry_was_given),
 		TEST(a_return_without_entry),
+		TEST(what_old_kernels_do_not_tell),
 		TEST(an_entry_without_return),
 		TEST(calls_are_counted_when_they_return),
 		TEST(a_call_without_return_is_lost),

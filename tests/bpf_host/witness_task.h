@@ -60,7 +60,7 @@ static inline int setup(void **state)
 	shim.regs = &regs;
 	cfg_fault_entry_start = ENTRY - 0x100;
 	cfg_fault_entry_end = ENTRY + 0x100;
-	bpf_task_storage_get(&threads, &task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	thread__create(&task);
 	the_thread()->started = 1;
 	bpf_map_update_elem(&procs, &pid, &zero, BPF_ANY);
 	return 0;

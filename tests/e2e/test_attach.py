@@ -2,6 +2,7 @@
 """cowtrace attach: processes that run already, all below them, and what becomes of them."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -199,6 +200,17 @@ def test_threads_that_are_older_than_delay_accounting() -> None:
     assert in_symbol(report, "service_write") == 101
     assert report["capture"]["kernel_copies"] is None
     assert "older" in report["capture"]["kernel_reason"]
+
+
+def test_a_recording_says_what_the_report_says(tmp_path: Path) -> None:
+    with Service() as service, Attached(service.pid, ["--save", str(tmp_path / "a.cow")]) as tracer:
+        service.write(101)
+        report = tracer.stop()
+    done = subprocess.run([str(COWTRACE), "report", str(tmp_path / "a.cow"), "-q", "--json", "-"],
+                          capture_output=True, text=True, timeout=60, check=True)
+    again = json.loads(done.stdout)
+    assert again["processes"] == report["processes"]
+    assert all(p["attached"] and p["private_before_bytes"] for p in again["processes"])
 
 
 # --- the end ------------------------------------------------------------------------------------------------

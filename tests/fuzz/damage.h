@@ -70,7 +70,7 @@ static inline size_t note_frames(struct thread *t, const struct ct_pylayout *lay
 
 	t->py.frame = frame;
 	t->py.nframes = 0;
-	while (frame && frame__visit(t, lay)) {
+	while (frame && frame__visit(t, lay, CT_MAX_FRAMES)) {
 		expect(n < SHIM_READS, "too many frames");
 		shim.reads[n++] = (struct shim_read){frame, lay->fr_size, false};
 		shim.n_reads = n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thpsplit CASE [HUGE]: anonymous memory in HUGE transparent huge pages of 2 MiB, shared by a fork. The
- * kernel does not copy a huge page: it splits it, and copies the small pages that are written.
+ * thpsplit CASE [HUGE]: anonymous memory in HUGE transparent huge pages of 2 MiB, shared by a fork.
+ * The kernel does not copy a huge page: it splits it, and copies the small pages that are written.
  *   all      the child writes every small page: 512 copies each
  *   sparse   the child writes one byte of each huge page: one copy each
  *   sibling  the parent writes, the child is gone: nothing is copied

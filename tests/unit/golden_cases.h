@@ -454,32 +454,7 @@ static inline void case_no_python(struct world *w)
 	w->capture.kernel_copies = 24;
 }
 
-/* Pages of all kinds and sizes. */
-static inline void case_kinds(struct world *w)
-{
-	master(w);
-	worker(w, 4125, 1.2, 112512000, 12 * MIB);
-	for (uint16_t sharers = 2; sharers < 9; sharers++)
-		world__copy(w, 5u * sharers,
-			    (struct deed){.pid = 4125, .symbol = "write_all", .sharers = sharers});
-	world__copy(w, 3, (struct deed){.pid = 4125, .symbol = "write_huge", .order = 9});
-	world__copy(w, 11,
-		    (struct deed){.pid = 4121,
-				  .cause = CAUSE_KERNEL_WRITE,
-				  .detail = "process_vm_writev",
-				  .syscall = "process_vm_writev",
-				  .sharers = 2,
-				  .victim = 4125});
-	world__copy(w, 1,
-		    (struct deed){4121, CAUSE_KERNEL_WRITE, .detail = "ptrace", .victim = 99});
-	world__copy(w, 7,
-		    (struct deed){.pid = 4125,
-				  .symbol = "write_file",
-				  .origin = CT_ORIGIN_FILE,
-				  .uncounted = true});
-	w->capture.kernel_copies = 190 + 8;
-	w->capture.kernel_beyond = "it also counts hugetlb pages, which this witness does not see";
-}
+#include "golden_kinds.h"
 
 /* A recording whose writer was killed. */
 static inline void case_cut_off(struct world *w)

@@ -189,9 +189,12 @@ static inline void world__facts(struct store_world *w, struct fault_facts *f)
 #include "store/evidence.def"
 	for (size_t i = 0; i < 9; i++)
 		f->window[i] = (uint64_t)world__random(w, 1u << 24) << world__random(w, 40);
+	f->order %= CT_MAX_ORDER + 1;
+	f->victim = f->victim < 9 ? 99 + f->victim : f->victim < 12 ? CT_VICTIM_UNKNOWN : 0;
 	f->symbol_is_function &= f->symbol != NULL;
 	if (!f->object.field.name)
 		f->object.field.kind = PY_FIELD_DATA;
+	f->order %= CT_MAX_ORDER + 1;
 	f->addr |= (uint64_t)world__random(w, 3) << 44;
 	f->stack = world__random(w, 5) ? world__stack(w) : NULL;
 	f->time = w->now;
@@ -216,6 +219,8 @@ static inline void world__happen(struct store_world *w, unsigned int copies)
 						  .python = pythons[world__random(w, 3)],
 						  .forked = world__random(w, 2),
 						  .exited = world__random(w, 2),
+						  .attached = world__random(w, 4) == 0,
+						  .private_before = world__random(w, 1u << 20),
 						  .started = w->now - world__random(w, 3) * 1000000,
 						  .shared_at_fork = world__random(w, 1u << 30),
 						  .shared_now = SNAPSHOT_UNKNOWN,
@@ -243,15 +248,16 @@ static inline void world__happen(struct store_world *w, unsigned int copies)
 /* --- what is said of it ------------------------------------------------------ */
 
 static const struct sink *const world_sinks[] = {&sink_text,	   &sink_json,	&sink_folded,
-						 &sink_flamegraph, &sink_pprof, &sink_speedscope};
+						 &sink_flamegraph, &sink_pprof, &sink_speedscope,
+						 &sink_html};
 #define WORLD_SINKS (sizeof(world_sinks) / sizeof(world_sinks[0]))
 
-static inline char *world__render(const struct snapshot *snap, const struct sink *sink)
+static inline char *world__render(const struct snapshot *snap, const struct sink *sink,
+				  size_t *size)
 {
 	const struct sink_options opt = {0};
 	char *output = NULL;
-	size_t size;
-	FILE *out = open_memstream(&output, &size);
+	FILE *out = open_memstream(&output, size);
 
 	if (!out || sink->write(snap, &opt, out))
 		abort();

@@ -119,10 +119,11 @@ static void compare_reports(struct store_world *w)
 	assert_int_equal(replay__new(w->path, &replay, why, sizeof(why)), 0);
 	assert_int_equal(replay__snapshot(replay, &read), 0);
 	for (size_t i = 0; i < WORLD_SINKS; i++) {
-		_free_ char *want = world__render(live, world_sinks[i]);
-		_free_ char *got = world__render(read, world_sinks[i]);
+		size_t n, m;
+		_free_ char *want = world__render(live, world_sinks[i], &n);
+		_free_ char *got = world__render(read, world_sinks[i], &m);
 
-		if (strcmp(want, got) != 0)
+		if (n != m || memcmp(want, got, n) != 0)
 			fail_msg("%s of a recording differs\n--- live\n%s\n--- read\n%s",
 				 world_sinks[i]->name, want, got);
 	}
@@ -182,8 +183,6 @@ static void test_a_million_copies_take_24_bytes_each(void **state)
 	free(facts);
 }
 
-/* --- the schema and its words ------------------------------------------------ */
-
 static int count_rows(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *statement;
@@ -195,6 +194,52 @@ static int count_rows(sqlite3 *db, const char *sql)
 	sqlite3_finalize(statement);
 	return n;
 }
+
+/* --- recordings of each schema ------------------------------------------------ */
+
+static void compare_golden(unsigned int schema, const struct snapshot *snap,
+			   const struct sink *sink)
+{
+	size_t size, n;
+	_free_ char *path = NULL, *got = world__render(snap, sink, &n);
+	_free_ uint8_t *want = NULL;
+
+	assert_true(asprintf(&path, "tests/golden/recording-%u.%s", schema, sink->name) > 0);
+	if (getenv("UPDATE_GOLDEN")) {
+		world__put(path, (const uint8_t *)got, n);
+		return;
+	}
+	want = world__bytes(path, &size);
+	if (size != n || memcmp(want, got, size) != 0)
+		fail_msg("%s differs; this is what came:\n%s", path, got);
+}
+
+/* What older versions wrote is read for ever. */
+static void test_recordings_of_each_schema(void **state)
+{
+	static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded};
+
+	(void)state;
+	for (unsigned int schema = 1; schema <= STORE_SCHEMA; schema++) {
+		char path[64], why[256] = "";
+		const struct snapshot *snap;
+		struct replay *replay;
+		sqlite3 *db;
+
+		snprintf(path, sizeof(path), "tests/golden/recording-%u.cow", schema);
+		assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+		assert_int_equal(count_rows(db, "PRAGMA user_version"), schema);
+		sqlite3_close(db);
+		if (replay__new(path, &replay, why, sizeof(why)))
+			fail_msg("%s %s", path, why);
+		assert_int_equal(replay__snapshot(replay, &snap), 0);
+		for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++)
+			compare_golden(schema, snap, sinks[i]);
+		replay__free(replay);
+	}
+}
+
+/* --- the schema and its words ------------------------------------------------ */
 
 static void test_each_column_is_read_and_written(void **state)
 {
@@ -262,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_reports_are_the_same),
 		cmocka_unit_test(test_nothing_happened),
 		cmocka_unit_test(test_a_million_copies_take_24_bytes_each),
+		cmocka_unit_test(test_recordings_of_each_schema),
 		cmocka_unit_test(test_each_column_is_read_and_written),
 		cmocka_unit_test(test_each_value_has_its_word),
 	};

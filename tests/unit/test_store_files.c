@@ -38,8 +38,11 @@ static int try(const char *path, char *why, size_t size)
 		return err;
 	}
 	assert_int_equal(replay__snapshot(replay, &snap), 0);
-	for (size_t i = 0; i < WORLD_SINKS; i++)
-		free(world__render(snap, world_sinks[i]));
+	for (size_t i = 0; i < WORLD_SINKS; i++) {
+		size_t n;
+
+		free(world__render(snap, world_sinks[i], &n));
+	}
 	replay__free(replay);
 	return 0;
 }

@@ -129,21 +129,16 @@ static void case_full(struct world *w)
 }
 
 static const struct golden_case more_cases[] = {
-	{"markup", case_markup},
-	{"long", case_long},
-	{"deep", case_deep},
-	{"many", case_many},
-	{"full", case_full},
+	{"markup", case_markup}, {"long", case_long}, {"deep", case_deep},
+	{"many", case_many},	 {"full", case_full},
 };
 
 static const struct {
 	const struct sink *sink;
 	const char *suffix;
 } outputs[] = {
-	{&sink_json, "json"},
-	{&sink_flamegraph, "svg"},
-	{&sink_pprof, "pb.gz"},
-	{&sink_speedscope, "speedscope.json"},
+	{&sink_json, "json"},	{&sink_flamegraph, "svg"},
+	{&sink_pprof, "pb.gz"}, {&sink_speedscope, "speedscope.json"},
 	{&sink_html, "html"},
 };
 

@@ -218,6 +218,11 @@ void session__free(struct session *s)
 	free(s);
 }
 
+bool session__kernel_counts(void)
+{
+	return kernel__has_member("task_delay_info", "wpcopy_count");
+}
+
 const char *session__witness(const struct session *s)
 {
 	return s->witness->name;
@@ -243,6 +248,7 @@ int session__trace_from_exec(struct session *s, pid_t pid)
 	_close_ int pidfd = syscall(SYS_pidfd_open, pid, 0);
 	_free_ void *thread = calloc(1, bpf_map__value_size(s->skel->maps.threads));
 	struct ct_proc proc = {};
+	bool by_id = bpf_map__type(s->skel->maps.threads) == BPF_MAP_TYPE_HASH;
 	__u32 key = pid;
 
 	if (pidfd < 0)
@@ -251,7 +257,8 @@ int session__trace_from_exec(struct session *s, pid_t pid)
 		return -ENOMEM;
 	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.procs), &key, &proc, BPF_ANY))
 		return -errno;
-	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.threads), &pidfd, thread, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.threads), by_id ? &pid : &pidfd, thread,
+				BPF_ANY))
 		return -errno;
 	return 0;
 }

@@ -59,6 +59,9 @@ int session__open(const struct session_options *opt, const struct session_handle
 		  struct session **out, char *why, size_t why_size);
 void session__free(struct session *s);
 
+/* Can this kernel count copies itself, if it is asked to? */
+bool session__kernel_counts(void);
+
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */
 const char *session__witness_limits(const struct session *s);

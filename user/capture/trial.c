@@ -19,6 +19,7 @@
 #include "capture/kallsyms.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
+#include "capture/programs.h"
 #include "capture/session.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
@@ -26,6 +27,7 @@
 #include "proc/kernel_file.h"
 
 #define DEFAULT_RING_SIZE (32u << 20)
+#define THREADS_AT_ONCE	  4096
 /* include/linux/errno.h: not for user space, and it gets it all the same */
 #define ENOTSUPP 524
 
@@ -62,6 +64,27 @@ static size_t ring__round(size_t size)
 	return rounded;
 }
 
+/*
+ * Up to 6.0 a kernel warns in its log if programs of kprobes use maps that grow while they run
+ * (94dacdbd5d2d): there such maps are filled at once, and the states of threads, 8 KiB each, are
+ * few.
+ */
+static void trial__size_maps(struct cowtrace *skel, const struct witness *w)
+{
+	bool legacy = bpf_map__type(skel->maps.threads) == BPF_MAP_TYPE_HASH;
+
+	if (!legacy)
+		bpf_map__set_autocreate(skel->maps.new_thread, false);
+	if (!w->kprobe)
+		return;
+	bpf_map__set_map_flags(skel->maps.procs, 0);
+	bpf_map__set_map_flags(skel->maps.proc_layouts, 0);
+	if (legacy) {
+		bpf_map__set_map_flags(skel->maps.threads, 0);
+		bpf_map__set_max_entries(skel->maps.threads, THREADS_AT_ONCE);
+	}
+}
+
 static void trial__configure(struct cowtrace *skel, const struct witness *w,
 			     const struct session_options *opt, struct kinds *kinds)
 {
@@ -69,6 +92,7 @@ static void trial__configure(struct cowtrace *skel, const struct witness *w,
 	uint64_t start = 0, end = 0;
 
 	witness__prepare(w, skel->obj);
+	trial__size_maps(skel, w);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
@@ -145,7 +169,7 @@ static void trial__explain(int err, const struct witness *w, char *why, size_t s
 int trial__start(const struct witness *w, const struct session_options *opt, struct cowtrace **out,
 		 struct kinds *kinds, char *why, size_t why_size)
 {
-	struct cowtrace *skel = cowtrace__open();
+	struct cowtrace *skel = programs__open();
 	int err;
 
 	libbpf_warning[0] = '\0';

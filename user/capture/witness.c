@@ -11,31 +11,16 @@
 #include <cowtrace/pylayout.h>
 
 static const char *const fexit_programs[] = {
-	"on_wp_page_entry",
-	"on_wp_page_exit",
-	"on_page_alloc",
-	"on_page_free",
-	"on_exec",
-	"on_exit",
-	NULL,
+	"on_fault_entry", "on_wp_page_entry", "on_wp_page_exit", "on_page_alloc",
+	"on_page_free",	  "on_exec",	      "on_exit",	 NULL,
 };
 static const char *const kprobe_programs[] = {
-	"on_wp_page_probe",
-	"on_wp_page_return",
-	"on_page_alloc",
-	"on_page_free",
-	"on_exec",
-	"on_exit",
-	NULL,
+	"on_fault_probe", "on_wp_page_probe", "on_wp_page_return", "on_page_alloc",
+	"on_page_free",	  "on_exec",	      "on_exit",	   NULL,
 };
 static const char *const kprobe_event_programs[] = {
-	"on_wp_page_probe",
-	"on_wp_page_return",
-	"on_page_alloc_event",
-	"on_page_free_event",
-	"on_exec_event",
-	"on_exit_event",
-	NULL,
+	"on_fault_probe",     "on_wp_page_probe", "on_wp_page_return", "on_page_alloc_event",
+	"on_page_free_event", "on_exec_event",	  "on_exit_event",     NULL,
 };
 static const char *const point_programs[] = {
 	"on_fault_user", "on_fault_kernel", "on_rss_stat", "on_page_alloc",
@@ -45,10 +30,10 @@ static const char *const event_programs[] = {
 	"on_fault_user_event", "on_fault_kernel_event", "on_rss_stat_event", "on_page_alloc_event",
 	"on_page_free_event",  "on_exec_event",		"on_exit_event",     NULL,
 };
-static const char *const call_programs[] = {"on_page_copy_entry", "on_page_copy_exit", "on_exec",
-					    "on_exit", NULL};
-static const char *const call_probe_programs[] = {"on_page_copy_probe", "on_page_copy_return",
-						  "on_exec", "on_exit", NULL};
+static const char *const call_programs[] = {
+	"on_fault_entry", "on_page_copy_entry", "on_page_copy_exit", "on_exec", "on_exit", NULL};
+static const char *const call_probe_programs[] = {
+	"on_fault_probe", "on_page_copy_probe", "on_page_copy_return", "on_exec", "on_exit", NULL};
 /* Whatever the witness is. */
 static const char *const all_programs[] = {"on_fork", "adopt_each", "each_task", NULL};
 
@@ -60,6 +45,14 @@ static bool is_in(const char *const *names, const char *name)
 	return false;
 }
 
+/* Where a fault does not say its address, handle_mm_fault is asked: see fault__address. */
+static bool is_needed(const char *name)
+{
+	static const char *const addresses[] = {"on_fault_entry", "on_fault_probe", NULL};
+
+	return !is_in(addresses, name) || !kernel__has_member("vm_fault", "real_address");
+}
+
 void witness__prepare(const struct witness *w, struct bpf_object *object)
 {
 	struct bpf_program *program;
@@ -69,13 +62,15 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 		const char *name = bpf_program__name(program);
 
 		bpf_program__set_autoload(program,
-					  is_in(all_programs, name) || is_in(w->programs, name));
+					  is_in(all_programs, name) ||
+						  (is_in(w->programs, name) && is_needed(name)));
 	}
 }
 
 #define COUNTS_CALLS                                                                               \
 	"counts how often the kernel began to copy a page (calls of wp_page_copy), not copies: "   \
-	"where threads race for a page, each of them is counted, though one copy is made"
+	"where threads race for a page, each of them is counted, though one copy is made; "        \
+	"writes to pages that nobody shared any longer are not counted at all"
 
 /* What everybody pays, traced or not. How much that is: tests/bench. */
 #define PAGES_PAY                                                                                  \
@@ -183,11 +178,16 @@ static uint64_t skipped(const struct bpf_program *program)
 static bool sees_interrupts(const char *name)
 {
 	static const char *const names[] = {
-		"on_page_alloc",   "on_page_alloc_event",
-		"on_page_free",	   "on_page_free_event",
-		"on_rss_stat",	   "on_rss_stat_event",
-		"on_fault_kernel", "on_fault_kernel_event",
-		"each_task",	   "adopt_each",
+		"on_page_alloc",
+		"on_page_alloc_event",
+		"on_page_free",
+		"on_page_free_event",
+		"on_rss_stat",
+		"on_rss_stat_event",
+		"on_fault_kernel",
+		"on_fault_kernel_event",
+		"each_task",
+		"adopt_each",
 		NULL,
 	};
 

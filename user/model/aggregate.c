@@ -236,7 +236,7 @@ static const struct ledger *find_victim(const struct aggregate *agg,
 	const struct pid_slot *slot = facts->victim ? find_slot(agg, facts->victim) : NULL;
 	const struct ledger *ledger = slot ? slot->newest : NULL;
 
-	while (ledger && ledger->facts.started > facts->time)
+	while (ledger && ledger->facts.started > facts__time(facts))
 		ledger = ledger->older;
 	return ledger;
 }
@@ -281,8 +281,8 @@ static void draw(struct aggregate *agg, const struct fault_facts *facts,
 {
 	history__copied(agg->history, series_of(agg, ledger), facts__time(facts), verdict->cause,
 			pages);
-	if (facts->victim)
-		return; /* the address is one of another process */
+	if (facts->victim || (facts->kernel && !facts->addr))
+		return; /* the address is one of another process, or not known */
 	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
 		   region_name(agg, &facts->region));
 }

@@ -222,8 +222,11 @@ static int order_foreign(const void *a, const void *b)
 {
 	const struct snapshot_foreign *x = a, *y = b;
 
-	return compare_number(y->copies, x->copies) ?: compare_number(x->pid, y->pid) ?:
-	       compare_number(x->victim, y->victim) ?: compare_name(x->how, y->how);
+	/* pids come back: commands and pages tell their processes apart */
+	return compare_number(y->copies, x->copies)   ?: compare_number(x->pid, y->pid) ?:
+	       compare_number(x->victim, y->victim)   ?: compare_name(x->how, y->how)	 ?:
+	       compare_number(y->pages, x->pages)     ?: compare_name(x->command, y->command) ?:
+	       compare_name(x->victim_command, y->victim_command);
 }
 
 /* --- tables ------------------------------------------------------------------ */

@@ -64,7 +64,8 @@ static int order_stacks(const void *a, const void *b)
 	return compare_number(y->copies, x->copies)	?: compare_number(x->process, y->process) ?:
 	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type) ?:
 	       compare_name(x->origin, y->origin)	?:
-	       compare_name(x->certainty, y->certainty) ?: compare_frames(x, y);
+	       compare_name(x->certainty, y->certainty) ?: compare_number(y->pages, x->pages) ?:
+	       compare_frames(x, y);
 }
 
 /* A stack that does not reach its root says why there; one of a thread without Python is whole. */

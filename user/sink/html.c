@@ -113,7 +113,7 @@ static void put_count(const struct snapshot_capture *c, FILE *out)
 
 	if (c->kernel_copies == SNAPSHOT_UNKNOWN)
 		snprintf(meaning, sizeof(meaning), "copies; the kernel itself kept no count");
-	else if (c->kernel_copies == c->copies)
+	else if (c->kernel_copies == c->copies - c->uncounted)
 		snprintf(meaning, sizeof(meaning), "copies; the kernel itself counted the same");
 	else
 		snprintf(meaning, sizeof(meaning), "copies; the kernel itself counted %s",

@@ -207,28 +207,29 @@ uint64_t disk__copies(const struct disk *disk)
 /* --- the end ----------------------------------------------------------------- */
 
 /* Processes and the end only: what else there is belongs to copies that are not there. */
-static int put_last_words(struct disk *disk, const struct batch *batch)
+static int put_last_words(struct disk *disk, const struct batch *batch, const char *why)
 {
-	char cut[sizeof(disk->why)];
 	int err = 0;
 
-	memcpy(cut, disk->why, sizeof(cut));
 	for (const struct item *item = batch->first; item && !err; item = item->next) {
 		if (item->kind == ITEM_PROCESS)
 			err = rows__process(disk->rows, &item->process);
 		else if (item->kind == ITEM_END)
-			err = put_end(disk, &item->end, cut);
+			err = put_end(disk, &item->end, why);
 	}
 	return err;
 }
 
-int disk__last_words(struct disk *disk, const struct batch *batch)
+int disk__last_words(struct disk *disk, const struct batch *batch, const char *why)
 {
 	/* The journal has no space to grow; a crash within these few writes is the lesser risk. */
-	int err = run(disk, "PRAGMA journal_mode = MEMORY; DELETE FROM room; BEGIN");
+	int err = sqlite3_exec(disk->db, "PRAGMA journal_mode = MEMORY; DELETE FROM room; BEGIN",
+			       NULL, NULL, NULL);
 
-	if (!err &&
-	    (put_last_words(disk, batch) || sqlite3_exec(disk->db, "COMMIT", NULL, NULL, NULL))) {
+	if (err)
+		return -EIO;
+	if (put_last_words(disk, batch, why) ||
+	    sqlite3_exec(disk->db, "COMMIT", NULL, NULL, NULL)) {
 		err = -EIO;
 		rows__reset(disk->rows);
 		sqlite3_exec(disk->db, "ROLLBACK", NULL, NULL, NULL);

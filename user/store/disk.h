@@ -23,8 +23,8 @@ const char *disk__why(const struct disk *disk);
 /* Copies that are in the file. */
 uint64_t disk__copies(const struct disk *disk);
 
-/* After a batch that failed: how it ended, in the space that was kept for that. 0 or -EIO. */
-int disk__last_words(struct disk *disk, const struct batch *batch);
+/* After a failure: how it ended, and why, in the space that was kept for that. 0 or -EIO. */
+int disk__last_words(struct disk *disk, const struct batch *batch, const char *why);
 /* After the last batch: leaves one file of its final size. 0 or -EIO. */
 int disk__tidy(struct disk *disk);
 

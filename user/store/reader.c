@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/intern.h"
 #include "store/connect.h"
 #include "store/names.h"
@@ -35,12 +36,14 @@ static bool take_capture(void *ctx, struct table_row *row)
 	return first && head->capture.witness && head->capture.witness_limits;
 }
 
-static const char capture_sql[] = "SELECT version, kernel, machine, page_size, base_time,"
-				  " start_time, copies, finished, cut"
-#define TEXT(column, member)  ", " #column
-#define COUNT(column, member) ", " #column
+static const struct table_column capture_columns[] = {
+	{"version", NULL},   {"kernel", NULL},	  {"machine", NULL},
+	{"page_size", NULL}, {"base_time", NULL}, {"start_time", NULL},
+	{"copies", NULL},    {"finished", NULL},  {"cut", NULL},
+#define TEXT(column, member)  {#column, "NULL"},
+#define COUNT(column, member) {#column, "NULL"},
 #include "store/capture.def"
-				  " FROM capture";
+};
 
 static bool take_seconds(void *ctx, struct table_row *row)
 {
@@ -88,7 +91,9 @@ static int fill_cut(struct reader *r)
 
 static int read_head(struct reader *r)
 {
-	int err = table__each(r->db, r->pool, capture_sql, take_capture, r);
+	_free_ char *query = table__query(r->db, "capture", capture_columns,
+					  sizeof(capture_columns) / sizeof(capture_columns[0]));
+	int err = table__each(r->db, r->pool, query, take_capture, r);
 
 	if (!err && !r->head.version)
 		err = -EINVAL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "store/memory.h"
 #include "store/names.h"
 #include "store/table.h"
@@ -50,14 +51,14 @@ static bool take_process(void *ctx, struct table_row *row)
 	facts->python_problem = row__text_or_null(row);
 	facts->forked = row__flag(row);
 	facts->exited = row__flag(row);
+	facts->attached = row__flag(row);
 	facts->started = (uint64_t)row__int(row, 0, INT64_MAX / 2);
 	facts->shared_at_fork = row__known(row);
 	facts->shared_now = row__known(row);
 	facts->new_bytes = row__known(row);
+	facts->private_before = row__known(row);
 	facts->lost = (uint64_t)row__int(row, 0, INT64_MAX);
 	facts->reuses = (uint64_t)row__int(row, 0, INT64_MAX);
-	facts->attached = row__flag(row);
-	facts->private_before = row__known(row);
 	p->known_after = row__known(row);
 	return true;
 }
@@ -80,6 +81,7 @@ static bool take_site(void *ctx, struct table_row *row)
 {
 	struct reader *r = ctx;
 	struct recorded_site *site = GROW(r->sites, r->n_sites);
+	struct recording_source *quote;
 	bool next = is_next(row, r->n_sites);
 	const char *source;
 
@@ -87,12 +89,13 @@ static bool take_site(void *ctx, struct table_row *row)
 	site->function = row__text_or_null(row);
 	site->line = (uint32_t)row__int(row, 0, UINT32_MAX);
 	source = row__text_or_null(row);
-	if (source)
-		*GROW(r->sources, r->n_sources) =
-			(struct recording_source){.file = site->file,
-						  .function = site->function,
-						  .line = site->line,
-						  .text = source};
+	if (source) {
+		quote = GROW(r->sources, r->n_sources);
+		quote->file = site->file;
+		quote->function = site->function;
+		quote->line = site->line;
+		quote->text = source;
+	}
 	return next;
 }
 
@@ -191,8 +194,8 @@ static bool is_sound(const struct fault_facts *f)
 	const struct py_field *field = &f->object.field;
 	bool needs_name = field->kind == PY_FIELD_LAZY || field->kind == PY_FIELD_CODE;
 
-	return (f->symbol || !f->symbol_is_function) && (field->name || !needs_name) &&
-	       f->insn.width <= 64;
+	return f->order <= CT_MAX_ORDER && (f->symbol || !f->symbol_is_function) &&
+	       (field->name || !needs_name) && f->insn.width <= 64;
 }
 
 static bool take_evidence(void *ctx, struct table_row *row)
@@ -247,35 +250,60 @@ static bool take_fact(void *ctx, struct table_row *row)
 	return true;
 }
 
-static const char evidence_sql[] = "SELECT id, window"
-#define FLAG(column, member)	    ", " #column
-#define NAME(column, member, names) ", " #column
-#define TEXT(column, member)	    ", " #column
-#define TYPE(column, member)	    ", " #column
-#define CODE(column, member)	    ", " #column
-#define NUMBER(column, member)	    ", " #column
+static const struct table_column process_columns[] = {
+	{"id", NULL},
+	{"pid", NULL},
+	{"ppid", NULL},
+	{"command", NULL},
+	{"python", NULL},
+	{"python_problem", NULL},
+	{"forked", NULL},
+	{"exited", NULL},
+	{"attached", "0"},
+	{"started", NULL},
+	{"shared_at_fork", NULL},
+	{"shared_now", NULL},
+	{"new_bytes", NULL},
+	{"private_before", "NULL"},
+	{"lost", NULL},
+	{"reuses", NULL},
+	{"known_after", NULL},
+};
+
+static const struct table_column evidence_columns[] = {
+	{"id", NULL},
+	{"window", NULL},
+#define FLAG(column, member)	    {#column, "0"},
+#define NAME(column, member, names) {#column, "NULL"},
+#define TEXT(column, member)	    {#column, "NULL"},
+#define TYPE(column, member)	    {#column, "NULL"},
+#define CODE(column, member)	    {#column, "0"},
+#define NUMBER(column, member)	    {#column, "0"},
 #include "store/evidence.def"
-				   " FROM evidence";
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A table that has got columns since schema 1. */
+static int read_grown(struct reader *r, const char *table, const struct table_column *columns,
+		      size_t n, table_take take)
+{
+	_free_ char *query = table__query(r->db, table, columns, n);
+
+	return table__each(r->db, r->pool, query, take, r);
+}
 
 int recorded__read(struct reader *r)
 {
-	const struct {
-		const char *sql;
-		table_take take;
-	} before[] = {
-		{"SELECT id, pid, ppid, command, python, python_problem, forked, exited, started,"
-		 " shared_at_fork, shared_now, new_bytes, lost, reuses, attached,"
-		 " private_before, known_after FROM process",
-		 take_process},
-		{"SELECT id, name, has_gc, preheader, is_code, is_type FROM type", take_type},
-		{"SELECT id, file, function, line, source FROM site", take_site},
-		{evidence_sql, take_evidence},
-	};
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]) && !err; i++)
-		err = table__each(r->db, r->pool, before[i].sql, before[i].take, r);
-	return err ?: read_stacks(r) ?:
+	return read_grown(r, "process", process_columns, LENGTH(process_columns), take_process) ?:
+	       table__each(r->db, r->pool,
+			   "SELECT id, name, has_gc, preheader, is_code, is_type FROM type",
+			   take_type, r) ?:
+	       table__each(r->db, r->pool, "SELECT id, file, function, line, source FROM site",
+			   take_site, r) ?:
+	       read_grown(r, "evidence", evidence_columns, LENGTH(evidence_columns),
+			  take_evidence) ?:
+	       read_stacks(r) ?:
 	       table__each(r->db, r->pool,
 			   "SELECT id, process, thread, stack, evidence, first_page FROM fact",
 			   take_fact, r);

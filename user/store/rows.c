@@ -41,8 +41,8 @@ static const char *const texts[STATEMENTS] = {
 	,
 	[LOSS] = "INSERT INTO loss(reason, copies) VALUES (?, ?)",
 	[PROCESS] = "REPLACE INTO process(id, pid, ppid, command, python, python_problem, forked,"
-		    " exited, started, shared_at_fork, shared_now, new_bytes, lost, reuses,"
-		    " attached, private_before, known_after)"
+		    " exited, attached, started, shared_at_fork, shared_now, new_bytes,"
+		    " private_before, lost, reuses, known_after)"
 		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TYPE_] = "INSERT INTO type(id, name, has_gc, preheader, is_code, is_type)"
 		  " VALUES (?, ?, ?, ?, ?, ?)",
@@ -208,14 +208,14 @@ int rows__process(struct rows *rows, const struct process_row *process)
 	put_text(&row, facts->python_problem);
 	put_int(&row, facts->forked);
 	put_int(&row, facts->exited);
+	put_int(&row, facts->attached);
 	put_int(&row, (int64_t)facts->started);
 	put_known(&row, facts->shared_at_fork);
 	put_known(&row, facts->shared_now);
 	put_known(&row, facts->new_bytes);
+	put_known(&row, facts->private_before);
 	put_known(&row, facts->lost);
 	put_known(&row, facts->reuses);
-	put_int(&row, facts->attached);
-	put_known(&row, facts->attached ? facts->private_before : SNAPSHOT_UNKNOWN);
 	put_known(&row, process->known ? process->known_after : SNAPSHOT_UNKNOWN);
 	return row__write(&row);
 }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a file of --save holds: schema 1 (PRAGMA user_version; PRAGMA application_id is 'cowt').
+-- What a file of --save holds: schema 2 (PRAGMA user_version; PRAGMA application_id is 'cowt').
 -- Everything is resolved: names, lines and types as they were read while it was traced.
 
 -- The whole recording: one row.
@@ -21,7 +21,8 @@ CREATE TABLE capture (
 	wall_time INTEGER,              -- of start_time: ns since 1970
 	reuses INTEGER,                 -- writes to pages that nobody shared any longer: no copies
 	kernel_copies INTEGER,          -- what the kernel itself counted; NULL: nothing
-	kernel_reason TEXT              -- why not, or why it differs
+	kernel_reason TEXT,             -- why not, or why it differs
+	kernel_beyond TEXT              -- what it has that the witness does not see
 );
 
 -- Copies that happened and could not be looked at, by reason.
@@ -40,14 +41,14 @@ CREATE TABLE process (
 	python_problem TEXT,            -- why that is not explained, or a note
 	forked INTEGER NOT NULL,        -- 1: began with the pages of a traced process
 	exited INTEGER NOT NULL,
+	attached INTEGER NOT NULL,      -- 1: it ran before; shared_at_fork is what it shared then
 	started INTEGER NOT NULL,       -- ns of CLOCK_MONOTONIC
 	shared_at_fork INTEGER,         -- bytes
 	shared_now INTEGER,
 	new_bytes INTEGER,
+	private_before INTEGER,         -- when attached
 	lost INTEGER NOT NULL,          -- copies that could not be looked at
 	reuses INTEGER NOT NULL,
-	attached INTEGER NOT NULL,      -- 1: it ran before cowtrace; shared_at_fork is of that moment
-	private_before INTEGER,         -- attached: what was its own already
 	known_after INTEGER             -- how many rows of copy came before it was known
 );
 
@@ -96,6 +97,12 @@ CREATE TABLE evidence (
 	origin TEXT NOT NULL,           -- what the page was before: fork, file, zero, ksm
 	kernel INTEGER NOT NULL,        -- written by the kernel, in a system call
 	syscall TEXT,
+	unshare INTEGER NOT NULL,       -- not written: un-shared by the kernel, to pin it
+	hugetlb INTEGER NOT NULL,       -- a page of hugetlb
+	uncounted INTEGER NOT NULL,     -- the kernel's own count leaves such copies out
+	page_order INTEGER NOT NULL,    -- 2^page_order pages were copied in one piece
+	sharers INTEGER NOT NULL,       -- page tables that mapped it, this one too; 0: not known
+	victim INTEGER NOT NULL,        -- pid whose memory it is; 0: the writer's own; 2^32-1: ?
 	symbol TEXT,                    -- native function, or module+offset
 	module TEXT,                    -- file that it is in
 	symbol_is_function INTEGER NOT NULL,

@@ -4,7 +4,11 @@
 #define COWTRACE_STORE_STORE_H
 
 #define STORE_APPLICATION_ID 0x636f7774 /* "cowt" */
-#define STORE_SCHEMA	     1
+/*
+ * 2: what else is copied, and how (unshare, hugetlb, uncounted, page_order, sharers, victim,
+ * kernel_beyond); processes that ran before (attached, private_before).
+ */
+#define STORE_SCHEMA 2
 
 /* copy.page counts from a multiple of this, so that it takes 3 bytes: SQLite's integers have a
  * sign. */

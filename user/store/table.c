@@ -3,21 +3,66 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/intern.h"
 #include "base/utf8.h"
 #include "model/snapshot.h"
 #include "store/names.h"
+#include "store/store.h"
 
 /* No text that is recorded is longer; a problem of a Python is the longest. */
 #define MAX_TEXT 4096
+
+static int user_version(sqlite3 *db)
+{
+	sqlite3_stmt *statement = NULL;
+	int version = 0;
+
+	if (!sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return version;
+}
+
+static bool has_column(sqlite3 *db, const char *table, const char *column)
+{
+	return !sqlite3_table_column_metadata(db, "main", table, column, NULL, NULL, NULL, NULL,
+					      NULL);
+}
+
+char *table__query(sqlite3 *db, const char *table, const struct table_column *columns, size_t n)
+{
+	bool older = user_version(db) < STORE_SCHEMA;
+	char *query = NULL;
+	size_t size;
+	FILE *out = open_memstream(&query, &size);
+
+	if (!out)
+		return NULL;
+	fputs("SELECT ", out);
+	for (size_t i = 0; i < n; i++) {
+		bool lacks =
+			older && columns[i].otherwise && !has_column(db, table, columns[i].name);
+
+		fprintf(out, "%s%s", i ? ", " : "", lacks ? columns[i].otherwise : columns[i].name);
+	}
+	fprintf(out, " FROM %s", table);
+	if (fclose(out)) {
+		free(query);
+		return NULL;
+	}
+	return query;
+}
 
 int table__each(sqlite3 *db, struct intern *pool, const char *sql, table_take take, void *ctx)
 {
 	struct table_row row = {.pool = pool};
 	bool good = true;
-	int code = sqlite3_prepare_v2(db, sql, -1, &row.statement, NULL);
+	int code = sql ? sqlite3_prepare_v2(db, sql, -1, &row.statement, NULL) : SQLITE_NOMEM;
 
 	if (code)
 		return -EINVAL;
@@ -101,7 +146,8 @@ const char *row__text_or_null(struct table_row *row)
 
 uint8_t row__name(struct table_row *row, const struct names *names)
 {
-	int value = names__value(names, row__text(row));
+	const char *word = row__text_or_null(row);
+	int value = word ? names__value(names, word) : 0;
 
 	if (value >= 0)
 		return (uint8_t)value;

@@ -20,6 +20,17 @@ struct table_row {
 	bool bad;
 };
 
+/* A column, and what a file of an older schema that lacks it has in its place; NULL: each has it.
+ */
+struct table_column {
+	const char *name, *otherwise;
+};
+
+/* The query for the columns of a table that exist, in the order that they are listed in. The
+ * caller's to free; NULL: no memory, or damaged. */
+char *table__query(struct sqlite3 *db, const char *table, const struct table_column *columns,
+		   size_t n);
+
 /* Takes the columns of a row in order. False: no more rows are wanted, the file is damaged. */
 typedef bool (*table_take)(void *ctx, struct table_row *row);
 
@@ -38,7 +49,7 @@ double row__real(struct table_row *row);
 /* Interned, valid UTF-8 of bounded length; or NULL. */
 const char *row__text_or_null(struct table_row *row);
 const char *row__text(struct table_row *row);
-/* A word of an enumeration. */
+/* A word of an enumeration; NULL: its first one. */
 uint8_t row__name(struct table_row *row, const struct names *names);
 void row__blob(struct table_row *row, void *out, size_t size);
 

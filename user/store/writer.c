@@ -2,23 +2,19 @@
 #include "store/writer.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/number.h"
 #include "store/batch.h"
 #include "store/disk.h"
 #include "store/evidence.h"
 #include "store/memory.h"
+#include "store/queue.h"
 #include "store/store.h"
 
 #define FLUSH_NS 1000000000ull
-/* A disk that is so far behind will not catch up: 16 million copies, 256 MiB. */
-#define MAX_QUEUED 256
 
 struct type_entry {
 	uint64_t key[2]; /* name, flags */
@@ -56,7 +52,7 @@ struct process_entry {
 };
 
 struct writer {
-	char *path;
+	struct queue *queue;
 	uint64_t base_time, page_size, copies;
 	uint64_t opened; /* when the batch was begun, ns */
 	struct batch *batch;
@@ -66,107 +62,9 @@ struct writer {
 	struct fact_entry *facts, *last_fact;
 	struct process_entry *processes; /* by number */
 	size_t n_processes;
-
-	pthread_t thread;
-	bool has_thread;
-	pthread_mutex_t lock; /* for all below */
-	pthread_cond_t work;
-	struct batch *queue, **queue_end;
-	size_t queued;
-	bool stop, slow, failed;
-	struct disk *disk; /* of the thread, once there is one */
 };
 
-/* --- the thread that writes -------------------------------------------------- */
-
-static bool is_set(const bool *flag)
-{
-	return __atomic_load_n(flag, __ATOMIC_RELAXED);
-}
-
-static void set(bool *flag)
-{
-	__atomic_store_n(flag, true, __ATOMIC_RELAXED);
-}
-
-static void writer__fail(struct writer *w, const char *why)
-{
-	log_warn("--save %s: %s. The file ends after %s copies; tracing goes on.", w->path, why,
-		 number__count(disk__copies(w->disk)).s);
-	set(&w->failed);
-}
-
-static void write_batch(struct writer *w, const struct batch *batch)
-{
-	if (!is_set(&w->failed) && is_set(&w->slow))
-		writer__fail(w, "the disk is too slow");
-	else if (!is_set(&w->failed) && disk__write(w->disk, batch))
-		writer__fail(w, disk__why(w->disk));
-	if (!batch->end)
-		return;
-	if (is_set(&w->failed))
-		disk__last_words(w->disk, batch);
-	else if (disk__tidy(w->disk))
-		log_warn("--save %s: %s", w->path, disk__why(w->disk));
-}
-
-static struct batch *take_batch(struct writer *w)
-{
-	struct batch *batch;
-
-	pthread_mutex_lock(&w->lock);
-	while (!w->queue && !w->stop)
-		pthread_cond_wait(&w->work, &w->lock);
-	batch = w->queue;
-	if (batch) {
-		w->queue = batch->next;
-		w->queued--;
-	}
-	if (!w->queue)
-		w->queue_end = &w->queue;
-	pthread_mutex_unlock(&w->lock);
-	return batch;
-}
-
-static void *write_batches(void *arg)
-{
-	struct writer *w = arg;
-	struct batch *batch;
-
-	while ((batch = take_batch(w))) {
-		write_batch(w, batch);
-		batch__free(batch);
-	}
-	return NULL;
-}
-
-/* Signals are for the thread that traces. */
-static int start_thread(struct writer *w)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&w->thread, NULL, write_batches, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	w->has_thread = !err;
-	return -err;
-}
-
-static void stop_thread(struct writer *w)
-{
-	if (!w->has_thread)
-		return;
-	pthread_mutex_lock(&w->lock);
-	w->stop = true;
-	pthread_cond_signal(&w->work);
-	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->thread, NULL);
-	w->has_thread = false;
-}
-
-/* --- the thread that traces: what is new ------------------------------------- */
+/* --- what is new ------------------------------------------------------------- */
 
 static uint64_t now_ns(void)
 {
@@ -178,18 +76,9 @@ static uint64_t now_ns(void)
 
 static void hand_over(struct writer *w)
 {
-	struct batch *batch = w->batch;
-
+	if (w->batch)
+		queue__push(w->queue, w->batch);
 	w->batch = NULL;
-	if (!batch)
-		return;
-	pthread_mutex_lock(&w->lock);
-	*w->queue_end = batch;
-	w->queue_end = &batch->next;
-	if (++w->queued > MAX_QUEUED)
-		set(&w->slow);
-	pthread_cond_signal(&w->work);
-	pthread_mutex_unlock(&w->lock);
 }
 
 static struct batch *open_batch(struct writer *w)
@@ -378,7 +267,8 @@ static void add_unknown(struct writer *w, uint32_t process, uint32_t pid)
 				     .facts = {.pid = pid,
 					       .shared_at_fork = SNAPSHOT_UNKNOWN,
 					       .shared_now = SNAPSHOT_UNKNOWN,
-					       .new_bytes = SNAPSHOT_UNKNOWN}};
+					       .new_bytes = SNAPSHOT_UNKNOWN,
+					       .private_before = SNAPSHOT_UNKNOWN}};
 }
 
 static uint32_t fact_id(struct writer *w, const struct fact_key *key)
@@ -416,7 +306,7 @@ void writer__copy(struct writer *w, const struct fault_facts *facts, const struc
 	struct batch *batch;
 
 	w->copies++;
-	if (is_set(&w->failed) || is_set(&w->slow))
+	if (queue__failed(w->queue))
 		return;
 	add_unknown(w, process, facts->pid);
 	key.evidence = evidence_id(w, facts, verdict);
@@ -449,20 +339,20 @@ int writer__new(const char *path, const struct snapshot_host *host,
 		size_t why_size)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	int err = -ENOMEM;
+	struct disk *disk;
+	int err;
 
 	snprintf(why, why_size, "out of memory");
 	if (!w)
-		return err;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->work, NULL);
-	w->queue_end = &w->queue;
+		return -ENOMEM;
 	w->page_size = host->page_size;
 	w->base_time = now_ns() / 1000 * 1000;
-	w->path = strdup(path);
-	if (w->path)
-		err = disk__open(path, host, capture, w->base_time, &w->disk, why, why_size)
-			      ?: start_thread(w);
+	err = disk__open(path, host, capture, w->base_time, &disk, why, why_size);
+	if (!err) {
+		err = queue__new(disk, path, &w->queue);
+		if (err)
+			disk__close(disk);
+	}
 	if (err)
 		writer__free(w);
 	else
@@ -483,17 +373,13 @@ void writer__free(struct writer *w)
 {
 	if (!w)
 		return;
-	stop_thread(w);
+	queue__free(w->queue);
 	batch__free(w->batch);
-	disk__close(w->disk);
 	FREE_ALL(w->types);
 	FREE_ALL(w->evidences);
 	FREE_ALL(w->stacks);
 	FREE_ALL(w->facts);
 	free(w->processes);
-	pthread_cond_destroy(&w->work);
-	pthread_mutex_destroy(&w->lock);
-	free(w->path);
 	free(w);
 }
 
@@ -510,6 +396,5 @@ int writer__finish(struct writer *w, const struct snapshot_capture *capture, uin
 		.capture = *capture, .start_time = start_time, .copies = w->copies};
 	w->batch->end = true;
 	hand_over(w);
-	stop_thread(w);
-	return is_set(&w->failed) ? -EIO : 0;
+	return queue__finish(w->queue) ? 0 : -EIO;
 }

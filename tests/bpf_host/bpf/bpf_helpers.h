@@ -33,6 +33,8 @@ static long bpf_ringbuf_output(void *ring, void *data, uint64_t size, uint64_t f
 static uint64_t bpf_ringbuf_query(void *ring, uint64_t flags);
 static uint64_t bpf_ktime_get_ns(void);
 static void *bpf_get_current_task_btf(void);
+static uint64_t bpf_get_current_task(void);
+static uint64_t bpf_get_current_pid_tgid(void);
 static long bpf_task_pt_regs(void *task);
 static long bpf_get_stack(void *ctx, void *buf, uint32_t size, uint64_t flags);
 

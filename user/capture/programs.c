@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdlib.h>
+
+#include <cowtrace/abi.h>
+#include <cowtrace/pylayout.h>
+
+#include "cowtrace.skel.h"
+#include "legacy.skel.h"
+
+static bool kernel_is_old(void)
+{
+	return libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 0 ||
+	       libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_pt_regs, NULL) == 0;
+}
+
+/*
+ * The skeleton finds maps and programs by their names, and both builds have the same; their
+ * variables lie at the same places, which the Makefile checks. So only the bytes differ.
+ */
+struct cowtrace *programs__open(void)
+{
+	struct cowtrace *skel;
+	int err;
+
+	if (!kernel_is_old())
+		return cowtrace__open();
+	skel = calloc(1, sizeof(*skel));
+	err = skel ? cowtrace__create_skeleton(skel) : -ENOMEM;
+	if (!err) {
+		skel->skeleton->data = (void *)legacy__elf_bytes(&skel->skeleton->data_sz);
+		err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	}
+	if (!err)
+		return skel;
+	cowtrace__destroy(skel);
+	errno = -err;
+	return NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the pipeline share. Private to pipeline*.c. */
+#ifndef COWTRACE_PIPELINE_PARTS_H
+#define COWTRACE_PIPELINE_PARTS_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "capture/session.h"
+#include "model/snapshot.h"
+#include "pipeline.h"
+
+struct aggregate;
+struct enrich;
+struct intern;
+struct ledger;
+struct process;
+struct settle;
+struct source;
+struct tree;
+struct writer;
+
+struct pipeline {
+	struct session *session;
+	struct intern *pool;
+	struct tree *tree;
+	struct enrich *enrich;
+	struct settle *settle;
+	struct aggregate *model;
+	struct ledger *ledger;
+	struct source *sources;
+	struct writer *writer;		 /* NULL: nothing is saved */
+	struct snapshot_capture capture; /* of the last snapshot */
+	struct process *command;
+	unsigned int living;
+	uint64_t started, ended; /* ns */
+	uint64_t bad_records;
+	struct session_counters counters;
+};
+
+static inline uint64_t pipeline__clock(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static inline uint64_t now_ns(void)
+{
+	return pipeline__clock(CLOCK_MONOTONIC);
+}
+
+/* Tells the model, and the recording, what is known of a process by now. */
+void pipeline__publish(struct pipeline *p, const struct process *process);
+
+#endif
