@@ -316,8 +316,7 @@ int on_hugetlb_exit(unsigned long long *ctx)
 SEC("kprobe/hugetlb_wp")
 int on_hugetlb_probe(struct pt_regs *ctx)
 {
-	hugetlb__args(probe__first(ctx), probe__second(ctx), probe__third(ctx),
-		      probe__fourth(ctx));
+	hugetlb__args(probe__first(ctx), probe__second(ctx), probe__third(ctx), probe__fourth(ctx));
 	return 0;
 }
 

@@ -14,7 +14,8 @@ LISTS = HERE / "aarch64" if ARM64 else HERE
 
 def rows(name: str, columns: int) -> list[list[str]]:
     """The lines of a list; the last column may hold spaces, and may be missing."""
-    lines = (line.partition("#")[0].strip() for line in (LISTS / name).read_text().splitlines())
+    place = LISTS / name if (LISTS / name).exists() else HERE / name
+    lines = (line.partition("#")[0].strip() for line in place.read_text().splitlines())
     return [line.split(maxsplit=columns - 1) for line in lines if line]
 
 
