@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Out-of-tree build into build/. V=1 shows the commands, SAN=1 builds with ASan and UBSan into
 # build/san, DEBUG=1 without optimisation. Tools can be overridden: CC, CLANG, BPFTOOL, PKG_CONFIG.
+# ARCH=aarch64 builds for another machine into build/aarch64, with clang and the headers and libraries
+# that scripts/fetch-sysroot has unpacked into SYSROOT; the program is linked statically.
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -14,14 +16,16 @@ PKG_CONFIG ?= pkg-config
 # Ubuntu's /usr/sbin/bpftool is a wrapper that refuses foreign kernels; the real one lies below /usr/lib.
 BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool \
 	/usr/sbin/bpftool /sbin/bpftool) $(shell command -v bpftool 2>/dev/null))
-ARCH := $(shell uname -m)
+HOST_ARCH := $(shell uname -m)
+ARCH := $(HOST_ARCH)
+CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
 BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
 
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-B ?= build$(if $(filter 1,$(SAN)),/san)
+B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
 PKGS := libbpf libelf capstone jansson sqlite3 zlib
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
@@ -29,9 +33,21 @@ comma := ,
 SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE -DCOWTRACE_VERSION='"$(VERSION)"' \
 	-Iinclude -Iuser -I$(B)/gen $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
-LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
+LIBS = $(shell $(PKG_CONFIG) $(if $(CROSS),--static) --libs $(PKGS))
+MULTIARCH := $(if $(CROSS),$(ARCH)-linux-gnu,$(shell $(CC) -dumpmachine))
 BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror \
-	-Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+	-Wno-unused-parameter -Iinclude -Ibpf -I$(SYSROOT)/usr/include/$(MULTIARCH) -MMD -MP
+
+ifneq ($(CROSS),)
+SYSROOT ?= build/sysroot-$(ARCH)
+GCC_DIR := $(firstword $(wildcard $(SYSROOT)/usr/lib/gcc/$(MULTIARCH)/*))
+CC := $(CLANG) --target=$(MULTIARCH) --sysroot=$(SYSROOT)
+PKG_CONFIG := PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(MULTIARCH)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) $(PKG_CONFIG)
+# The tables of CPython name what differs from the version before.
+WARN += -Wno-initializer-overrides -Wno-string-plus-int
+LDFLAGS += -fuse-ld=lld -B$(GCC_DIR) -L$(GCC_DIR) -L$(SYSROOT)/usr/lib/$(MULTIARCH)
+PROGRAM_LDFLAGS := -static
+endif
 
 SRCS := $(wildcard user/*.c user/*/*.c)
 LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(SRCS)))
@@ -42,7 +58,7 @@ TARGETS := $(patsubst tests/targets/%.c,$(B)/targets/%,$(wildcard tests/targets/
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all
-all: $(B)/cowtrace $(B)/cowtrace.8
+all: $(B)/cowtrace $(if $(CROSS),,$(B)/cowtrace.8)
 
 # --- the BPF object and its skeleton -------------------------------------------------------------
 
@@ -71,7 +87,8 @@ $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
 	$(Q)printf '#include <sys/syscall.h>\n' | $(CC) -dM -E - | \
-		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V > $@
+		sed -n '/__NR_syscalls\|__NR_arch_specific_syscall/d; s/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' | \
+		sort > $@
 
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
@@ -104,7 +121,7 @@ $(B)/libcowtrace.a: $(LIB_OBJS)
 
 $(B)/cowtrace: $(B)/user/main.o $(B)/libcowtrace.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SANFLAGS) $^ -o $@ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(PROGRAM_LDFLAGS) $(SANFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/cowtrace.8: user/cowtrace.8.in scripts/gen-docs $(B)/cowtrace
 	$(call say,MAN,$@)
@@ -144,12 +161,12 @@ record: $(B)/record
 $(B)/targets/%: tests/targets/%.c
 	@mkdir -p $(@D)
 	$(call say,TARGET,$@)
-	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE $< -o $@ -pthread
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE $(LDFLAGS) $< -o $@ -pthread
 
 $(B)/targets/%.so: tests/targets/lib/%.c
 	@mkdir -p $(@D)
 	$(call say,TARGET,$@)
-	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -shared -fPIC $< -o $@ -pthread
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE $(LDFLAGS) -shared -fPIC $< -o $@ -pthread
 
 build/fuzz/%: tests/fuzz/%.c
 	@mkdir -p $(@D)
@@ -165,13 +182,18 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix vm
+.PHONY: test demo bench workloads check matrix vm vm-arm64
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
 vm: all targets
 	tests/vm/run $(KERNELS)
+# Slow: not part of scripts/test.
+vm-arm64:
+	scripts/fetch-sysroot aarch64 build
+	$(MAKE) ARCH=aarch64 all targets
+	ARCH=aarch64 tests/vm/run $(KERNELS)
 check: all
 	scripts/check
 

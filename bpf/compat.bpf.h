@@ -105,20 +105,4 @@ static __always_inline u64 fault__address(struct vm_fault *vmf, const struct thr
 							: t->event.addr;
 }
 
-/* What a function was called with, and what it returned, at its kprobes. */
-static __always_inline u64 probe__first(const struct pt_regs *regs)
-{
-	return regs->di;
-}
-
-static __always_inline u64 probe__second(const struct pt_regs *regs)
-{
-	return regs->si;
-}
-
-static __always_inline u64 probe__result(const struct pt_regs *regs)
-{
-	return regs->ax;
-}
-
 #endif

@@ -47,8 +47,7 @@ static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
 	struct pt_regs *regs = task__regs(task);
 
-	/* In a syscall orig_ax is its number; in an exception the entry code sets it to -1. */
-	return (long)PEEK(regs, orig_ax) == -1 && PEEK(regs, ip) == ip &&
+	return regs__syscall(regs) == -1 && regs__ip(regs) == ip &&
 	       !(PEEK(task, flags) & PF_EXITING);
 }
 

@@ -8,6 +8,7 @@
 #include "config.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
+#include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
@@ -315,7 +316,7 @@ int on_hugetlb_exit(unsigned long long *ctx)
 SEC("kprobe/hugetlb_wp")
 int on_hugetlb_probe(struct pt_regs *ctx)
 {
-	hugetlb__args(probe__first(ctx), ctx->si, ctx->dx, ctx->cx);
+	hugetlb__args(probe__first(ctx), probe__second(ctx), probe__third(ctx), probe__fourth(ctx));
 	return 0;
 }
 

@@ -32,53 +32,11 @@ static __always_inline bool read_around(void *dst, u32 size, u64 from, u64 must)
 	return bpf_probe_read_user(dst + skip, len, (void *)(from + skip)) == 0;
 }
 
-/*
- * The ModRM byte of the instruction, with the bit of REX that extends its register operand above
- * it. A guess (no VEX, no three-byte opcodes) that userspace checks against a full decode.
- */
-static __always_inline u32 modrm__find(const u8 *code)
-{
-	u8 rex = 0, op = 0;
-	u32 i = 0;
-
-	for (int n = 0; n < 4; n++) { /* legacy prefixes */
-		op = code[i & 7];
-		if (op != 0x66 && op != 0xf0 && op != 0xf2 && op != 0xf3 && op != 0x64)
-			break;
-		i++;
-	}
-	if ((op & 0xf0) == 0x40) {
-		rex = op;
-		op = code[++i & 7];
-	}
-	if (op == 0x0f)
-		i++;
-	return code[(i + 1) & 7] | (rex & 4) << 6;
-}
-
-/* The register operand: for a store, its source. */
-static __always_inline u32 modrm__reg(u32 modrm)
-{
-	return (modrm >> 3 & 7) | (modrm >> 8 & 1) << 3;
-}
-
-/* The memory operand is a register alone: no displacement, no index. */
-static __always_inline bool modrm__is_plain(u32 modrm)
-{
-	return (modrm >> 6 & 3) == 0 && (modrm & 7) != 4 && (modrm & 7) != 5;
-}
-
-/* Position in struct pt_regs, in words, of x86 register number 0..15; 15: not there (rsp). */
-#define REG_SLOTS 0x01236789ed4f5cbaUL
-
 static __always_inline void evidence__source(struct ct_copy *ev, const struct pt_regs *regs)
 {
-	u32 reg = modrm__reg(modrm__find(ev->code));
-	u32 slot = (REG_SLOTS >> (reg * 4)) & 15;
+	u32 reg = code__register(ev->code);
 
-	if (slot == 15)
-		return;
-	if (bpf_probe_read_kernel(&ev->src, 8, (const void *)regs + slot * 8))
+	if (!regs__read(regs, reg, &ev->src))
 		return;
 	ev->src_reg = reg;
 	ev->flags |= CT_F_SRC;
@@ -127,8 +85,8 @@ static __always_inline bool refcount__plausible(const struct ct_copy *ev,
 	if (lay->flags & CT_PY_FREE_THREADED)
 		return false;
 	return ev->flags & CT_F_WINDOW && ev->flags & CT_F_CODE && ev->addr % 16 == 0 &&
-	       modrm__is_plain(modrm__find(ev->code)) && word[0] - 1 < 1u << 30 &&
-	       word[1] % 16 == 0 && word[1] - 0x10000 < 1UL << 47 && lay->pool_size &&
+	       code__is_plain(ev->code) && word[0] - 1 < 1u << 30 && word[1] % 16 == 0 &&
+	       word[1] - 0x10000 < USER_END && lay->pool_size &&
 	       (ev->addr & (lay->pool_size - 1)) != 0;
 }
 
@@ -157,9 +115,9 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->pid = PEEK(task, tgid);
 	ev->tid = PEEK(task, pid);
 	ev->addr = addr;
-	ev->ip = PEEK(regs, ip);
+	ev->ip = regs__ip(regs);
 	ev->sp = PEEK(regs, sp);
-	ev->thread_pointer = PEEK(task, thread.fsbase);
+	ev->thread_pointer = thread__pointer(t, task);
 	ev->flags = 0;
 	ev->order = 0;
 	ev->pad = 0;
@@ -167,7 +125,7 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->syscall = -1;
 	if (kernel) {
 		ev->flags = CT_F_KERNEL;
-		ev->syscall = (s16)PEEK(regs, orig_ax);
+		ev->syscall = (s16)regs__syscall(regs);
 	} else if (read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip)) {
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);

@@ -9,26 +9,21 @@
 #ifndef COWTRACE_BPF_FOREIGN_H
 #define COWTRACE_BPF_FOREIGN_H
 
-/* Numbers of system calls on x86-64, for which alone the kernel has the tracepoints. */
-#define SYS_PTRACE	      101
-#define SYS_PROCESS_VM_READV  310
-#define SYS_PROCESS_VM_WRITEV 311
-
 /* Pinned pages are not movable (PF_MEMALLOC_PIN), and are copies all the same. */
 static __always_inline bool foreign__plausible(struct thread *t, struct pt_regs *regs, u32 order,
 					       u64 gfp)
 {
 	return cfg_cold && t->copy_gfp && !order &&
-	       !(((u32)gfp ^ t->copy_gfp) & ~GFP_MOVABLE_BIT) && (long)PEEK(regs, orig_ax) != -1;
+	       !(((u32)gfp ^ t->copy_gfp) & ~GFP_MOVABLE_BIT) && regs__syscall(regs) != -1;
 }
 
 /* Only these calls name the process; in a container, by a number that means nothing outside. */
 static __always_inline u32 foreign__victim(struct task_struct *task, const struct pt_regs *regs)
 {
-	u32 pid = PEEK(regs, orig_ax) == SYS_PTRACE ? PEEK(regs, si) : PEEK(regs, di);
+	s64 call = regs__syscall(regs);
+	u32 pid = call == SYS_PTRACE ? regs__second(regs) : regs__first(regs);
 
-	if (PEEK(regs, orig_ax) != SYS_PTRACE && PEEK(regs, orig_ax) != SYS_PROCESS_VM_WRITEV &&
-	    PEEK(regs, orig_ax) != SYS_PROCESS_VM_READV)
+	if (call != SYS_PTRACE && call != SYS_PROCESS_VM_WRITEV && call != SYS_PROCESS_VM_READV)
 		return 0;
 	if (PEEK(PEEK(task, thread_pid), level))
 		return CT_VICTIM_UNKNOWN;
@@ -40,7 +35,7 @@ static __always_inline enum alloc foreign__alloc(void *ctx, struct thread *t,
 						 u32 order, u64 gfp)
 {
 	struct pt_regs *regs = task__regs(task);
-	u64 call;
+	s64 call;
 
 	if (!foreign__plausible(t, regs, order, gfp))
 		return ALLOC_OTHER;
@@ -50,7 +45,7 @@ static __always_inline enum alloc foreign__alloc(void *ctx, struct thread *t,
 	t->last_page = (u64)page;
 	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, 0, regs, true);
-	call = PEEK(regs, orig_ax);
+	call = regs__syscall(regs);
 	t->event.sharers = 0;
 	t->event.victim = foreign__victim(task, regs);
 	if (call == SYS_PROCESS_VM_READV)

@@ -164,7 +164,7 @@ static __always_inline void hugetlb__fault(struct wp_fault *f, const struct call
 
 	f->address = c->address;
 	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
-	f->flags = (long)PEEK(task__regs(task), orig_ax) == -1 ? FAULT_FLAG_USER : 0;
+	f->flags = regs__syscall(task__regs(task)) == -1 ? FAULT_FLAG_USER : 0;
 	if (c->vmf)
 		f->flags = fault__flags(vmf);
 }

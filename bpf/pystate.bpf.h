@@ -9,6 +9,12 @@
 /* So far from the innermost run of the interpreter's loop, at most, C code is believed to be. */
 #define C_STACK_MAX (1UL << 20)
 
+/* pthread_self() of the thread: how Python names it. */
+static __always_inline u64 thread__self(const struct thread *t, const struct ct_pylayout *lay)
+{
+	return t->event.thread_pointer - lay->self_below;
+}
+
 /*
  * Up to 3.12 whoever runs a sub-interpreter may do so with the state of the thread that made it. In
  * 3.11 and 3.12 a state that is in use points to the C stack of the thread that uses it: above its
@@ -35,7 +41,7 @@ static __always_inline bool tstate__load(struct thread *t, const struct ct_pylay
 		t->py.unwind = CT_UNWIND_TSTATE_UNREADABLE;
 		return false;
 	}
-	return scratch__u64(t->scratch, lay->ts_thread_id) == t->event.thread_pointer ||
+	return scratch__u64(t->scratch, lay->ts_thread_id) == thread__self(t, lay) ||
 	       tstate__runs_here(t, lay);
 }
 
@@ -46,7 +52,7 @@ static __always_inline u64 tls__address(u64 thread_pointer, u32 module, s64 offs
 
 	if (!module)
 		return thread_pointer + offset;
-	dtv = user__u64(thread_pointer + 8);
+	dtv = user__u64(thread_pointer + DTV_AT);
 	if (!user__plausible(dtv))
 		return 0;
 	block = user__u64(dtv + 16UL * module);
@@ -90,7 +96,7 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 			return 0;
 		t->tss_key = key[1] + 1;
 	}
-	return user__u64(t->event.thread_pointer + lay->pthread_specific + 16UL * (t->tss_key - 1) +
+	return user__u64(thread__self(t, lay) + lay->pthread_specific + 16UL * (t->tss_key - 1) +
 			 8);
 }
 

@@ -4,11 +4,10 @@
 #define COWTRACE_BPF_READ_H
 
 /*
- * User addresses on x86-64 with four levels of page tables; the first 64 KiB are never mapped, nor,
- * in practice, are addresses that two small numbers side by side look like (of a pool's header).
+ * The first 64 KiB are never mapped, nor, in practice, are addresses that two small numbers side by
+ * side look like (of a pool's header).
  */
 #define USER_START 0x10000UL
-#define USER_END   (1UL << 47)
 #define SMALL_HIGH (0x5000UL << 32)
 
 static __always_inline u64 hash__mix(u64 hash, u64 value)

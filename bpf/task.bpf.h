@@ -17,7 +17,8 @@
 		BPF_CORE_READ(peek_from, member);                                                  \
 	})
 
-/* arch/x86/include/asm/page_64_types.h, without KASAN; no gap at its end before FRED, 6.9 */
+/* arch/x86/include/asm/page_64_types.h, without KASAN; no gap at its end before FRED, 6.9. The same
+ * on arm64: arch/arm64/include/asm/memory.h. */
 #define KERNEL_STACK_SIZE 16384
 
 static __always_inline struct task_struct *task__current(void)

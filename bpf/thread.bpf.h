@@ -104,6 +104,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	c->started = p->started;
 	c->joining = adopting;
 	c->layout = thread__layout(p, PEEK(parent, tgid));
+	thread__learn_pointer(p, c, child, PEEK(child, mm) != PEEK(parent, mm));
 	c->copy_gfp = p->copy_gfp;
 	if (PEEK(child, tgid) == PEEK(parent, tgid))
 		return;
@@ -133,6 +134,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 	t->last_page = 0;
 	t->layout = 0;
 	t->tss_key = 0;
+	t->tp = 0;
 	t->tls_at[0] = t->tls_at[1] = 0;
 	t->execs++;
 	bpf_map_delete_elem(&proc_layouts, &pid);

@@ -40,9 +40,9 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 	if (!thread__counts(t))
 		return;
 	if ((error & PF_MASK) == (PF_USER | PF_PROT_WRITE))
-		fault__pend(t, task, addr, regs, PEEK(regs, ip), PENDING_USER);
+		fault__pend(t, task, addr, regs, regs__ip(regs), PENDING_USER);
 	else if ((error & PF_MASK) == (PF_USER | PF_WRITE))
-		cold__arm(t, task, addr, PEEK(regs, ip), PENDING_USER);
+		cold__arm(t, task, addr, regs__ip(regs), PENDING_USER);
 }
 
 static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
@@ -70,7 +70,7 @@ static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 
 static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 error)
 {
-	fault__kernel_at(addr, PEEK(regs, ip), error);
+	fault__kernel_at(addr, regs__ip(regs), error);
 }
 
 /* ALLOC_OTHER: the page is not for the fault that is pending. */

@@ -9,12 +9,12 @@ not_here() {
 	exit 3
 }
 
-# suite_open deb|deb-src SUITE TOP WORK: what apt knows of the suite is kept below TOP, for all scripts that run
+# suite_open deb|deb-src SUITE TOP WORK [ARCHITECTURE]: what apt knows of the suite is kept below TOP, for all scripts that run
 # now and later; what it downloads goes to WORK/cache, of which each has its own (apt locks it).
 suite_open() {
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror
 	suite=$2
-	suite_state=$3/apt/$1-$2
+	suite_state=$3/apt/$1-$2${5:+-$5}
 	suite_log=$4/apt.log
 	suite_since=$4/status
 	[ -e $keyring ] || not_here "no Debian archive keyring: this is no Debian"
@@ -30,6 +30,7 @@ suite_open() {
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
 		-o "Dir::State::Lists=$suite_state/lists" -o "Dir::Cache=$4/cache" -o "Dir::State::status=$4/status"
 		-o Acquire::Languages=none -o APT::Sandbox::User=root)
+	[ -z "${5-}" ] || suite_options+=(-o "APT::Architecture=$5" -o "APT::Architectures=$5")
 	suite_update || not_here "the mirror has no $2: $(suite_why)"
 }
 
@@ -57,4 +58,18 @@ suite_get() {
 	local what=$1
 	shift
 	suite_apt "$@" || { suite_update again && suite_apt "$@"; } || not_here "$suite has no $what: $(suite_why)"
+}
+
+# suite_unpack DIR DEB...: as a root file system with a merged /usr.
+suite_unpack() {
+	local dir=$1 deb link
+	shift
+	mkdir -p "$dir"/usr/{bin,sbin,lib,lib64}
+	for link in bin sbin lib lib64; do
+		[ -e "$dir/$link" ] || ln -s usr/$link "$dir/$link"
+	done
+	for deb in "$@"; do
+		# tar and not dpkg -x: keeps the symbolic links of the merged /usr.
+		dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$dir"
+	done
 }

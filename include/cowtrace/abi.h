@@ -77,13 +77,13 @@ struct ct_copy {
 	__u64 addr; /* faulting address, byte exact */
 	__u64 ip;   /* user instruction pointer */
 	__u64 sp;
-	__u64 thread_pointer; /* fsbase: pthread_self() with glibc and musl */
+	__u64 thread_pointer; /* fsbase, tpidr_el0: see self_below in pylayout.h */
 	__u64 src;	      /* see CT_F_SRC */
 	__u64 stack;	      /* id of a CT_STACK record; 0: no Python stack */
 	__u16 flags;	      /* enum ct_copy_flags */
 	__s16 syscall;	      /* -1: not in a syscall */
 	__u8 origin;	      /* enum ct_origin */
-	__u8 src_reg;	      /* x86 register number 0..15 */
+	__u8 src_reg;	      /* as encoded: x86 0..15, arm64 0..30 */
 	__u8 unwind;	      /* enum ct_unwind: why the stack ends or is missing */
 	__u8 pool_szidx;      /* pymalloc size class: blocks of 16 * (szidx + 1) bytes */
 	__u64 pool_free;      /* address of the pool's first free block, 0: none */

@@ -44,8 +44,9 @@ struct ct_pylayout {
 	 * thread runs several interpreters). If that is NULL: CT_PY_TLS2, the one that is bound to
 	 * the thread (3.15: _Py_tss_gilstate; before it is under the auto TSS key).
 	 * module 0: at thread pointer + offset; else at offset in the block that the thread's DTV
-	 * has for that module: *(*(thread pointer + 8) + 16 * module) + offset; a block of -1 is
-	 * not there yet. A state so found counts only if its ts_thread_id is the thread pointer.
+	 * has for that module: *(*(thread pointer + 8) + 16 * module) + offset (arm64: without the
+	 * 8); a block of -1 is not there yet. A state so found counts only if its ts_thread_id is
+	 * pthread_self().
 	 */
 	__u32 tls_module;
 	__u32 tls2_module;
@@ -68,7 +69,12 @@ struct ct_pylayout {
 	 */
 	__u32 interp_code_count;
 	__u32 interp_id; /* 3.13+: s64; the next interpreter at this address has another one */
-	/* in struct pthread, x86-64: values of the keys below 32 (784 with glibc) */
+	/*
+	 * struct pthread, whose address is pthread_self(), begins so many bytes below the thread
+	 * pointer: 0 on x86-64, its size on arm64.
+	 */
+	__u32 self_below;
+	/* in struct pthread: values of the keys below 32 (784 with glibc on x86-64) */
 	__u32 pthread_specific;
 	/* in PyThreadState; all of them lie within its first ts_size bytes */
 	__u32 ts_size;

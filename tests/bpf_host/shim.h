@@ -21,14 +21,23 @@
 #pragma GCC diagnostic ignored "-Wsign-compare"
 
 /* The registers as the kernel has them: CO-RE finds the members, here they must lie right. */
+#ifndef __TARGET_ARCH_arm64
 #define __TARGET_ARCH_x86
+#endif
 #define pt_regs pt_regs_members
 #include "kernel.h"
 #undef pt_regs
+#ifdef __TARGET_ARCH_arm64
+struct pt_regs {
+	unsigned long regs[31], sp, pc, pstate, orig_x0;
+	int syscallno;
+};
+#else
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
+#endif
 
 #include <cowtrace/abi.h>
 #include <cowtrace/digest.h>
@@ -39,6 +48,7 @@ struct pt_regs {
 #undef const
 #include "maps.bpf.h"
 #include "task.bpf.h"
+#include "machine.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"

@@ -191,7 +191,7 @@ static void the_stored_register(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	return insn_decoder__new(&decoder);
+	return insn_decoder__new(INSN_X86, &decoder);
 }
 
 static int teardown(void **state)

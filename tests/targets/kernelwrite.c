@@ -7,12 +7,21 @@
 /* Written out, so that the faulting instruction pointer lies in this function and not in libc. */
 static NOINLINE long kernelwrite_read(long fd, char *buf, size_t size)
 {
+#ifdef __aarch64__
+	register long number __asm__("x8") = SYS_read;
+	register long r __asm__("x0") = fd;
+	register char *to __asm__("x1") = buf;
+	register size_t n __asm__("x2") = size;
+
+	__asm__ volatile("svc #0" : "+r"(r) : "r"(number), "r"(to), "r"(n) : "memory");
+#else
 	long r;
 
 	__asm__ volatile("syscall"
 			 : "=a"(r)
 			 : "a"((long)SYS_read), "D"(fd), "S"(buf), "d"(size)
 			 : "rcx", "r11", "memory");
+#endif
 	return r;
 }
 

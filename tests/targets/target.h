@@ -18,8 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	 4096UL
+#define PAGE 4096UL
+#ifdef __clang__ /* makes no clones under other names */
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 /* n anonymous pages, each touched, none of them huge. */
 static inline char *target_pages(size_t n)

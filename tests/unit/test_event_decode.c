@@ -112,8 +112,8 @@ static void indices_of_a_copy(void **state)
 	EXPECT(0, CT_COPY, e.copy.unwind = CT_UNWIND_MAX - 1);
 	EXPECT(-EINVAL, CT_COPY, e.copy.unwind = CT_UNWIND_MAX);
 	EXPECT(-EINVAL, CT_COPY, e.copy.unwind = UINT8_MAX);
-	EXPECT(0, CT_COPY, e.copy.src_reg = 15);
-	EXPECT(-EINVAL, CT_COPY, e.copy.src_reg = 16);
+	EXPECT(0, CT_COPY, e.copy.src_reg = 31);
+	EXPECT(-EINVAL, CT_COPY, e.copy.src_reg = 32);
 	EXPECT(-EINVAL, CT_COPY, e.copy.src_reg = UINT8_MAX);
 	EXPECT(0, CT_COPY, e.copy.pool_szidx = 31);
 	EXPECT(-EINVAL, CT_COPY, e.copy.pool_szidx = 32);

@@ -257,7 +257,7 @@ static void memory_changes_no_answer(void **state)
 		assert_memory_equal(&first, &again, sizeof(first));
 		if (i % 100)
 			continue;
-		assert_int_equal(insn_decoder__new(&other), 0);
+		assert_int_equal(insn_decoder__new(INSN_X86, &other), 0);
 		insn_decoder__decode(other, (const uint8_t *)words, 16, &fresh);
 		assert_memory_equal(&first, &fresh, sizeof(first));
 		insn_decoder__free(other);
@@ -267,7 +267,7 @@ static void memory_changes_no_answer(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	return insn_decoder__new(&dec);
+	return insn_decoder__new(INSN_X86, &dec);
 }
 
 static int teardown(void **state)

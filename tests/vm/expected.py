@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Lists beside the code: the kernels, what can not be there (skips.txt), how much the verifier may have to do."""
+"""Lists beside the code: the kernels, what can not be there (skips.txt), how much the verifier may have to do.
+Those of another machine are in a directory of its name."""
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ARM64 = os.environ.get("ARCH") == "aarch64"
+LISTS = HERE / "aarch64" if ARM64 else HERE
 
 
 def rows(name: str, columns: int) -> list[list[str]]:
     """The lines of a list; the last column may hold spaces, and may be missing."""
-    lines = (line.partition("#")[0].strip() for line in (HERE / name).read_text().splitlines())
+    place = LISTS / name if (LISTS / name).exists() else HERE / name
+    lines = (line.partition("#")[0].strip() for line in place.read_text().splitlines())
     return [line.split(maxsplit=columns - 1) for line in lines if line]
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from expected import Kernel
+from expected import ARM64, Kernel
 
 BOOT_SECONDS = 150
 BOOT_TRIES = 3
@@ -22,10 +22,15 @@ RUN_SECONDS = int(os.environ.get("RUN_SECONDS", "1500"))
 OFF_SECONDS = 20
 
 
+QEMU = "qemu-system-aarch64" if ARM64 else "qemu-system-x86_64"
+
+
 def arguments(kernel: Kernel, vmlinuz: Path, image: Path, env: dict[str, str]) -> list[str]:
-    words = ["console=ttyS0", "quiet", "panic=-1", "tsc=reliable", "root=/dev/nvme0n1", "rootfstype=ext4", "rw",
+    console = ["console=ttyAMA0"] if ARM64 else ["console=ttyS0", "tsc=reliable"]
+    words = [*console, "quiet", "panic=-1", "root=/dev/nvme0n1", "rootfstype=ext4", "rw",
              "init=/init", kernel.append, os.environ.get("APPEND", ""), *(f"{k}={v}" for k, v in env.items())]
-    return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", kernel.cpu, "-smp", "2", "-m", "2G",
+    return [QEMU, *(["-M", "virt"] if ARM64 else []), "-accel", "tcg,thread=multi", "-cpu", kernel.cpu,
+            "-smp", "2", "-m", "2G",
             "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", str(vmlinuz),
             "-drive", f"file={image},if=none,id=d0,format=raw,cache=unsafe", "-device", "nvme,drive=d0,serial=x",
             "-append", " ".join(w for w in words if w)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The disk of the guests: an ext4 file system with busybox, a Python, cowtrace and the programs that it traces."""
+"""The disk of the guests: an ext4 file system with busybox, a Python, cowtrace and the programs that it traces.
+Python and busybox are those of this machine, for arm64 those that scripts/fetch-sysroot has unpacked."""
 from __future__ import annotations
 
 import os
@@ -9,9 +10,13 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from expected import ARM64
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BUILD = Path(os.environ.get("B", ROOT / "build"))
+FETCHED = ROOT / "build/guest-aarch64"
+SYSROOT = ROOT / "build/sysroot-aarch64"
+BUILD = Path(os.environ.get("B", ROOT / "build/aarch64" if ARM64 else ROOT / "build"))
 SIZE = "300M"
 # What no test imports, and is large.
 NOT_NEEDED = ("test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3", "pydoc_data", "config-*", "__pycache__",
@@ -20,6 +25,8 @@ NOT_NEEDED = ("test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3", "py
 
 def python() -> Path:
     """The system's own: its version is in its name, and it is no link into somebody's home."""
+    if ARM64:
+        return next(p for p in Path("/usr/bin").glob("python3.*") if (FETCHED / p.relative_to("/")).exists())
     return Path(os.path.realpath("/usr/bin/python3"))
 
 
@@ -37,11 +44,23 @@ def put(tree: Path, files: Iterable[Path]) -> None:
         shutil.copy(file, to)
 
 
-def put_busybox(tree: Path) -> None:
-    shutil.copy(shutil.which("busybox") or "/bin/busybox", tree / "usr/bin/busybox")
+def put_fetched(tree: Path) -> None:
+    """All that was unpacked, but for what programs do without."""
+    shutil.copytree(FETCHED / "usr", tree / "usr", symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("share", *(set(NOT_NEEDED) - {"lib-dynload"})))
+
+
+def put_applets(tree: Path) -> None:
     done = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
     for applet in set(done.stdout.split()) - {"busybox"}:
-        (tree / "usr/bin" / applet).symlink_to("busybox")
+        if not (tree / "usr/bin" / applet).is_symlink():
+            (tree / "usr/bin" / applet).unlink(missing_ok=True)
+            (tree / "usr/bin" / applet).symlink_to("busybox")
+
+
+def put_busybox(tree: Path) -> None:
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", tree / "usr/bin/busybox")
+    put_applets(tree)
 
 
 def put_python(tree: Path) -> None:
@@ -54,9 +73,17 @@ def put_python(tree: Path) -> None:
                    check=False, stdout=subprocess.DEVNULL)
 
 
+def compiler() -> list[str | Path]:
+    if not ARM64:
+        return [os.environ.get("CC", "cc")]
+    gcc = next((SYSROOT / "usr/lib/gcc/aarch64-linux-gnu").iterdir())
+    return [os.environ.get("CLANG", "clang"), "--target=aarch64-linux-gnu", f"--sysroot={SYSROOT}", "-fuse-ld=lld",
+            f"-B{gcc}", f"-L{gcc}"]
+
+
 def compile_helpers(to: Path) -> None:
     for source in HERE.glob("*.c"):
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
+        subprocess.run([*compiler(), "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
                         f"-I{ROOT / 'tests/targets'}", "-o", to / source.stem, source], check=True)
 
 
@@ -68,10 +95,14 @@ def make(work: Path, batches: dict[str, str]) -> Path:
         (tree / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         (tree / name).symlink_to(f"usr/{name}")
-    put_busybox(tree)
-    put_python(tree)
+    if ARM64:
+        put_fetched(tree)
+        put_applets(tree)
+    else:
+        put_busybox(tree)
+        put_python(tree)
+        put(tree, libraries([BUILD / "cowtrace"]))
     compile_helpers(tree / "usr/bin")
-    put(tree, libraries([BUILD / "cowtrace"]))
     shutil.copy(BUILD / "cowtrace", tree / "guest/cowtrace")
     for program in (BUILD / "targets").iterdir():
         if program.is_file() and os.access(program, os.X_OK):

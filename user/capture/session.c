@@ -23,6 +23,9 @@
 #include "cowtrace.skel.h"
 #include "proc/kernel_file.h"
 
+/* Kernels for arm64 can have 16 or 64 KiB. bpf/ and the rules for allocators count with this. */
+#define PAGE 4096
+
 struct session {
 	struct cowtrace *skel;
 	struct ring_buffer *meta, *copies;
@@ -174,6 +177,12 @@ int session__open(const struct session_options *opt, const struct session_handle
 		snprintf(why, why_size,
 			 "this is not the host's pid namespace: run cowtrace on the host, or in a "
 			 "container with --pid=host");
+		return -ENOTSUP;
+	}
+	if (sysconf(_SC_PAGESIZE) != PAGE) {
+		snprintf(why, why_size,
+			 "this kernel has pages of %ld KiB, and cowtrace knows those of 4 KiB only",
+			 sysconf(_SC_PAGESIZE) / 1024);
 		return -ENOTSUP;
 	}
 	s = calloc(1, sizeof(*s));

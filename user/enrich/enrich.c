@@ -38,7 +38,7 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 	e->slots[0] = true; /* means: none */
 	err = elf_cache__new(&e->elves);
 	if (!err)
-		err = insn_decoder__new(&e->insns);
+		err = insn_decoder__new(INSN_NATIVE, &e->insns);
 	if (!err)
 		err = names__new(pool, e->elves, &e->names);
 	if (!err)
@@ -103,11 +103,22 @@ bool enrich__knows(struct enrich *e, struct process *p, const struct ct_copy *co
 	return names__knows_type(e->names, p, p->image, type, copy->type_check);
 }
 
-/* Thread-local data lies below the thread pointer, struct pthread (glibc: 2368 bytes) above it. */
+/*
+ * Thread-local data lies below the thread pointer and struct pthread (glibc: 2368 bytes) above it;
+ * on arm64 the other way around.
+ */
+#ifdef __aarch64__
+#define TLS_BELOW 1856
+#define TLS_ABOVE 2064
+#else
+#define TLS_BELOW 2048
+#define TLS_ABOVE 2432
+#endif
+
 static bool is_tls(const struct fault_facts *f)
 {
-	return f->thread_pointer && f->addr + 2048 >= f->thread_pointer &&
-	       f->addr < f->thread_pointer + 2432;
+	return f->thread_pointer && f->addr + TLS_BELOW >= f->thread_pointer &&
+	       f->addr < f->thread_pointer + TLS_ABOVE;
 }
 
 /* 128 bytes below the stack pointer belong to the running function too (the ABI's red zone), and a

@@ -8,6 +8,7 @@
 
 #include <cowtrace/abi.h>
 
+#include "base/address.h"
 #include "base/intern.h"
 #include "enrich/image.h"
 #include "enrich/regions.h"
@@ -161,7 +162,7 @@ static void type__fill(struct names *names, struct type_fact *fact, const struct
 /* Cheap tests first: most words that are looked at are no pointers to types at all. */
 static bool type__plausible(uint64_t address)
 {
-	return address > 0x10000 && address < 1ull << 47 && address % 8 == 0;
+	return address > 0x10000 && address < 1ull << ADDRESS_BITS && address % 8 == 0;
 }
 
 /* The process itself, then its ancestors: the first that has it; without a check, the first that

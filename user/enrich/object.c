@@ -5,6 +5,7 @@
 
 #include <cowtrace/abi.h>
 
+#include "base/address.h"
 #include "enrich/block.h"
 #include "enrich/gc_list.h"
 #include "enrich/image.h"
@@ -300,7 +301,7 @@ static const struct type_fact *referred(const struct view *v, uint64_t value)
 {
 	uint64_t type;
 
-	if (value % 8 || value < 0x10000 || value >> 47 ||
+	if (value % 8 || value < 0x10000 || value >> ADDRESS_BITS ||
 	    !view__word(v, value + v->off->object_type, &type))
 		return NULL;
 	return names__type(v->names, v->process, v->image, type, NULL);

@@ -29,6 +29,9 @@ static uint64_t width_mask(unsigned int width)
 static bool source__value(const struct insn *insn, const struct ct_copy *copy, uint64_t *out)
 {
 	*out = insn->kind == INSN_INC || insn->kind == INSN_DEC ? 1 : (uint64_t)insn->imm;
+	/* At the start of a page the fault may be that of the second register. */
+	if (insn->pair && copy->addr % 4096 == 0)
+		return false;
 	if (insn->source != INSN_SRC_REG)
 		return insn->source == INSN_SRC_IMM || insn->kind == INSN_INC ||
 		       insn->kind == INSN_DEC;

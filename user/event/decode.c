@@ -8,7 +8,7 @@
 static bool copy__valid(const struct ct_copy *c)
 {
 	return c->layout < CT_MAX_LAYOUTS && c->origin < CT_ORIGIN_MAX &&
-	       c->unwind < CT_UNWIND_MAX && c->src_reg < 16 && c->pool_szidx < 32 &&
+	       c->unwind < CT_UNWIND_MAX && c->src_reg < 32 && c->pool_szidx < 32 &&
 	       c->type_word < CT_WINDOW_WORDS && c->order <= CT_MAX_ORDER;
 }
 

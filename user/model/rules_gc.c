@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "model/rules.h"
 
 /* The links of a head are addresses of other heads; their low bits are flags: of _gc_prev since
@@ -35,7 +36,7 @@ static const char *linked(const struct fault_facts *f, bool next)
 /* A link to another head, with two flags; or, while collecting, a number of references instead. */
 static bool is_gc_word(uint64_t word)
 {
-	return word >> 47 == 0 && (word >> 34 == 0 || (word & ~FLAGS) % 8 == 0);
+	return word >> ADDRESS_BITS == 0 && (word >> 34 == 0 || (word & ~FLAGS) % 8 == 0);
 }
 
 static bool gc_word(const struct fault_facts *f, struct verdict *v, bool next)

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "model/rules.h"
 
 /* A block that is in use, with no object and no keys table in it. */
@@ -126,7 +127,7 @@ static bool is_header(uint64_t word)
 
 static bool is_link(uint64_t word, unsigned int align)
 {
-	return word == 0 || (word >> 47 == 0 && word >> 20 && word % align == 0);
+	return word == 0 || (word >> ADDRESS_BITS == 0 && word >> 20 && word % align == 0);
 }
 
 /*
@@ -271,7 +272,7 @@ static bool is_array(const struct fault_facts *f)
 {
 	return f->sweep && f->has_new && writes_word(&f->insn) &&
 	       (f->insn.width < 8 || (f->new_value && f->new_value < 0x400000) ||
-		f->new_value >> 47);
+		f->new_value >> ADDRESS_BITS);
 }
 
 /* What a library other than the interpreter writes in place is its own memory, not a Python object.

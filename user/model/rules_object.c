@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "model/rules.h"
 
 /* --- reference counts --- */
@@ -144,7 +145,8 @@ bool rule__frozenset(const struct fault_facts *f, struct verdict *v)
 	const uint64_t *w = f->window;
 	uint64_t used = w[0], mask = w[1], table = w[2], small = f->addr + 16;
 	bool set = mask >= 7 && !(mask & (mask + 1)) && used <= mask &&
-		   (mask == 7 ? table == small : table >> 12 && !(table >> 47) && table % 8 == 0);
+		   (mask == 7 ? table == small
+			      : table >> 12 && !(table >> ADDRESS_BITS) && table % 8 == 0);
 
 	if (!f->python || f->free_threaded || !f->has_window || !is_memory(f) || f->addr % 16 ||
 	    f->insn.kind != INSN_STORE || f->insn.width != 8 || f->insn.disp != 48 || !f->has_new ||
@@ -209,7 +211,7 @@ static bool program_changes(const struct fault_facts *f)
 /* No program has objects in its first 4 MiB. */
 static bool may_refer(uint64_t word)
 {
-	return word == 0 || (word % 8 == 0 && word >= 0x400000 && !(word >> 47));
+	return word == 0 || (word % 8 == 0 && word >= 0x400000 && !(word >> ADDRESS_BITS));
 }
 
 /* A reference is put there, or one is taken away. What was there may be left over from an object

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "proc/mem.h"
 
 /* src/malloc/mallocng/meta.h: UNIT, IB; a block of more than that has a mapping of its own. */
@@ -39,7 +40,7 @@ static bool group__read(const struct mem_source *mem, uint64_t base, struct grou
 	uint64_t meta, back, bits, maplen;
 	unsigned int class;
 
-	if (mem__read_u64(mem, base, &meta) || !meta || meta % 8 || meta >> 47 ||
+	if (mem__read_u64(mem, base, &meta) || !meta || meta % 8 || meta >> ADDRESS_BITS ||
 	    mem__read_u64(mem, meta + META_MEM, &back) || back != base ||
 	    mem__read(mem, meta + META_MASKS, out->masks, sizeof(out->masks)) ||
 	    mem__read_u64(mem, meta + META_BITS, &bits))
@@ -107,7 +108,7 @@ static bool is_candidate(const uint8_t *bytes, uint64_t first, uint64_t base, ui
 	if (base < first)
 		return (*looks)++ < MAX_LOOKS;
 	memcpy(&meta, bytes + (base - first), sizeof(meta));
-	return meta >= PAGE && meta % 8 == 0 && meta >> 47 == 0 && (*looks)++ < MAX_LOOKS;
+	return meta >= PAGE && meta % 8 == 0 && meta >> ADDRESS_BITS == 0 && (*looks)++ < MAX_LOOKS;
 }
 
 /* A large block is a group of its own, at the start of a mapping, which may be joined with others.
@@ -121,7 +122,7 @@ static int find_large(const struct mem_source *mem, uint64_t addr, const struct 
 	for (unsigned int i = 0; i < PAGES_BACK && page >= in->low; i++, page -= PAGE) {
 		if (mem__read(mem, page, words, sizeof(words)))
 			return -ENOENT;
-		if (words[0] && words[0] % 8 == 0 && words[0] >> 47 == 0 && !words[1] &&
+		if (words[0] && words[0] % 8 == 0 && words[0] >> ADDRESS_BITS == 0 && !words[1] &&
 		    group__read(mem, page, &group))
 			return block_of(mem, &group, addr, out);
 	}

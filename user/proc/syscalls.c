@@ -2,6 +2,7 @@
 #include "proc/syscalls.h"
 
 #include <stddef.h>
+#include <sys/syscall.h>
 
 static const char *const names[] = {
 #include "syscalls.inc"

@@ -166,6 +166,7 @@ static void fill_runtime(const struct py_offsets *off, const struct py_runtime *
 	out->interp_id = or_zero(off->interp_id);
 	if (out->interp_id)
 		out->main_interpreter = rt->main_interpreter;
+	out->self_below = rt->self_below;
 	out->pthread_specific = out->flags & CT_PY_TSS_GLIBC ? rt->pthread_specific : 0;
 }
 

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "python/libc.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "base/a64.h"
 #include "elf/elf.h"
 #include "proc/maps.h"
 
 /*
- * struct pthread.specific_1stblock on x86-64 where the library does not tell: the same in glibc
- * 2.31, 2.36, 2.41 and 2.43.
+ * struct pthread.specific_1stblock where the library does not tell: the same in glibc 2.31, 2.36,
+ * 2.41 and 2.43.
  */
+#ifdef __aarch64__
+#define SPECIFIC_1STBLOCK 272
+#define SELF_IS_BELOW	  true
+#else
 #define SPECIFIC_1STBLOCK 784
+#define SELF_IS_BELOW	  false /* the thread pointer points to struct pthread itself */
+#endif
 
 /* glibc: PTHREAD_KEY_2NDLEVEL_SIZE entries of {sequence number, value}. */
 #define BLOCK_SIZE (32 * 16)
@@ -79,6 +87,70 @@ static struct elf_file *open_file(struct elf_cache *elves, int root, const struc
 	if (elf_cache__mapped(elves, map->file, root, map->name, map->inode, &elf))
 		return NULL;
 	return elf;
+}
+
+/* pthread_self() of glibc and musl: mrs x0, tpidr_el0; sub x0, x0, #size; ret. */
+uint32_t libc__self_of_code(const uint32_t *code, size_t words)
+{
+	size_t i = 0;
+	int64_t below = 0;
+
+	while (i < words && a64__decode(code[i]).op == A64_NOP)
+		i++;
+	if (i == words || a64__decode(code[i]).op != A64_MRS_TP || code[i] & 31)
+		return 0;
+	for (i++; i < words; i++) {
+		struct a64 in = a64__decode(code[i]);
+
+		if (in.op != A64_ADD || in.rd || in.rn)
+			break;
+		below -= in.imm;
+	}
+	return i < words && below > 0 && below < PTHREAD_SIZE_MAX ? below : 0;
+}
+
+/* glibc tells debuggers how large struct pthread is; any C library has the function. */
+static uint32_t self_below(const struct elf_file *elf)
+{
+	uint32_t size = 0, code[6];
+	struct elf_symbol sym;
+
+	if (!elf__symbol(elf, "_thread_db_sizeof_pthread", &sym) &&
+	    !elf__read(elf, sym.vaddr, &size, sizeof(size)) && size && size % 8 == 0 &&
+	    size < PTHREAD_SIZE_MAX)
+		return size;
+	if (elf__symbol(elf, "pthread_self", &sym) || elf__read(elf, sym.vaddr, code, sizeof(code)))
+		return 0;
+	return libc__self_of_code(code, sizeof(code) / sizeof(code[0]));
+}
+
+/* The loader will map a C library, but has not yet. */
+static bool is_dynamic(const struct elf_file *elf)
+{
+	uint64_t vaddr, size;
+
+	return !elf__section(elf, ".interp", &vaddr, &size);
+}
+
+int libc__self_below(struct elf_cache *elves, int root, const struct maps *maps,
+		     const char *executable, uint32_t *out)
+{
+	const struct map_entry *map;
+	bool library = false, dynamic = false;
+
+	*out = 0;
+	for (size_t i = 0; SELF_IS_BELOW && !*out && (map = maps__at(maps, i)); i++) {
+		bool libc = is_glibc(base_name(map->name)) || is_musl(base_name(map->name));
+		const struct elf_file *elf;
+
+		if (!(map->perm & MAP_PERM_EXEC) || (!libc && strcmp(map->name, executable) != 0))
+			continue;
+		elf = open_file(elves, root, map);
+		library = library || libc;
+		dynamic = dynamic || (elf && !libc && is_dynamic(elf));
+		*out = elf ? self_below(elf) : 0;
+	}
+	return dynamic && !library ? -EAGAIN : 0;
 }
 
 uint32_t libc__pthread_specific(struct elf_cache *elves, int root, const struct maps *maps,

@@ -14,7 +14,7 @@
 #include "python/runtime.h"
 #include "python/tables.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__aarch64__)
 #define TABLES_FIT_MACHINE true
 #else
 #define TABLES_FIT_MACHINE false
@@ -98,6 +98,17 @@ static void shift_objects(struct py_offsets *off)
 #include "python/offsets.def"
 }
 
+/* See struct py_mutex_shift. */
+static void shift_mutexes(struct py_offsets *off, const struct py_mutex_shift *shift)
+{
+	if (off->runtime_tstate_current != PY_NO_OFFSET)
+		off->runtime_tstate_current += shift->gilstate;
+	if (off->runtime_tss_key != PY_NO_OFFSET)
+		off->runtime_tss_key += shift->gilstate;
+	if (off->interp_code_count != PY_NO_OFFSET)
+		off->interp_code_count += shift->code_count;
+}
+
 /*
  * 3.13+ tell their own offsets, and are the authority on them. A difference from the table is worth
  * a note: nobody has tested such a build with this cowtrace.
@@ -157,10 +168,7 @@ static int prove(const struct choice *c, const char *introduction)
 
 static bool is_familiar(const struct choice *c)
 {
-	for (size_t i = 0; i < PY_MAIN_PLACES && c->rt->size; i++)
-		if (c->rt->size == c->table->mains[i].runtime_size)
-			return true;
-	return false;
+	return py_table__place(c->table, c->rt->size, c->rt->large_mutexes);
 }
 
 /*
@@ -245,7 +253,8 @@ static int choose_untold(struct choice *c)
 			 "CPython %s: its _PyRuntime has %llu bytes, cowtrace knows %u; its memory "
 			 "passed every check",
 			 c->rt->version, (unsigned long long)c->rt->size,
-			 c->table->mains[0].runtime_size);
+			 c->table->mains[0].runtime_size +
+				 (c->rt->large_mutexes ? c->table->shift.runtime_size : 0));
 	return err;
 }
 
@@ -261,6 +270,8 @@ int py_offsets__choose(const struct mem_source *mem, const struct py_runtime *rt
 	if (err)
 		return err;
 	c.off = c.table->offsets;
+	if (rt->large_mutexes)
+		shift_mutexes(&c.off, &c.table->shift);
 	if (is_newer(rt))
 		err = choose_newer(&c);
 	else

@@ -21,6 +21,12 @@
 /* Release level in PY_VERSION_HEX. 0 is none: the version was told from a file name. */
 enum { LEVEL_ALPHA = 0xa, LEVEL_BETA = 0xb, LEVEL_RC = 0xc, LEVEL_FINAL = 0xf };
 
+#ifdef __aarch64__
+#define GLIBC_HAS_LARGE_MUTEXES true
+#else
+#define GLIBC_HAS_LARGE_MUTEXES false
+#endif
+
 /* Order of the search. The last one is for libraries that embed a Python. */
 enum rank { RANK_EXECUTABLE, RANK_LIBPYTHON, RANK_OTHER, RANKS };
 
@@ -215,11 +221,12 @@ static void find_build(const struct elf_file *elf, struct py_runtime *rt)
 static uint64_t known_main_offset(const struct py_runtime *rt)
 {
 	const struct py_table *table = py_table__find(rt->hexversion >> 16);
+	const struct py_main_place *place =
+		table ? py_table__place(table, rt->size, rt->large_mutexes) : NULL;
 
-	for (size_t i = 0; table && i < PY_MAIN_PLACES; i++)
-		if (rt->size && table->mains[i].runtime_size == rt->size)
-			return table->mains[i].main_interpreter;
-	return 0;
+	if (!place || !place->main_interpreter)
+		return 0;
+	return place->main_interpreter + (rt->large_mutexes ? table->shift.main_interpreter : 0);
 }
 
 /* The pointer in the process if it is set and plausible, else what the file tells. */
@@ -306,8 +313,12 @@ static int try_file(const struct search *s, const struct map_entry *map)
 	err = find_tls(elf, s->pid, &rt);
 	if (err)
 		return err;
-	find_main_interpreter(s->pid, main_offset, &rt);
+	err = libc__self_below(s->elves, s->root, s->maps, s->executable, &rt.self_below);
+	if (err)
+		return -ENOENT;
 	rt.pthread_specific = libc__pthread_specific(s->elves, s->root, s->maps, s->executable);
+	rt.large_mutexes = GLIBC_HAS_LARGE_MUTEXES && rt.pthread_specific;
+	find_main_interpreter(s->pid, main_offset, &rt);
 	utf8__sanitize(rt.path, sizeof(rt.path), map->name, strlen(map->name));
 	*s->rt = rt;
 	return 0;

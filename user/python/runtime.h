@@ -18,6 +18,8 @@ struct py_runtime {
 	bool debug_build; /* Py_DEBUG: the same layout, with the allocator's debug hooks on */
 	bool trace_refs; /* Py_TRACE_REFS up to 3.12: all members of objects lie 16 bytes further in
 			  */
+	bool large_mutexes;	   /* see struct py_mutex_shift */
+	uint32_t self_below;	   /* see libc__self_below */
 	uint32_t pthread_specific; /* see libc__pthread_specific; 0: musl or unknown */
 	uint64_t runtime;	   /* address of _PyRuntime in the process */
 	uint64_t size;		   /* of _PyRuntime; 0: unknown */

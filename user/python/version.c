@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/a64.h"
 #include "elf/elf.h"
 
 /* The text is among the first 13 instructions of those seen (3.8.18 to 3.10.13, GCC 10 and 12). */
@@ -14,6 +15,12 @@
 
 /* Release levels of PY_VERSION_HEX. */
 #define LEVEL_FINAL 0xf
+
+#ifdef __aarch64__
+#define NATIVE_SCAN py_version__scan_arm64
+#else
+#define NATIVE_SCAN py_version__scan_x86
+#endif
 
 static uint32_t parse_level(const char *text)
 {
@@ -52,6 +59,38 @@ uint32_t py_version__parse(const char *text)
 	return level ? 3u << 24 | minor << 16 | micro << 8 | level : 0;
 }
 
+static uint32_t version_at(const struct elf_file *elf, uint64_t address)
+{
+	char text[MAX_TEXT + 1] = "";
+
+	/* A text at the very end of a segment may be shorter. */
+	for (size_t len = MAX_TEXT; len && elf__read(elf, address, text, len);)
+		text[--len] = '\0';
+	return py_version__parse(text);
+}
+
+/* A page, by adrp, and the place in it, by add. */
+uint32_t py_version__scan_arm64(const struct elf_file *elf, uint64_t address, const uint8_t *bytes,
+				size_t len)
+{
+	uint64_t pages[32] = {};
+	uint32_t version = 0, word;
+
+	for (; len >= sizeof(word) && !version; len -= 4, bytes += 4, address += 4) {
+		struct a64 in;
+
+		memcpy(&word, bytes, sizeof(word));
+		in = a64__decode(word);
+		if (in.op == A64_ADD && pages[in.rn])
+			version = version_at(elf, pages[in.rn] + in.imm);
+		if (in.op == A64_ADRP)
+			pages[in.rd] = (address & ~4095ull) + in.imm;
+		else if (in.op == A64_ADD || in.op == A64_MOV || in.op == A64_LDR)
+			pages[in.rd] = 0;
+	}
+	return version;
+}
+
 /* An address that an instruction takes: relative to itself, or as a constant (fixed address). */
 static uint64_t address_taken(const cs_insn *insn)
 {
@@ -65,18 +104,8 @@ static uint64_t address_taken(const cs_insn *insn)
 	return 0;
 }
 
-static uint32_t version_at(const struct elf_file *elf, uint64_t address)
-{
-	char text[MAX_TEXT + 1] = "";
-
-	/* A text at the very end of a segment may be shorter. */
-	for (size_t len = MAX_TEXT; len && elf__read(elf, address, text, len);)
-		text[--len] = '\0';
-	return py_version__parse(text);
-}
-
-static uint32_t scan(csh handle, const struct elf_file *elf, uint64_t address, const uint8_t *bytes,
-		     size_t left)
+static uint32_t scan_with(csh handle, const struct elf_file *elf, uint64_t address,
+			  const uint8_t *bytes, size_t left)
 {
 	cs_insn *insn = cs_malloc(handle);
 	uint32_t version = 0;
@@ -95,20 +124,28 @@ static uint32_t scan(csh handle, const struct elf_file *elf, uint64_t address, c
 	return version;
 }
 
+uint32_t py_version__scan_x86(const struct elf_file *elf, uint64_t address, const uint8_t *bytes,
+			      size_t len)
+{
+	uint32_t version;
+	csh handle;
+
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle))
+		return 0;
+	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+	version = scan_with(handle, elf, address, bytes, len);
+	cs_close(&handle);
+	return version;
+}
+
 uint32_t py_version__of_code(const struct elf_file *elf)
 {
 	uint8_t bytes[MAX_BYTES];
 	struct elf_symbol sym;
-	uint32_t version = 0;
 	size_t len;
-	csh handle;
 
-	if (elf__symbol(elf, "Py_GetVersion", &sym) || cs_open(CS_ARCH_X86, CS_MODE_64, &handle))
+	if (elf__symbol(elf, "Py_GetVersion", &sym))
 		return 0;
-	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
 	len = sym.size && sym.size < sizeof(bytes) ? sym.size : sizeof(bytes);
-	if (!elf__read(elf, sym.vaddr, bytes, len))
-		version = scan(handle, elf, sym.vaddr, bytes, len);
-	cs_close(&handle);
-	return version;
+	return elf__read(elf, sym.vaddr, bytes, len) ? 0 : NATIVE_SCAN(elf, sym.vaddr, bytes, len);
 }

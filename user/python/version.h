@@ -3,6 +3,7 @@
 #ifndef COWTRACE_PYTHON_VERSION_H
 #define COWTRACE_PYTHON_VERSION_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct elf_file;
@@ -15,5 +16,11 @@ uint32_t py_version__parse(const char *text);
  * its instructions lead to the text, whatever the name of the file. 0: not found.
  */
 uint32_t py_version__of_code(const struct elf_file *elf);
+
+/* The same, of instructions of one machine that lie at that address of the file. */
+uint32_t py_version__scan_x86(const struct elf_file *elf, uint64_t address, const uint8_t *bytes,
+			      size_t len);
+uint32_t py_version__scan_arm64(const struct elf_file *elf, uint64_t address, const uint8_t *bytes,
+				size_t len);
 
 #endif
