@@ -27,7 +27,7 @@ def cell(check: Check | None, result: Result | None) -> str:
     if result and result.skip:
         return "skipped"
     if check is None:
-        return "FAILED" if result and not result.ok else "-"
+        return "FAILED" if result and result.problem else "-"
     if not check.ok:
         return f"{check.measured} WRONG"
     if not isinstance(check.measured, int):
