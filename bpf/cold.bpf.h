@@ -36,28 +36,18 @@ static __always_inline bool cold__counts_at_once(struct task_struct___split *tas
 	return !bpf_core_field_exists(task->rss_stat);
 }
 
-static __always_inline enum purpose cold__copy(struct thread *t, u8 origin)
+/* ALLOC_OTHER: the page is not for the fault that was armed. */
+static __always_inline enum alloc cold__alloc(void *ctx, struct thread *t, struct task_struct *task,
+					      struct page *page)
 {
-	t->event.sharers = 0;
-	t->event.origin = origin;
-	return PAGE_COPY;
-}
-
-static __always_inline enum purpose cold__alloc(void *ctx, struct thread *t,
-						struct task_struct *task, struct page *page)
-{
-	u32 depth;
 	bool wp;
 
-	if (t->cold != COLD_FAULT)
-		return PAGE_OTHER;
 	if (!in_fault(ctx, task, t, t->cold_kind))
-		return PAGE_OTHER;
-	depth = kstack__walk(ctx, t);
-	wp = kstack__has(t, depth, CT_CODE_WP_PAGE);
-	if (!wp && (!kstack__has(t, depth, CT_CODE_FAULT) || kstack__has(t, depth, CT_CODE_SWAP) ||
-		    kstack__has(t, depth, CT_CODE_FILE) || kstack__has(t, depth, CT_CODE_MIGRATE)))
-		return PAGE_OURS;
+		return ALLOC_OTHER;
+	wp = kstack__has_copy(ctx, t);
+	if (!wp && (!kstack__has(t, CT_CODE_FAULT) || kstack__has(t, CT_CODE_SWAP) ||
+		    kstack__has(t, CT_CODE_FILE) || kstack__has(t, CT_CODE_MIGRATE)))
+		return ALLOC_TAKEN;
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
 	thread__layout(t, PEEK(task, tgid));
@@ -65,14 +55,13 @@ static __always_inline enum purpose cold__alloc(void *ctx, struct thread *t,
 	t->last_page =
 		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
 	attempts__forget(t, task);
+	t->event.sharers = 0;
+	t->event.origin = wp ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
 	if (wp)
-		return cold__copy(t, CT_ORIGIN_FORK);
+		return ALLOC_COPY;
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
-	t->cold = COLD_ALLOC;
-	if (cold__counts_at_once((void *)task))
-		return PAGE_OURS;
-	t->cold = COLD_SENT;
-	return cold__copy(t, CT_ORIGIN_FILE);
+	t->cold = cold__counts_at_once((void *)task) ? COLD_ALLOC : COLD_SENT;
+	return t->cold == COLD_SENT ? ALLOC_COPY : ALLOC_TAKEN;
 }
 
 /* The counts of the process have changed in the fault. */
@@ -82,7 +71,6 @@ static __always_inline void cold__rss(struct thread *t, int member)
 		return;
 	t->cold = COLD_NONE;
 	t->last_page = 0;
-	cold__copy(t, CT_ORIGIN_FILE);
 	copy__confirm(t, CT_ORIGIN_FILE);
 }
 

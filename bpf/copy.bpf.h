@@ -6,25 +6,42 @@
 #define CODE_DEPTH 32
 _Static_assert(8 * CODE_DEPTH <= SCRATCH_SIZE, "a stack of the kernel fits");
 
-/* The stack of the kernel goes to t->scratch; returns its depth. */
-static __always_inline u32 kstack__walk(void *ctx, struct thread *t)
+/*
+ * Which functions of the kernel this thread is in. The answer goes through memory, of which the
+ * verifier remembers nothing: else it follows each answer on, all the way to the copy.
+ */
+static __noinline int kstack__look(void *ctx, struct thread *t)
 {
 	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
-
-	return size < 0 ? 0 : (u32)size / 8;
-}
-
-static __noinline bool kstack__has(struct thread *t, u32 depth, u32 code)
-{
 	const u64 *stack = (const u64 *)t->scratch;
 
-	if (code >= CT_CODES)
-		return false;
-	for (u32 i = 0; i < CODE_DEPTH && i < depth; i++)
-		if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
-			return true;
-	return false;
+	t->is_in = 0;
+	for (int i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
+		for (u32 code = 0; code < CT_CODES; code++)
+			if (stack[i] >= cfg_code[code].start && stack[i] < cfg_code[code].end)
+				t->is_in |= 1 << code;
+	return 0;
 }
+
+/* As it was last looked. */
+static __always_inline bool kstack__has(const struct thread *t, u32 code)
+{
+	return t->is_in & 1 << code;
+}
+
+/* do_wp_page may have left the stack to what it calls last. */
+static __always_inline bool kstack__has_copy(void *ctx, struct thread *t)
+{
+	kstack__look(ctx, t);
+	return kstack__has(t, CT_CODE_WP_PAGE) || kstack__has(t, CT_CODE_WP_COPY);
+}
+
+/* What an allocated page is to a thread. */
+enum alloc {
+	ALLOC_OTHER, /* nothing */
+	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
+	ALLOC_COPY,  /* the copy that t->event describes */
+};
 
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
 {
@@ -51,7 +68,7 @@ static __noinline bool in_kernel_fault(void *ctx, struct thread *t, u64 ip)
 static __always_inline bool in_fault(void *ctx, struct task_struct *task, struct thread *t, u8 kind)
 {
 	if (kind == PENDING_FOREIGN)
-		return kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE);
+		return kstack__has_copy(ctx, t);
 	return kind == PENDING_KERNEL ? in_kernel_fault(ctx, t, t->pending_ip)
 				      : in_user_fault(task, t->pending_ip);
 }
@@ -83,17 +100,6 @@ static __always_inline void copy__confirm(struct thread *t, u8 origin)
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
 }
-
-/*
- * What a page was allocated for. The one that asks confirms, at one place of its program: the
- * verifier goes through a confirmation, with the stack of Python, once for each place and each way
- * there.
- */
-enum purpose {
-	PAGE_OTHER, /* for none of ours, as far as was looked */
-	PAGE_OURS,  /* for a fault of ours, and no copy, or not yet */
-	PAGE_COPY,  /* t->event has the origin */
-};
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)
 {

@@ -30,17 +30,17 @@ static __always_inline u32 foreign__victim(struct task_struct *task, const struc
 	return pid == (u32)PEEK(task, tgid) ? 0 : pid;
 }
 
-static __always_inline enum purpose foreign__alloc(void *ctx, struct thread *t,
-						   struct task_struct *task, struct page *page,
-						   u32 order, u64 gfp)
+static __always_inline enum alloc foreign__alloc(void *ctx, struct thread *t,
+						 struct task_struct *task, struct page *page,
+						 u32 order, u64 gfp)
 {
 	struct pt_regs *regs = task__regs(task);
 	s64 call;
 
 	if (!foreign__plausible(t, regs, order, gfp))
-		return PAGE_OTHER;
-	if (!kstack__has(t, kstack__walk(ctx, t), CT_CODE_WP_PAGE))
-		return PAGE_OTHER;
+		return ALLOC_OTHER;
+	if (!kstack__has_copy(ctx, t))
+		return ALLOC_OTHER;
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;
 	thread__layout(t, PEEK(task, tgid));
@@ -51,7 +51,7 @@ static __always_inline enum purpose foreign__alloc(void *ctx, struct thread *t,
 	if (call == SYS_PROCESS_VM_READV)
 		t->event.flags |= CT_F_UNSHARE;
 	t->event.origin = CT_ORIGIN_FORK;
-	return PAGE_COPY;
+	return ALLOC_COPY;
 }
 
 #endif

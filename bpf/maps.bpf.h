@@ -98,8 +98,9 @@ struct thread {
 	u8 follow;    /* enum follow */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
-	u64 tp;		/* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
-	u64 tls_at[2];	/* where its two thread-local variables are; 0: not known yet */
+	u8 is_in : CT_CODES; /* functions of the kernel, see kstack__look */
+	u64 tp;	       /* arm64: thread pointer at its last fork; 0: none. See thread__pointer */
+	u64 tls_at[2]; /* where its two thread-local variables are; 0: not known yet */
 	struct ct_copy event; /* evidence taken at the fault, sent when it is a copy */
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */

@@ -73,16 +73,17 @@ static __always_inline void fault__kernel(u64 addr, struct pt_regs *regs, u64 er
 	fault__kernel_at(addr, regs__ip(regs), error);
 }
 
-static __always_inline enum purpose pending__alloc(void *ctx, struct thread *t,
-						   struct task_struct *task, struct page *page,
-						   u32 order, u64 gfp)
+/* ALLOC_OTHER: the page is not for the fault that is pending. */
+static __always_inline enum alloc pending__alloc(void *ctx, struct thread *t,
+						 struct task_struct *task, struct page *page,
+						 u32 order, u64 gfp)
 {
 	u8 kind = t->pending;
 
 	if (!in_fault(ctx, task, t, kind)) {
 		if (kind == PENDING_KERNEL)
 			thread__settle(t, PEEK(task, tgid));
-		return PAGE_OTHER;
+		return ALLOC_OTHER;
 	}
 	t->pending = PENDING_NONE;
 	t->last_kind = kind;
@@ -95,25 +96,34 @@ static __always_inline enum purpose pending__alloc(void *ctx, struct thread *t,
 	else if (!(gfp & GFP_ZERO_BIT))
 		t->copy_gfp = gfp;
 	t->event.origin = order || gfp & GFP_ZERO_BIT ? CT_ORIGIN_ZERO : CT_ORIGIN_FORK;
-	return PAGE_COPY;
+	return ALLOC_COPY;
+}
+
+/* The page is that of a copy, and the evidence is in t->event; or it belongs to a fault that has to
+ * go on first, or to anything. */
+static __always_inline enum alloc alloc__judge(void *ctx, struct thread *t,
+					       struct task_struct *task, struct page *page,
+					       u32 order, u64 gfp)
+{
+	enum alloc what = ALLOC_OTHER;
+	bool movable = gfp & GFP_MOVABLE_BIT;
+
+	if (t->cold == COLD_FAULT && movable && !order && !(gfp & GFP_ZERO_BIT))
+		what = cold__alloc(ctx, t, task, page);
+	else if (t->pending && movable && (!order || order == HUGE_ORDER))
+		what = pending__alloc(ctx, t, task, page, order, gfp);
+	return what == ALLOC_OTHER ? foreign__alloc(ctx, t, task, page, order, gfp) : what;
 }
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
 {
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
-	enum purpose purpose = PAGE_OTHER;
 
 	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
 		return;
-	if (t->cold && gfp & GFP_MOVABLE_BIT && !order && !(gfp & GFP_ZERO_BIT))
-		purpose = cold__alloc(ctx, t, task, page);
-	if (purpose == PAGE_OTHER && t->pending && gfp & GFP_MOVABLE_BIT &&
-	    (!order || order == HUGE_ORDER))
-		purpose = pending__alloc(ctx, t, task, page, order, gfp);
-	if (purpose == PAGE_OTHER)
-		purpose = foreign__alloc(ctx, t, task, page, order, gfp);
-	if (purpose == PAGE_COPY)
+	/* In one place: the verifier walks through the whole Python stack for each. */
+	if (alloc__judge(ctx, t, task, page, order, gfp) == ALLOC_COPY)
 		copy__confirm(t, t->event.origin);
 }
 

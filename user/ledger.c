@@ -124,7 +124,8 @@ static uint64_t new_pages(const struct process *p, uint64_t anon)
 	return subtract(anon, began_with(p) + p->copies_new);
 }
 
-void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, struct aggregate *model)
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, ledger_sample sample,
+		    void *ctx)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE), anon, living = 0;
 
@@ -135,7 +136,7 @@ void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, stru
 			continue;
 		living++;
 		if (!memory__anon_pages(p->pid, &anon))
-			aggregate__sample(model, p->pid, now, new_pages(p, anon) * page);
+			sample(ctx, p->pid, now, new_pages(p, anon) * page);
 	}
 	ledger->next_sample = now + SAMPLE_NS + living * SAMPLE_PROCESS_NS;
 }

@@ -13,6 +13,9 @@ struct process_facts;
 struct session;
 struct tree;
 
+/* What a process had newly filled at a time. */
+typedef void (*ledger_sample)(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes);
+
 /* 0 or -ENOMEM. */
 int ledger__new(struct ledger **out);
 void ledger__free(struct ledger *ledger);
@@ -25,8 +28,8 @@ void ledger__exited(struct ledger *ledger, struct session *session, struct proce
 void ledger__living(struct ledger *ledger, struct session *session, struct tree *tree);
 
 /* Now and then: how much new memory each living process has, for the charts. */
-void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now,
-		    struct aggregate *model);
+void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, ledger_sample sample,
+		    void *ctx);
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out);
 /* SNAPSHOT_UNKNOWN: the kernel kept no count for at least one thread. */

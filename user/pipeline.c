@@ -379,13 +379,22 @@ void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
 	fds[1] = session__copies_fd(p->session);
 }
 
+static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	struct pipeline *p = ctx;
+	uint32_t number = aggregate__sample(p->model, pid, time, new_bytes);
+
+	if (p->writer)
+		writer__sample(p->writer, number, pid, time, new_bytes);
+}
+
 int pipeline__step(struct pipeline *p)
 {
 	uint64_t now = now_ns();
 
 	session__consume(p->session);
 	settle__flush(p->settle, now - SETTLE_NS);
-	ledger__sample(p->ledger, p->tree, now, p->model);
+	ledger__sample(p->ledger, p->tree, now, on_sample, p);
 	if (p->writer)
 		writer__tick(p->writer, now);
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;

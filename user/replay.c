@@ -27,6 +27,13 @@ static void on_process(void *ctx, const struct process_facts *process)
 	aggregate__process(replay->model, process);
 }
 
+static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	struct replay *replay = ctx;
+
+	aggregate__sample(replay->model, pid, time, new_bytes);
+}
+
 static void on_copy(void *ctx, const struct fault_facts *facts, size_t evidence)
 {
 	struct replay *replay = ctx;
@@ -49,7 +56,7 @@ static int judge(struct replay *replay)
 static int replay__run(struct replay *replay, char *why, size_t why_size)
 {
 	const struct reader_handler handler = {
-		.ctx = replay, .process = on_process, .copy = on_copy};
+		.ctx = replay, .process = on_process, .sample = on_sample, .copy = on_copy};
 
 	return judge(replay) ?: reader__replay(replay->reader, &handler, why, why_size);
 }

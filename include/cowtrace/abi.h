@@ -271,6 +271,7 @@ enum ct_code {
 	CT_CODE_WP_PAGE, /* do_wp_page */
 	CT_CODE_SWAP,	 /* do_swap_page */
 	CT_CODE_FILE,	 /* __do_fault: asks the file for its page */
+	CT_CODE_WP_COPY, /* wp_page_copy, where the compiler left it (up to 6.1) */
 	CT_CODE_MIGRATE, /* migrate_misplaced_folio or, up to 6.11, migrate_misplaced_page */
 	CT_CODES,
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // link: user/store/reader.c user/store/recorded.c user/store/table.c user/store/connect.c
 // link: user/store/file.c user/store/names.c user/replay.c user/model/aggregate.c
-// link: user/model/derive.c user/model/derive_*.c user/model/advice.c user/model/cause.c
-// link: user/model/rules_*.c user/sink/text.c user/sink/text_notes.c user/sink/text_page.c
+// link: user/model/history.c user/model/pages.c user/model/derive.c user/model/derive_*.c
+// link: user/model/advice.c user/model/cause.c
+// link: user/model/rules_*.c user/sink/text.c user/sink/text_kinds.c user/sink/text_notes.c
+// link: user/sink/text_page.c
 // link: user/sink/text_tables.c user/sink/text_who.c user/sink/text_words.c user/sink/words.c
 // link: user/sink/json.c user/sink/json_value.c user/sink/folded.c user/sink/escape.c
 // link: user/base/intern.c user/base/log.c user/base/number.c user/base/utf8.c

@@ -125,6 +125,15 @@ static inline void world__copy(struct store_world *w, const struct fault_facts *
 	writer__copy(w->writer, facts, &verdict, number);
 }
 
+static inline void world__sample(struct store_world *w)
+{
+	uint32_t pid = 100 + world__random(w, 9);
+	uint64_t bytes = world__random(w, 1u << 30);
+	uint32_t number = aggregate__sample(w->model, pid, w->now, bytes);
+
+	writer__sample(w->writer, number, pid, w->now, bytes);
+}
+
 /* Some of its names are not known yet. */
 static inline const struct stack_fact *world__stack(struct store_world *w)
 {
@@ -229,6 +238,8 @@ static inline void world__happen(struct store_world *w, unsigned int copies)
 						  .reuses = world__random(w, 99)});
 		if (world__random(w, 1000) == 0)
 			world__find_names(w);
+		if (world__random(w, 50) == 0)
+			world__sample(w);
 		if (world__random(w, 3) == 0 || i == 0)
 			world__facts(w, &facts);
 		facts.time = w->now;

@@ -78,6 +78,14 @@ static void ignore_process(void *ctx, const struct process_facts *process)
 	(void)process;
 }
 
+static void ignore_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes)
+{
+	(void)ctx;
+	(void)pid;
+	(void)time;
+	(void)new_bytes;
+}
+
 /* Each with facts of its own, so that each is the first of its row. */
 static void test_facts_come_back(void **state)
 {
@@ -85,8 +93,10 @@ static void test_facts_come_back(void **state)
 	struct fault_facts facts[N];
 	struct store_world w;
 	struct copies copies = {.facts = facts};
-	const struct reader_handler handler = {
-		.ctx = &copies, .process = ignore_process, .copy = compare_copy};
+	const struct reader_handler handler = {.ctx = &copies,
+					       .process = ignore_process,
+					       .sample = ignore_sample,
+					       .copy = compare_copy};
 	char why[256] = "";
 
 	(void)state;

@@ -149,7 +149,7 @@ class Got:
     def changed(self) -> Any:
         """One number, or a list where several processes speak."""
         found = [x["changed"] for x in self.said if "changed" in x]
-        return found[0] if len(found) == 1 else found
+        return found[0] if len(found) == 1 else sorted(found)
 
     @property
     def skip(self) -> str:

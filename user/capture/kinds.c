@@ -48,10 +48,17 @@ static const char *follower__function(const struct follower *f)
 								  : f->functions[0];
 }
 
-static struct bpf_program *follower__program(const struct follower *f, const struct witness *w,
+static bool follower__probes(const struct follower *f, const struct kinds *k)
+{
+	return k->probed & 1u << f->kind;
+}
+
+static struct bpf_program *follower__program(const struct follower *f, const struct kinds *k,
 					     const struct cowtrace *skel, int i)
 {
-	return bpf_object__find_program_by_name(skel->obj, w->kprobe ? f->kprobe[i] : f->fexit[i]);
+	const char *const *names = follower__probes(f, k) ? f->kprobe : f->fexit;
+
+	return bpf_object__find_program_by_name(skel->obj, names[i]);
 }
 
 /*
@@ -84,15 +91,17 @@ static void follower__prepare(const struct follower *f, struct kinds *k, const s
 			      struct cowtrace *skel)
 {
 	const char *function = follower__function(f);
+	bool probe = w->kprobe || !can_follow(function);
 
-	if (w->kprobe ? !kallsyms__has(function) : !can_follow(function))
+	if (probe && (!kallsyms__has(function) || !kernel__has_kprobes()))
 		return;
+	k->probed |= probe ? 1u << f->kind : 0;
 	for (int i = 0; i < 2; i++) {
-		struct bpf_program *program = follower__program(f, w, skel, i);
+		struct bpf_program *program = follower__program(f, k, skel, i);
 
 		bpf_program__set_autoload(program, true);
 		bpf_program__set_autoattach(program, false);
-		if (!w->kprobe)
+		if (!probe)
 			bpf_program__set_attach_target(program, 0, function);
 	}
 	k->seen |= 1u << f->kind;
@@ -109,15 +118,14 @@ static struct bpf_link **link_of(const struct cowtrace *skel, const struct bpf_p
 }
 
 /* Both or none: an entry whose return is not seen would be taken for that of another fault. */
-static bool follower__attach(const struct follower *f, const struct witness *w,
-			     struct cowtrace *skel)
+static bool follower__attach(const struct follower *f, const struct kinds *k, struct cowtrace *skel)
 {
 	struct bpf_link **links[2] = {};
 
 	for (int i = 0; i < 2; i++) {
-		struct bpf_program *program = follower__program(f, w, skel, i);
+		struct bpf_program *program = follower__program(f, k, skel, i);
 		struct bpf_link *link =
-			w->kprobe
+			follower__probes(f, k)
 				? bpf_program__attach_kprobe(program, i == 1, follower__function(f))
 				: bpf_program__attach(program);
 
@@ -144,20 +152,27 @@ static const char *const code_names[] = {
 	[CT_CODE_FILE] = "__do_fault",
 };
 
+static bool find_code(struct ct_range *range, const char *name)
+{
+	uint64_t start, end;
+
+	if (kallsyms__range(name, &start, &end))
+		return false;
+	*range = (struct ct_range){start, end};
+	return true;
+}
+
 static bool points__find_code(struct cowtrace *skel)
 {
 	struct ct_range ranges[CT_CODES] = {};
 	bool all = true;
 
-	for (int i = 0; i < CT_CODE_MIGRATE; i++)
-		all &= !kallsyms__range(code_names[i], (uint64_t *)&ranges[i].start,
-					(uint64_t *)&ranges[i].end);
-	/* Without CONFIG_NUMA_BALANCING there is none, and nothing migrates. */
-	if (kallsyms__range("migrate_misplaced_folio", (uint64_t *)&ranges[CT_CODE_MIGRATE].start,
-			    (uint64_t *)&ranges[CT_CODE_MIGRATE].end))
-		kallsyms__range("migrate_misplaced_page",
-				(uint64_t *)&ranges[CT_CODE_MIGRATE].start,
-				(uint64_t *)&ranges[CT_CODE_MIGRATE].end);
+	for (int i = 0; i < CT_CODE_WP_COPY; i++)
+		all &= find_code(&ranges[i], code_names[i]);
+	find_code(&ranges[CT_CODE_WP_COPY], "wp_page_copy");
+	/* Without CONFIG_NUMA_BALANCING there is neither, and nothing migrates. */
+	if (!find_code(&ranges[CT_CODE_MIGRATE], "migrate_misplaced_folio"))
+		find_code(&ranges[CT_CODE_MIGRATE], "migrate_misplaced_page");
 	memcpy(skel->rodata->cfg_code, ranges, sizeof(ranges));
 	return all && skel->rodata->cfg_fault_entry_start;
 }
@@ -232,7 +247,7 @@ void kinds__attach(struct kinds *k, const struct witness *w, struct cowtrace *sk
 	for (size_t i = 0; w->function && i < N_FOLLOWERS; i++) {
 		uint32_t bit = 1u << followers[i].kind;
 
-		if (k->seen & bit && !follower__attach(&followers[i], w, skel))
+		if (k->seen & bit && !follower__attach(&followers[i], k, skel))
 			k->seen &= ~bit;
 	}
 	/* Up to 5.10 it takes a struct, and never copies a huge page. */

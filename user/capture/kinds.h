@@ -23,7 +23,8 @@ enum kind {
 };
 
 struct kinds {
-	uint32_t seen; /* bit: enum kind */
+	uint32_t seen;	 /* bit: enum kind */
+	uint32_t probed; /* ... by kprobes: fexit takes no function of more than six arguments */
 	/* What is not seen, as nouns for the report, or ""; and why the kernel's own count may
 	 * therefore be higher, or "". */
 	char limits[768], beyond[512];

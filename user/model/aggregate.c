@@ -171,11 +171,12 @@ static struct history_series *series_of(struct aggregate *agg, struct ledger *le
 	return ledger->series;
 }
 
-void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes)
+uint32_t aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes)
 {
-	struct ledger *ledger = find_ledger(agg, pid, time);
+	struct ledger *ledger = find_ledger(agg, pid, facts__rounded(time));
 
-	history__fresh(agg->history, series_of(agg, ledger), time, new_bytes);
+	history__fresh(agg->history, series_of(agg, ledger), facts__rounded(time), new_bytes);
+	return ledger->id;
 }
 
 uint64_t aggregate__copies(const struct aggregate *agg)

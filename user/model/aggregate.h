@@ -43,7 +43,7 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 /* Adds or updates a process, keyed by pid and started (pids are reused). Returns its number. */
 uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *process);
 /* How much new memory a process had at a moment; for the charts. */
-void aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes);
+uint32_t aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes);
 uint64_t aggregate__copies(const struct aggregate *agg);
 uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid);
 

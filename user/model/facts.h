@@ -174,9 +174,14 @@ struct fault_facts {
  * never older than the fork before it), and pages. A file keeps no more, and a report from a file
  * is the same as the live one.
  */
+static inline uint64_t facts__rounded(uint64_t time)
+{
+	return time / 1000 * 1000 + 999;
+}
+
 static inline uint64_t facts__time(const struct fault_facts *facts)
 {
-	return facts->time / 1000 * 1000 + 999;
+	return facts__rounded(facts->time);
 }
 
 static inline uint64_t facts__page(const struct fault_facts *facts, uint32_t page_size)

@@ -45,6 +45,12 @@ struct process_row {
 	struct process_facts facts;
 };
 
+struct sample_row {
+	uint32_t process;
+	int64_t time; /* us from base_time */
+	uint64_t new_bytes, after;
+};
+
 struct source_row {
 	const char *file, *function, *text; /* text is owned */
 	uint32_t line;
@@ -62,6 +68,7 @@ enum item_kind {
 	ITEM_STACK,
 	ITEM_FACT,
 	ITEM_PROCESS,
+	ITEM_SAMPLE,
 	ITEM_SOURCE,
 	ITEM_END
 };
@@ -75,6 +82,7 @@ struct item {
 		struct stack_row stack;
 		struct fact_row fact;
 		struct process_row process;
+		struct sample_row sample;
 		struct source_row source;
 		struct end_row end;
 	};

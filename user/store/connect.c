@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "store/file.h"
+#include "store/table.h"
 
 #define HEAD_BYTES 100
 
@@ -61,11 +62,13 @@ static int defend(sqlite3 *db)
  */
 static int check_tables(sqlite3 *db)
 {
-	static const char *const tables[] = {"capture", "loss", "process", "site",     "stack",
-					     "frame",	"type", "fact",	   "evidence", "copy"};
+	static const char *const tables[] = {"capture",	 "loss",  "process", "site",
+					     "stack",	 "frame", "type",    "fact",
+					     "evidence", "copy",  "sample"};
+	size_t n = sizeof(tables) / sizeof(tables[0]) - (table__schema(db) < 2); /* sample */
 	int err = 0;
 
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !err; i++) {
+	for (size_t i = 0; i < n && !err; i++) {
 		sqlite3_stmt *statement = NULL;
 
 		err = sqlite3_prepare_v2(

@@ -160,6 +160,8 @@ static int put_item(struct disk *disk, const struct item *item)
 		return rows__fact(disk->rows, &item->fact);
 	case ITEM_PROCESS:
 		return rows__process(disk->rows, &item->process);
+	case ITEM_SAMPLE:
+		return rows__sample(disk->rows, &item->sample);
 	case ITEM_SOURCE:
 		return put_source(disk, &item->source);
 	case ITEM_END:

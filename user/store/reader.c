@@ -212,22 +212,27 @@ static int by_known_after(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Processes that became known before the next copy. */
-static void tell_processes(struct replay *replay, const struct recorded_process *sorted, size_t *at,
-			   uint64_t seen)
-{
-	const struct reader *r = replay->reader;
-
-	while (*at < r->n_processes && sorted[*at].known_after <= seen &&
-	       sorted[*at].known_after != SNAPSHOT_UNKNOWN)
-		replay->handler->process(replay->handler->ctx, &sorted[(*at)++].facts);
-}
-
 struct telling {
 	struct replay *replay;
 	struct recorded_process *sorted;
-	size_t at;
+	size_t process, sample; /* the next ones */
 };
+
+/* What became known before the next copy. */
+static void tell(struct telling *t, uint64_t seen)
+{
+	const struct reader_handler *handler = t->replay->handler;
+	const struct reader *r = t->replay->reader;
+
+	while (t->process < r->n_processes && t->sorted[t->process].known_after <= seen &&
+	       t->sorted[t->process].known_after != SNAPSHOT_UNKNOWN)
+		handler->process(handler->ctx, &t->sorted[t->process++].facts);
+	while (t->sample < r->n_samples && r->samples[t->sample].after <= seen) {
+		const struct recorded_sample *sample = &r->samples[t->sample++];
+
+		handler->sample(handler->ctx, sample->pid, sample->time, sample->new_bytes);
+	}
+}
 
 /* Runs of copies have the same fact. */
 static void use_fact(struct replay *replay, size_t fact)
@@ -260,7 +265,7 @@ static bool take_copy(void *ctx, struct table_row *row)
 	use_fact(replay, (size_t)fact);
 	replay->facts.time = r->base_time + (uint64_t)(time * 1000);
 	replay->facts.addr = (r->facts[fact].first_page + page) * r->head.host.page_size;
-	tell_processes(replay, telling->sorted, &telling->at, replay->seen);
+	tell(telling, replay->seen);
 	replay->handler->copy(replay->handler->ctx, &replay->facts, r->facts[fact].evidence);
 	replay->seen++;
 	return true;
@@ -285,7 +290,7 @@ int reader__replay(struct reader *r, const struct reader_handler *handler, char 
 	if (err)
 		reader__why(r, err, why, why_size);
 	else
-		tell_processes(&replay, telling.sorted, &telling.at, UINT64_MAX - 1);
+		tell(&telling, UINT64_MAX - 1);
 	free(telling.sorted);
 	return err;
 }

@@ -35,6 +35,7 @@ struct recording_source {
 struct reader_handler {
 	void *ctx;
 	void (*process)(void *ctx, const struct process_facts *process);
+	void (*sample)(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes);
 	/* facts: the place and time are those of this copy; evidence: index of what was judged. */
 	void (*copy)(void *ctx, const struct fault_facts *facts, size_t evidence);
 };

@@ -227,6 +227,32 @@ static int by_id(const void *key, const void *element)
 	return id < p->id ? -1 : id > p->id;
 }
 
+static bool take_sample(void *ctx, struct table_row *row)
+{
+	struct reader *r = ctx;
+	uint64_t before = r->n_samples ? r->samples[r->n_samples - 1].after : 0;
+	struct recorded_sample *sample = GROW(r->samples, r->n_samples);
+	int64_t id = row__int(row, 1, INT64_MAX);
+	const struct recorded_process *process =
+		bsearch(&id, r->processes, r->n_processes, sizeof(*process), by_id);
+	int64_t time = row__int(row, -(INT64_MAX / 4000), INT64_MAX / 4000);
+
+	sample->new_bytes = (uint64_t)row__int(row, 0, INT64_MAX);
+	sample->after = (uint64_t)row__int(row, (int64_t)before, INT64_MAX);
+	sample->time = r->base_time + (uint64_t)(time * 1000);
+	if (process)
+		sample->pid = process->facts.pid;
+	return process;
+}
+
+static int read_samples(struct reader *r)
+{
+	if (table__schema(r->db) < 2)
+		return 0;
+	return table__each(r->db, r->pool, "SELECT process, time, new_bytes, after FROM sample",
+			   take_sample, r);
+}
+
 static bool take_fact(void *ctx, struct table_row *row)
 {
 	struct reader *r = ctx;
@@ -303,7 +329,7 @@ int recorded__read(struct reader *r)
 			   take_site, r) ?:
 	       read_grown(r, "evidence", evidence_columns, LENGTH(evidence_columns),
 			  take_evidence) ?:
-	       read_stacks(r) ?:
+	       read_samples(r) ?: read_stacks(r) ?:
 	       table__each(r->db, r->pool,
 			   "SELECT id, process, thread, stack, evidence, first_page FROM fact",
 			   take_fact, r);
@@ -314,6 +340,7 @@ void recorded__free(struct reader *r)
 	for (size_t i = 0; i < r->n_stacks; i++)
 		free(r->stacks[i]);
 	free(r->processes);
+	free(r->samples);
 	free(r->types);
 	free(r->sites);
 	free(r->sources);

@@ -24,6 +24,11 @@ struct recorded_fact {
 	uint64_t first_page;
 };
 
+struct recorded_sample {
+	uint32_t pid;
+	uint64_t time, new_bytes, after; /* ns; copies */
+};
+
 struct recorded_site {
 	const char *file, *function;
 	uint32_t line;
@@ -34,8 +39,9 @@ struct reader {
 	struct intern *pool;
 	struct recording head;
 	uint64_t base_time;
-	size_t n_processes, n_types, n_sites, n_sources, n_stacks, n_evidences, n_facts;
+	size_t n_samples, n_processes, n_types, n_sites, n_sources, n_stacks, n_evidences, n_facts;
 	struct recorded_process *processes; /* by id */
+	struct recorded_sample *samples;    /* in order */
 	struct type_fact *types;	    /* of id i + 1, as all below */
 	struct recorded_site *sites;
 	struct recording_source *sources;

@@ -11,6 +11,7 @@ enum statement {
 	END,
 	LOSS,
 	PROCESS,
+	SAMPLE,
 	TYPE_,
 	EVIDENCE,
 	STACK,
@@ -44,6 +45,7 @@ static const char *const texts[STATEMENTS] = {
 		    " exited, attached, started, shared_at_fork, shared_now, new_bytes,"
 		    " private_before, lost, reuses, known_after)"
 		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[SAMPLE] = "INSERT INTO sample(process, time, new_bytes, after) VALUES (?, ?, ?, ?)",
 	[TYPE_] = "INSERT INTO type(id, name, has_gc, preheader, is_code, is_type)"
 		  " VALUES (?, ?, ?, ?, ?, ?)",
 	[EVIDENCE] = "INSERT INTO evidence(id, cause, certainty, detail, type, window"
@@ -217,6 +219,17 @@ int rows__process(struct rows *rows, const struct process_row *process)
 	put_known(&row, facts->lost);
 	put_known(&row, facts->reuses);
 	put_known(&row, process->known ? process->known_after : SNAPSHOT_UNKNOWN);
+	return row__write(&row);
+}
+
+int rows__sample(struct rows *rows, const struct sample_row *sample)
+{
+	struct row row = row__start(rows, SAMPLE);
+
+	put_int(&row, sample->process);
+	put_int(&row, sample->time);
+	put_known(&row, sample->new_bytes);
+	put_known(&row, sample->after);
 	return row__write(&row);
 }
 

@@ -22,6 +22,7 @@ int rows__begin(struct rows *rows, const struct snapshot_host *host,
 int rows__end(struct rows *rows, const struct end_row *end, const char *cut);
 int rows__loss(struct rows *rows, const char *reason, uint64_t copies);
 int rows__process(struct rows *rows, const struct process_row *row);
+int rows__sample(struct rows *rows, const struct sample_row *row);
 int rows__type(struct rows *rows, const struct type_row *row);
 int rows__evidence(struct rows *rows, const struct evidence_row *row);
 int rows__stack(struct rows *rows, uint32_t stack, uint8_t unwind);

@@ -52,6 +52,14 @@ CREATE TABLE process (
 	known_after INTEGER             -- how many rows of copy came before it was known
 );
 
+-- How much a process had newly filled, at times while it was traced.
+CREATE TABLE sample (
+	process INTEGER NOT NULL,       -- process.id
+	time INTEGER NOT NULL,          -- us from capture.base_time
+	new_bytes INTEGER NOT NULL,
+	after INTEGER NOT NULL          -- how many rows of copy came before it
+);
+
 -- Places in programs.
 CREATE TABLE site (
 	id INTEGER PRIMARY KEY,

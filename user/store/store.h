@@ -6,7 +6,8 @@
 #define STORE_APPLICATION_ID 0x636f7774 /* "cowt" */
 /*
  * 2: what else is copied, and how (unshare, hugetlb, uncounted, page_order, sharers, victim,
- * kernel_beyond); processes that ran before (attached, private_before).
+ * kernel_beyond); processes that ran before (attached, private_before);
+ * memory over time (sample).
  */
 #define STORE_SCHEMA 2
 

@@ -16,7 +16,7 @@
 /* No text that is recorded is longer; a problem of a Python is the longest. */
 #define MAX_TEXT 4096
 
-static int user_version(sqlite3 *db)
+int table__schema(sqlite3 *db)
 {
 	sqlite3_stmt *statement = NULL;
 	int version = 0;
@@ -36,7 +36,7 @@ static bool has_column(sqlite3 *db, const char *table, const char *column)
 
 char *table__query(sqlite3 *db, const char *table, const struct table_column *columns, size_t n)
 {
-	bool older = user_version(db) < STORE_SCHEMA;
+	bool older = table__schema(db) < STORE_SCHEMA;
 	char *query = NULL;
 	size_t size;
 	FILE *out = open_memstream(&query, &size);

@@ -20,6 +20,9 @@ struct table_row {
 	bool bad;
 };
 
+/* PRAGMA user_version. */
+int table__schema(struct sqlite3 *db);
+
 /* A column, and what a file of an older schema that lacks it has in its place; NULL: each has it.
  */
 struct table_column {

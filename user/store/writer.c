@@ -294,6 +294,23 @@ static uint32_t fact_id(struct writer *w, const struct fact_key *key)
 	return entry->id;
 }
 
+static int64_t microseconds(const struct writer *w, uint64_t time)
+{
+	return (int64_t)(time / 1000) - (int64_t)(w->base_time / 1000);
+}
+
+void writer__sample(struct writer *w, uint32_t process, uint32_t pid, uint64_t time,
+		    uint64_t new_bytes)
+{
+	if (queue__failed(w->queue))
+		return;
+	add_unknown(w, process, pid);
+	add_item(w, ITEM_SAMPLE)->sample = (struct sample_row){.process = process,
+							       .time = microseconds(w, time),
+							       .new_bytes = new_bytes,
+							       .after = w->copies};
+}
+
 void writer__copy(struct writer *w, const struct fault_facts *facts, const struct verdict *verdict,
 		  uint32_t process)
 {
@@ -313,7 +330,7 @@ void writer__copy(struct writer *w, const struct fault_facts *facts, const struc
 	key.stack = stack_id(w, facts->stack);
 	batch = open_batch(w);
 	batch->copies[batch->n++] = (struct copy_row){
-		.time = (int64_t)(facts->time / 1000) - (int64_t)(w->base_time / 1000),
+		.time = microseconds(w, facts->time),
 		.fact = fact_id(w, &key),
 		.page = (uint32_t)(page - key.first_page),
 	};

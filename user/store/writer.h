@@ -32,6 +32,9 @@ void writer__free(struct writer *w);
 void writer__process(struct writer *w, uint32_t process, const struct process_facts *facts);
 void writer__copy(struct writer *w, const struct fault_facts *facts, const struct verdict *verdict,
 		  uint32_t process);
+/* What a process had newly filled at that time. */
+void writer__sample(struct writer *w, uint32_t process, uint32_t pid, uint64_t time,
+		    uint64_t new_bytes);
 /* Call it often: what is older than a second goes to the disk. */
 void writer__tick(struct writer *w, uint64_t now);
 
