@@ -7,22 +7,23 @@
 static __always_inline bool stack__publish(struct thread *t, const struct ct_pylayout *lay)
 {
 	struct ct_stack *record = &t->stack;
+	u64 id = t->py.id; /* up to 6.1 a function that is checked once takes no key out of *t */
 	u32 one = 1;
 
-	if (bpf_map_lookup_elem(&stacks_seen, &t->py.id))
+	if (bpf_map_lookup_elem(&stacks_seen, &id))
 		return true;
 	for (u32 i = 0; i < CT_MAX_FRAMES && i < t->py.nframes; i++)
 		code__publish(t, lay, i);
 	record->tag = CT_STACK;
 	record->pid = t->event.pid;
-	record->id = t->py.id;
+	record->id = id;
 	record->layout = t->event.layout;
 	record->nframes = t->py.nframes;
 	record->unwind = t->py.unwind;
 	record->pad = 0;
 	if (!emit__stack(record))
 		return false;
-	bpf_map_update_elem(&stacks_seen, &t->py.id, &one, BPF_ANY);
+	bpf_map_update_elem(&stacks_seen, &id, &one, BPF_ANY);
 	return true;
 }
 
