@@ -326,9 +326,14 @@ def test_a_zombie() -> None:
 
 
 def test_a_thread() -> None:
-    with Service(workers=1) as service:
-        tid = max(int(t) for t in os.listdir(f"/proc/{service.workers[0]}/task"))
-        assert tid != service.workers[0]
+    with Service(workers=1, threads=2) as service:
+        worker = service.workers[0]
+
+        def others() -> list[int]:
+            return [int(t) for t in os.listdir(f"/proc/{worker}/task") if int(t) != worker]
+
+        wait_for("a second thread", lambda: bool(others()))
+        tid = others()[0]
         refused(attach("-p", str(tid)), 2, str(tid), f"process {service.workers[0]}")
 
 
