@@ -72,10 +72,18 @@ def in_heap(address):
     return False
 
 
+def is_glibc():
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (OSError, ValueError):
+        return False
+
+
 def begins_mapping(x):
     """Whether malloc has given the object a mapping of its own. What malloc finds room for in its heap begins
-    at any multiple of 16: one in fifty right behind the start of a page, beside others."""
-    return id(x) % PAGE <= 64 and not in_heap(id(x))
+    at any multiple of 16: one in fifty right behind the start of a page, beside others. musl has no such heap:
+    what is large has pages of its own."""
+    return id(x) % PAGE <= 64 and not (is_glibc() and in_heap(id(x)))
 
 
 def make(count, one):
