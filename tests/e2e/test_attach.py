@@ -254,6 +254,9 @@ def traces_of(pid: int) -> dict[str, str]:
 
 def test_the_target_is_left_alone() -> None:
     with Service(threads=2) as service:
+        assert service.write(13) == 3 * 2 * 13  # all threads have been started
+        for pid in service.pids:
+            wait_for("sleeping", lambda pid=pid: state_of(pid) == "S")
         before = {pid: traces_of(pid) for pid in service.pids}
         with Attached(service.pid) as tracer:
             assert {pid: traces_of(pid) for pid in service.pids} == before
