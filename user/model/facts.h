@@ -184,11 +184,6 @@ static inline uint64_t facts__time(const struct fault_facts *facts)
 	return facts__rounded(facts->time);
 }
 
-static inline uint64_t facts__page(const struct fault_facts *facts, uint32_t page_size)
-{
-	return facts->addr / page_size;
-}
-
 /* Why a fact is missing. Rows of reasons.def. */
 enum ct_missing {
 #define CT_MISSING(id, name, help) CT_MISSING_##id,

@@ -116,11 +116,6 @@ void history__fresh(struct history *h, struct history_series *series, uint64_t t
 		series->fresh[bucket] = bytes;
 }
 
-uint64_t history__start(const struct history *h)
-{
-	return h->start;
-}
-
 uint64_t history__width(const struct history *h)
 {
 	return h->width;

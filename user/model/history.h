@@ -40,7 +40,6 @@ void history__copied(struct history *history, struct history_series *series, uin
 void history__fresh(struct history *history, struct history_series *series, uint64_t time,
 		    uint64_t bytes);
 
-uint64_t history__start(const struct history *history);
 uint64_t history__width(const struct history *history); /* ns of one bucket */
 const uint64_t *history__by_cause(const struct history *history, enum cause cause);
 
