@@ -4,6 +4,7 @@ import gc
 
 import workers
 
+gc.set_threshold(700, 10, 10)  # the default up to 3.12
 data = [[i] for i in range(200_000)]
 gc.collect()
 

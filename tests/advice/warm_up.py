@@ -14,14 +14,15 @@ exec(compile(source, "large.py", "exec"), space)
 functions = [space[f"f{n}"] for n in range(FUNCTIONS)]
 
 
-def work():
+def run(some):
     total = 0
     for _ in range(12):
-        for function in functions:
+        for function in some:
             total += function(3)
     return total
 
 
+run([abs])  # the loop itself is not what this is about
 if workers.AFTER:
-    work()
-workers.fork(work)
+    run(functions)
+workers.fork(lambda: run(functions))

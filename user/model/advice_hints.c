@@ -9,7 +9,9 @@
 
 static const char *const hints[HINT_ACTIONS][FRAMEWORKS] = {
 #define HINT(action, framework, text) [HINT_##action][FRAMEWORK_##framework] = text,
+#define ACTION(action, title, rules)  /* for the documents */
 #include "model/advice_hints.def"
+#undef ACTION
 #undef HINT
 };
 
