@@ -36,8 +36,8 @@ static const struct family families[] = {
 	 "If they are the elements of a large container, keep them in one piece of raw memory: one "
 	 "`bytes` object with an `array.array` of offsets, a numpy array of fixed width, or an "
 	 "Arrow array.",
-	 ADVICE_MIN_PERCENT,
-	 ADVICE_MIN_PAGES},
+	 2,
+	 64},
 	{"records-in-container",
 	 {NULL},
 	 "If they are the elements of a large container, keep columns instead: for each field an "

@@ -18,24 +18,55 @@ static const char *source_of(const struct snapshot *snap, const struct snapshot_
 	return NULL;
 }
 
-/* The program asked for the collection, or may have: a line that is not at hand can not be cleared
- * of it. */
-static bool asks_for_it(const struct snapshot *snap, const struct snapshot_frame *line)
-{
-	const char *source = source_of(snap, line);
+/* The two rules about collections differ in who began them. */
+enum beginner {
+	NOT_KNOWN, /* the line is not at hand */
+	PROGRAM,   /* it says collect() */
+	COLLECTOR, /* it does not: so many objects had been made */
+};
 
-	return !source || strstr(source, "collect(");
+static enum beginner beginner_of(const struct snapshot *snap, const struct snapshot_stack *row)
+{
+	const char *source = source_of(snap, row__line(row));
+
+	return !source ? NOT_KNOWN : strstr(source, "collect(") ? PROGRAM : COLLECTOR;
 }
 
 /* What has no Python line was written while the interpreter shut down: advise__exit(). */
+static bool is_collection(const struct snapshot_stack *row)
+{
+	return row__is(row, "gc-header") && strcmp(row->detail, "collect") == 0 &&
+	       row__was_shared(row) && row__line(row) && !row__import(row);
+}
+
+/* Of a line that is not at hand it is not said that nobody asked, unless of others it can be. */
+static enum beginner most_likely(const struct snapshot *snap)
+{
+	bool seen[COLLECTOR + 1] = {false};
+
+	for (size_t i = 0; i < snap->n_stacks; i++)
+		if (is_collection(&snap->stacks[i]))
+			seen[beginner_of(snap, &snap->stacks[i])] = true;
+	return seen[COLLECTOR] && !seen[PROGRAM] ? COLLECTOR : PROGRAM;
+}
+
+struct collections {
+	enum beginner wanted, unknown; /* who; and who is taken to be it where it is not known */
+};
+
 static bool collects(const struct giver *g, const struct snapshot_stack *row, const void *arg)
 {
-	const bool *asked = arg;
-	const struct snapshot_frame *line = row__line(row);
+	const struct collections *c = arg;
 
-	return row__is(row, "gc-header") && strcmp(row->detail, "collect") == 0 &&
-	       row__was_shared(row) && line && !row__import(row) &&
-	       asks_for_it(g->snap, line) == *asked;
+	return is_collection(row) && (beginner_of(g->snap, row) ?: c->unknown) == c->wanted;
+}
+
+static struct tally ask_collections(struct giver *g, enum beginner wanted)
+{
+	const struct collections arg = {wanted, most_likely(g->snap)};
+	const struct question question = {.concerns = collects, .arg = &arg};
+
+	return tally__ask(g, &question);
 }
 
 /*
@@ -48,9 +79,7 @@ static bool collects(const struct giver *g, const struct snapshot_stack *row, co
  */
 void advise__freeze(struct giver *g)
 {
-	static const bool asked = true;
-	const struct question question = {.concerns = collects, .arg = &asked};
-	struct tally tally = tally__ask(g, &question);
+	struct tally tally = ask_collections(g, PROGRAM);
 
 	if (!tally__matters(g, &tally))
 		return;
@@ -75,9 +104,7 @@ void advise__freeze(struct giver *g)
  */
 void advise__threshold(struct giver *g)
 {
-	static const bool asked = false;
-	const struct question question = {.concerns = collects, .arg = &asked};
-	struct tally tally = tally__ask(g, &question);
+	struct tally tally = ask_collections(g, COLLECTOR);
 
 	if (!tally__matters(g, &tally))
 		return;
