@@ -11,23 +11,8 @@
 #include "cli.h"
 #include "cmd_tracing.h"
 #include "pipeline.h"
-#include "proc/target.h"
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
-/* -EINVAL: it makes no sense to trace one of them; -ESRCH: one is not there. */
-static int attach__check(const struct options *opt)
-{
-	char why[256];
-	int err = 0;
-
-	for (size_t i = 0; i < opt->n_pids && !err; i++) {
-		err = target__check(opt->pids[i], why, sizeof(why));
-		if (err)
-			log_error("%s", why);
-	}
-	return err;
-}
 
 static int attach__open(struct tracing *t, const struct options *opt)
 {
@@ -64,20 +49,10 @@ static void attach__trace(struct tracing *t, const struct options *opt)
 	}
 }
 
-static int attach__status(const struct tracing *t, int err)
-{
-	if (!err)
-		return STATUS_OK;
-	if (!t->refused)
-		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
-	log_error("`cowtrace check` says what this system lacks");
-	return STATUS_UNSUPPORTED;
-}
-
 int cmd_attach(const struct options *opt)
 {
 	struct tracing t;
-	int err = attach__check(opt);
+	int err = tracing__check_targets(opt);
 
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
@@ -87,5 +62,5 @@ int cmd_attach(const struct options *opt)
 		err = tracing__report(&t);
 	}
 	tracing__close(&t);
-	return attach__status(&t, err);
+	return tracing__status(&t, err);
 }

@@ -16,6 +16,20 @@
 #include "outputs.h"
 #include "pipeline.h"
 #include "proc/delayacct.h"
+#include "proc/target.h"
+
+int tracing__check_targets(const struct options *opt)
+{
+	char why[256];
+	int err = 0;
+
+	for (size_t i = 0; i < opt->n_pids && !err; i++) {
+		err = target__check(opt->pids[i], why, sizeof(why));
+		if (err)
+			log_error("%s", why);
+	}
+	return err;
+}
 
 static int tracing__catch_signals(struct tracing *t, const int *signals, size_t n)
 {
@@ -115,6 +129,16 @@ int tracing__report(struct tracing *t)
 	err = outputs__write(t->outputs, t->opt, stderr, snap);
 	/* What took the disk's time comes last. */
 	return pipeline__saved(t->pipeline, snap) ?: err;
+}
+
+int tracing__status(const struct tracing *t, int err)
+{
+	if (!err)
+		return STATUS_OK;
+	if (!t->refused)
+		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
+	log_error("`cowtrace check` says what this system lacks");
+	return STATUS_UNSUPPORTED;
 }
 
 uint64_t tracing__now_ms(void)

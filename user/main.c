@@ -7,6 +7,7 @@
 #include "cmd_check.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
+#include "cmd_top.h"
 
 int main(int argc, char **argv)
 {
@@ -22,5 +23,7 @@ int main(int argc, char **argv)
 		return cmd_check(&opt);
 	if (strcmp(opt.command, "report") == 0)
 		return cmd_report(&opt);
+	if (strcmp(opt.command, "top") == 0)
+		return cmd_top(&opt);
 	return cmd_run(&opt);
 }
