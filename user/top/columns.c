@@ -138,7 +138,7 @@ static const struct column worker_columns[] = {
 	{"shared MiB", 11, 6, false, shared_text, shared_compare},
 	{"then MiB", 9, 2, false, then_text, then_compare},
 	{"new MiB", 9, 5, false, fresh_text, fresh_compare},
-	{"command", 0, 10, true, command_text, NULL},
+	{"command", 18, 10, true, command_text, NULL},
 };
 
 /* --- sites and causes -------------------------------------------------------- */
@@ -198,7 +198,7 @@ static const struct column site_columns[] = {
 	MIB,
 	{"cause", 14, 6, true, cause_text, NULL},
 	{"type", 16, 5, true, type_text, NULL},
-	{"site", 0, 10, true, site_text, NULL},
+	{"site", 30, 10, true, site_text, NULL},
 };
 
 static const struct column cause_columns[] = {
@@ -209,7 +209,7 @@ static const struct column cause_columns[] = {
 	MIB,
 	{"cause", 14, 10, true, cause_text, NULL},
 	{"type", 16, 6, true, type_text, NULL},
-	{"what happens", 0, 5, true, meaning_text, NULL},
+	{"what happens", 20, 5, true, meaning_text, NULL},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -127,19 +127,25 @@ static void draw_footer(const struct top *top, const struct top_data *data, stru
 
 /* --- tables ------------------------------------------------------------------ */
 
+/* Heading, rows or what is said in their place, a blank line. */
+static int need_of(const struct rows *rows, int room)
+{
+	return rows->n < (size_t)room ? (int)(rows->n ?: 1) + 2 : room;
+}
+
 /* Each gets a third, and what one does not need goes to those that do; the rest to the last. */
 static void share_out(const struct rows *rows, int room, int *heights)
 {
 	int left = room;
 
 	for (int i = 0; i < PANES; i++) {
-		int need = rows[i].n < (size_t)room ? (int)rows[i].n + 2 : room;
+		int need = need_of(&rows[i], room);
 
 		heights[i] = need < room / PANES ? need : room / PANES;
 		left -= heights[i];
 	}
 	for (int i = 0; i < PANES; i++) {
-		int need = rows[i].n < (size_t)room ? (int)rows[i].n + 2 : room;
+		int need = need_of(&rows[i], room);
 		int more = need - heights[i] < left ? need - heights[i] : left;
 
 		if (more > 0) {

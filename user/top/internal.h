@@ -52,7 +52,7 @@ struct row {
 
 struct column {
 	const char *title;
-	int width;    /* 0: what is left; the last column */
+	int width;    /* the last column has what is left, but so much at least, or others go */
 	int priority; /* the lowest go first when it becomes narrow */
 	bool left;    /* text, sorted from A to Z; else a number, largest first */
 	void (*text)(const struct top_data *data, const struct row *row, char *out, size_t size);

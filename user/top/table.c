@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The last column gets at least so much, or others go. */
-#define LAST_MIN 18
-
 struct layout {
 	unsigned int n;
 	unsigned int shown[COLUMNS_MAX]; /* indices into the columns */
@@ -43,7 +40,7 @@ static void lay_out(const struct pane_columns *p, unsigned int sort, int width, 
 		l->widths[i] = p->columns[i].width;
 		last -= l->widths[i] + 1;
 	}
-	while (last < LAST_MIN && (drop = least(p, l->widths, sort)) >= 0) {
+	while (last < p->columns[p->n - 1].width && (drop = least(p, l->widths, sort)) >= 0) {
 		last += l->widths[drop] + 1;
 		l->widths[drop] = 0;
 	}
@@ -147,11 +144,12 @@ void table__detail(const struct top *top, const struct top_data *data, enum pane
 	out[0] = '\0';
 	if (!look->marked || look->mark_index >= rows->n)
 		return;
-	for (unsigned int i = p->n; i-- > 0 && len < size;) { /* what is cut first comes last */
+	for (unsigned int k = 0; k < p->n && len < size; k++) {
 		const struct row *row = &rows->rows[look->mark_index];
+		unsigned int i = (k + p->n - 1) % p->n; /* the last column comes first */
 		const struct column *c = &p->columns[i];
 
-		if (!c->width && row->line && row->line->file)
+		if (!k && row->line && row->line->file)
 			snprintf(text, sizeof(text), "%s:%u in %s", row->line->file,
 				 row->line->line, row->line->function);
 		else
