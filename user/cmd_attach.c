@@ -2,14 +2,20 @@
 #include "cmd_attach.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
+#include "base/progress.h"
 #include "cli.h"
 #include "cmd_tracing.h"
+#include "model/snapshot.h"
 #include "pipeline.h"
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -31,22 +37,47 @@ static int attach__open(struct tracing *t, const struct options *opt)
 	return err;
 }
 
+/* "attached to gunicorn [4121] and 3 more processes · 12 s · 12,345 copies (48.2 MiB) · 0 lost" */
+static void attach__say(const struct tracing *t, uint64_t seconds)
+{
+	struct snapshot_capture capture;
+	unsigned int living = pipeline__living(t->pipeline);
+	char name[300], more[48] = "", line[512];
+
+	pipeline__capture(t->pipeline, &capture);
+	pipeline__name(t->pipeline, name, sizeof(name));
+	if (living > 1)
+		snprintf(more, sizeof(more), " and %u more process%s", living - 1,
+			 living == 2 ? "" : "es");
+	snprintf(line, sizeof(line),
+		 "attached to %s%s \xc2\xb7 %" PRIu64 " s \xc2\xb7 %s copies (%s MiB) \xc2\xb7 %s lost", name,
+		 more, seconds, number__count(capture.copies).s,
+		 number__mib(capture.pages * (uint64_t)sysconf(_SC_PAGESIZE)).s,
+		 number__count(capture.lost).s);
+	log__status(line);
+}
+
 /* Until somebody says so, the time is over, or nobody is left. */
 static void attach__trace(struct tracing *t, const struct options *opt)
 {
 	uint64_t start = tracing__now_ms(), past = 0;
 	struct signalfd_siginfo info;
+	struct progress progress = {};
 	bool interrupted = false;
 
 	while (!interrupted && pipeline__living(t->pipeline) &&
 	       (!opt->for_ms || past < opt->for_ms)) {
 		int wait = pipeline__step(t->pipeline);
+		uint64_t seconds = progress__due(&progress);
 
+		if (seconds)
+			attach__say(t, seconds);
 		if (opt->for_ms && opt->for_ms - past < (uint64_t)wait)
 			wait = (int)(opt->for_ms - past);
 		interrupted = tracing__wait(t, wait, -1, &info);
 		past = tracing__now_ms() - start;
 	}
+	log__status(NULL);
 }
 
 int cmd_attach(const struct options *opt)

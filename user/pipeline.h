@@ -49,6 +49,8 @@ bool pipeline__traces(const struct pipeline *p, pid_t pid);
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS]);
 /* Handles what has arrived. Returns how long to wait for more, ms. */
 int pipeline__step(struct pipeline *p);
+/* Whom it began with: "gunicorn [4121]". Foreign text. */
+void pipeline__name(const struct pipeline *p, char *out, size_t size);
 /* How many traced processes live. */
 unsigned int pipeline__living(const struct pipeline *p);
 

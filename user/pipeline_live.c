@@ -2,6 +2,8 @@
 /* What is to be seen while tracing goes on. */
 #include "pipeline_parts.h"
 
+#include <stdio.h>
+
 #include "capture/session.h"
 #include "ledger.h"
 #include "model/aggregate.h"
@@ -32,6 +34,13 @@ void pipeline__tick(struct pipeline *p)
 	live__tick(p->live, now_ns());
 }
 
+void pipeline__name(const struct pipeline *p, char *out, size_t size)
+{
+	const struct process *first = p->command ?: tree__first(p->tree);
+
+	snprintf(out, size, "%s [%u]", first ? first->command : "?", first ? first->pid : 0);
+}
+
 void pipeline__capture(struct pipeline *p, struct snapshot_capture *out)
 {
 	session__counters(p->session, &p->counters);
@@ -39,4 +48,5 @@ void pipeline__capture(struct pipeline *p, struct snapshot_capture *out)
 	pipeline__fill_capture(p, out);
 	out->kernel_copies = SNAPSHOT_UNKNOWN; /* of threads that live, it is asked at the end only */
 	out->copies = aggregate__copies(p->model);
+	out->pages = aggregate__pages(p->model);
 }

@@ -37,6 +37,8 @@ void log__redirect(log_taker take, void *ctx);
 void log__status(const char *line);
 /* Would it be shown? */
 int log__has_status(void);
+/* From now on it is not: the user wants it quiet. */
+void log__no_status(void);
 
 /* Prints the message and yields the error (evaluated once): return log_err_r(-EINVAL, "..."); */
 #define log_err_r(err, ...)                                                                        \

@@ -127,10 +127,20 @@ void screen__last_words(const char *text)
 
 void screen__stop(struct screen *s)
 {
+	(void)s;
 	endwin();
 	kill(getpid(), SIGSTOP);
-	screen__resized(s); /* it may have another size by now */
-	screen__renew(s);
+}
+
+/*
+ * The shell has its own settings in force, and may have another size. From the background, setting
+ * them stops this process (SIGTTOU) until it is in the foreground.
+ */
+void screen__continued(struct screen *s)
+{
+	endwin();
+	screen__resized(s);
+	refresh();
 }
 
 /* --- size -------------------------------------------------------------------- */
