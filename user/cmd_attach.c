@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/progress.h"
@@ -17,6 +18,7 @@
 #include "cmd_tracing.h"
 #include "model/snapshot.h"
 #include "pipeline.h"
+#include "sink/escape.h"
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
@@ -37,21 +39,26 @@ static int attach__open(struct tracing *t, const struct options *opt)
 	return err;
 }
 
-/* "attached to gunicorn [4121] and 3 more processes · 12 s · 12,345 copies (48.2 MiB) · 0 lost" */
+/* So that the rest of the line fits 80 columns. */
+#define NAME_COLUMNS 16
+
+/* "attached to gunicorn [4121] and 3 more · 12 s · 12,345 copies (48.2 MiB) · 0 lost" */
 static void attach__say(const struct tracing *t, uint64_t seconds)
 {
 	struct snapshot_capture capture;
 	unsigned int living = pipeline__living(t->pipeline);
-	char name[300], more[48] = "", line[512];
+	_free_ char *name = NULL;
+	char more[32] = "", line[256];
+	uint32_t pid;
 
 	pipeline__capture(t->pipeline, &capture);
-	pipeline__name(t->pipeline, name, sizeof(name));
+	name = escape__fit(pipeline__name(t->pipeline, &pid), NAME_COLUMNS, ESCAPE_CUT_END);
 	if (living > 1)
-		snprintf(more, sizeof(more), " and %u more process%s", living - 1,
-			 living == 2 ? "" : "es");
+		snprintf(more, sizeof(more), " and %u more", living - 1);
 	snprintf(line, sizeof(line),
-		 "attached to %s%s \xc2\xb7 %" PRIu64 " s \xc2\xb7 %s copies (%s MiB) \xc2\xb7 %s lost", name,
-		 more, seconds, number__count(capture.copies).s,
+		 "attached to %s [%" PRIu32 "]%s \xc2\xb7 %" PRIu64
+		 " s \xc2\xb7 %s copies (%s MiB) \xc2\xb7 %s lost",
+		 name ?: "?", pid, more, seconds, number__count(capture.copies).s,
 		 number__mib(capture.pages * (uint64_t)sysconf(_SC_PAGESIZE)).s,
 		 number__count(capture.lost).s);
 	log__status(line);

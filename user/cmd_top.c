@@ -261,8 +261,9 @@ int cmd_top(const struct options *opt)
 	int err;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		log_error("top needs a terminal, for keys and the screen; `cowtrace attach` makes a "
-			  "report");
+		log_error(
+			"top needs a terminal, for keys and the screen; `cowtrace attach` makes a "
+			"report");
 		return STATUS_USAGE;
 	}
 	err = tracing__check_targets(opt);

@@ -2,8 +2,6 @@
 /* What is to be seen while tracing goes on. */
 #include "pipeline_parts.h"
 
-#include <stdio.h>
-
 #include "capture/session.h"
 #include "ledger.h"
 #include "model/aggregate.h"
@@ -34,11 +32,12 @@ void pipeline__tick(struct pipeline *p)
 	live__tick(p->live, now_ns());
 }
 
-void pipeline__name(const struct pipeline *p, char *out, size_t size)
+const char *pipeline__name(const struct pipeline *p, uint32_t *pid)
 {
 	const struct process *first = p->command ?: tree__first(p->tree);
 
-	snprintf(out, size, "%s [%u]", first ? first->command : "?", first ? first->pid : 0);
+	*pid = first ? first->pid : 0;
+	return first ? first->command : "?";
 }
 
 void pipeline__capture(struct pipeline *p, struct snapshot_capture *out)
@@ -46,7 +45,8 @@ void pipeline__capture(struct pipeline *p, struct snapshot_capture *out)
 	session__counters(p->session, &p->counters);
 	*out = (struct snapshot_capture){};
 	pipeline__fill_capture(p, out);
-	out->kernel_copies = SNAPSHOT_UNKNOWN; /* of threads that live, it is asked at the end only */
+	out->kernel_copies =
+		SNAPSHOT_UNKNOWN; /* of threads that live, it is asked at the end only */
 	out->copies = aggregate__copies(p->model);
 	out->pages = aggregate__pages(p->model);
 }

@@ -137,7 +137,8 @@ static const char *on_a_terminal(void (*act)(void), bool foreground)
 		if (!foreground && fork() == 0)
 			setpgid(0, 0);
 		act();
-		/* The session's first process must not end before its child has: it would be hung up. */
+		/* The session's first process must not end before its child has: it would be hung
+		 * up. */
 		while (wait(NULL) > 0)
 			;
 		_exit(0);
@@ -170,7 +171,8 @@ static void one_line_replaces_the_other(void **state)
 	(void)state;
 	assert_string_equal(on_a_terminal(say, true),
 			    "12 s" ERASE "13 s" ERASE "cowtrace: w\r\n"
-			    "a line of more than " ERASE "?[2J?\xef\xbf\xbd" ERASE "cowtrace: end\r\n");
+			    "a line of more than " ERASE "?[2J?\xef\xbf\xbd" ERASE
+			    "cowtrace: end\r\n");
 }
 
 static void say_in_the_background(void)
@@ -198,8 +200,7 @@ static void nothing_if_it_is_unwanted(void **state)
 	struct capture c;
 
 	(void)state;
-	assert_string_equal(on_a_terminal(say_quietly, true),
-			    "cowtrace: w\r\ncowtrace: end\r\n");
+	assert_string_equal(on_a_terminal(say_quietly, true), "cowtrace: w\r\ncowtrace: end\r\n");
 	begin(&c); /* a file */
 	say();
 	assert_string_equal(end(&c), "cowtrace: w\ncowtrace: end\n");

@@ -9,8 +9,8 @@ struct progress {
 	uint64_t start, next; /* ms, CLOCK_MONOTONIC; 0: has not begun */
 };
 
-/* Whole seconds since the first call, if it is time to say something and somebody would see it; else
- * 0. What is said goes to log__status. */
+/* Whole seconds since the first call, if it is time to say something and somebody would see it;
+ * else 0. What is said goes to log__status. */
 uint64_t progress__due(struct progress *p);
 
 #endif
