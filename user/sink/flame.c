@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "model/snapshot.h"
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 #include "sink/string_table.h"
 #include "sink/words.h"
 
@@ -344,7 +344,7 @@ int flame__new(const struct snapshot *snap, size_t max, struct flame **out)
 	struct flame *flame = calloc(1, sizeof(*flame));
 	int err = flame ? 0 : -ENOMEM;
 
-	err = err ?: stack_table__new(snap, &b.stacks) ?: string_table__new(&b.names)	?:
+	err = err ?: stack_table__new(snap->stacks, snap->n_stacks, &b.stacks) ?: string_table__new(&b.names)	?:
 	      make_rows(&b) ?: build(&b) ?: reduce(&b, max, flame);
 	stack_table__free(b.stacks);
 	string_table__free(b.names);

@@ -71,7 +71,7 @@ static void put_title(struct graph *g)
 	g->y += 8;
 	open_line(g, " ct-heading");
 	if (capture->copies) {
-		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->pages));
+		fputs(number__bytes(snapshot__bytes(g->snap, capture->pages)).s, g->out);
 		fprintf(g->out, " copied by writes to shared memory");
 	} else {
 		fputs("No page copied", g->out);
@@ -129,7 +129,7 @@ static void put_notes(struct graph *g)
 		open_line(g, " ct-dim");
 		fprintf(g->out, "%s %s with less than ", number__count(flame->dropped).s,
 			words__plural(flame->dropped, "frame", "frames"));
-		flamegraph__bytes(g->out, flame->smallest);
+		fputs(number__bytes(flame->smallest).s, g->out);
 		fputs(" not drawn; where they add up, they stand together as \xe2\x80\xa6", g->out);
 		close_line(g);
 	}

@@ -20,8 +20,6 @@ int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out);
 
 /* A class of flamegraph.css. */
 const char *flamegraph__cause_class(const char *cause);
-/* Bytes for people: "12.0 KiB", "1,024.5 MiB" */
-void flamegraph__bytes(FILE *out, uint64_t bytes);
 /* One frame; total: the bytes of all. */
 void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total);
 

@@ -33,14 +33,6 @@ const char *flamegraph__cause_class(const char *cause)
 	return cause__name(CAUSE_UNKNOWN);
 }
 
-void flamegraph__bytes(FILE *out, uint64_t bytes)
-{
-	if (bytes && bytes < 1u << 20)
-		fprintf(out, "%.1f KiB", (double)bytes / 1024);
-	else
-		fprintf(out, "%s MiB", number__mib(bytes).s);
-}
-
 /* Frames of one file have one tint, so that a change of module can be seen. */
 static unsigned int tint(const char *file)
 {
@@ -86,13 +78,6 @@ static void put_class(FILE *out, const struct flame_node *node)
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 /* What stands in the frame; python: also where the function is, as short as possible. */
 static char *make_name(const struct flame_node *node, bool label)
 {
@@ -111,7 +96,7 @@ static char *make_name(const struct flame_node *node, bool label)
 	case FLAME_FRAME:
 		name = frame->function && frame->function[0] ? frame->function : "?";
 		if (label && frame->file)
-			n = asprintf(&made, "%s %s:%" PRIu32, name, base_name(frame->file),
+			n = asprintf(&made, "%s %s:%" PRIu32, name, words__file(frame->file),
 				     frame->line);
 		else
 			n = asprintf(&made, "%s", name);
@@ -188,7 +173,7 @@ static void put_title(FILE *out, const struct flame_node *node, uint64_t total)
 	fputc('\n', out);
 	put_what(out, node);
 	fputc('\n', out);
-	flamegraph__bytes(out, node->bytes);
+	fputs(number__bytes(node->bytes).s, out);
 	fputs(", ", out);
 	svg__text(out, number__percent(node->bytes, total).s);
 	fprintf(out, " %% of all, %s %s</title>", number__count(node->copies).s,

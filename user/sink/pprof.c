@@ -18,7 +18,7 @@
 #include "sink/gzip.h"
 #include "sink/proto.h"
 #include "sink/sink.h"
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 #include "sink/string_table.h"
 #include "sink/words.h"
 
@@ -252,7 +252,7 @@ static int pprof__write(const struct snapshot *snap, const struct sink_options *
 
 	(void)opt;
 	p.err = gzip__new(out, &p.gzip) ?: string_table__new(&p.strings) ?:
-		stack_table__new(snap, &p.stacks);
+		stack_table__new(snap->stacks, snap->n_stacks, &p.stacks);
 	if (!p.err) {
 		put_head(&p);
 		for (size_t i = 0; i < snap->n_stacks; i++)
