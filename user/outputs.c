@@ -2,6 +2,7 @@
 #include "outputs.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,15 @@ int outputs__open(const struct options *opt, struct outputs **out)
 	return 0;
 }
 
+/* Nobody could read both from one stream. */
+static bool outputs__use(const struct outputs *o, const FILE *text)
+{
+	for (int i = 0; i < CLI_OUTPUTS; i++)
+		if (o->at[i].file == text)
+			return true;
+	return false;
+}
+
 int outputs__write(struct outputs *outputs, const struct options *opt, FILE *text,
 		   const struct snapshot *snap)
 {
@@ -94,7 +104,7 @@ int outputs__write(struct outputs *outputs, const struct options *opt, FILE *tex
 
 	for (int i = 0; i < CLI_OUTPUTS; i++)
 		err = output__write(&outputs->at[i], snap, &sopt) ?: err;
-	if (!opt->quiet)
+	if (!opt->quiet && !outputs__use(outputs, text))
 		err = sink_text.write(snap, &sopt, text) ?: err;
 	return err;
 }
