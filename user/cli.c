@@ -284,7 +284,7 @@ static int take_options(int argc, char **argv, struct options *opt)
 	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
-	optind = 1;
+	optind = 0; /* begins anew, also after a call that has put words in order */
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 &&
 	       (c = getopt_long(argc, argv, "+p:u:qvh" + permute, long_options, NULL)) != -1)

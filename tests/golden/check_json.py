@@ -64,7 +64,8 @@ SIDE = {"older_copies": INT, "older_copied_bytes": INT, "older_bytes_per_worker"
         "change_bytes_per_worker": INT, "state": STR, "significant": BOOL}
 BASELINE = {"file": STR, "version": STR, "host": OBJ, "capture": OBJ, "older_workers": INT,
             "newer_workers": INT, "changed": BOOL, "sentence": STR, "remarks": LIST, "total": OBJ,
-            "causes": LIST, "types": LIST, "sites": LIST, "processes": LIST}
+            "causes": LIST, "types": LIST, "sites": LIST, "processes": LIST,
+            "older_worker": STR + NONE, "newer_worker": STR + NONE}
 BASELINE_ROWS = {
     "causes": {"cause": STR},
     "types": {"type": STR, "cause": STR},
@@ -108,8 +109,10 @@ def check_baseline(report):
             for key in "copies", "copied_bytes":
                 total = sum(row[f"{side}_{key}"] for row in baseline[table])
                 assert total == run["capture"][key], f"baseline.{table}: {side} {key} {total}"
-    workers = sum(row["newer_processes"] for row in baseline["processes"] if row["workers"])
-    assert workers == baseline["newer_workers"]
+    for side in "older", "newer":
+        workers = sum(row[f"{side}_processes"] for row in baseline["processes"]
+                      if row["workers"] and row["command"] == baseline[f"{side}_worker"])
+        assert workers == baseline[f"{side}_workers"]
 
 
 def check(path):

@@ -77,6 +77,43 @@ static void test_no_workers_are_one(void **state)
 	assert_false(comparison->remarks[0].unfair); /* neither has any: that is alike */
 }
 
+/* A shell that starts the program, a helper that it calls: they are not what it is about. */
+static void test_helpers_are_no_workers(void **state)
+{
+	(void)state;
+	add_process(&older, 5, "app", true);
+	add_process(&newer, 5, "app", true);
+	add_process(&newer, 6, "app", true);
+	for (uint32_t pid = 100; pid < 120; pid++) {
+		add_process(&older, pid, "bash", true);
+		copy_at(&older, pid, "/x.py", "x", 1, "int", 1);
+	}
+	add_process(&newer, 100, "bash", true);
+	copy_at(&newer, 100, "/x.py", "x", 1, "int", 7);
+	copy_at(&older, 5, "/a.py", "f", 3, "int", 101);
+	copy_at(&newer, 5, "/a.py", "f", 3, "int", 1); /* less than the helper: still a worker */
+	compare();
+	assert_int_equal(comparison->older_workers, 1);
+	assert_int_equal(comparison->newer_workers, 2);
+	assert_string_equal(comparison->newer_worker, "app");
+	assert_int_equal(comparison->total.older.bytes,
+			 (101 + 20) * PAGE); /* nothing is left out */
+}
+
+static void test_other_workers(void **state)
+{
+	(void)state;
+	for (uint32_t pid = 1; pid < 4; pid++)
+		add_process(&older, pid, "gunicorn", true);
+	for (uint32_t pid = 1; pid < 6; pid++)
+		add_process(&newer, pid, "uvicorn", true);
+	compare();
+	assert_int_equal(comparison->older_workers, 3);
+	assert_int_equal(comparison->newer_workers, 5);
+	assert_string_equal(comparison->older_worker, "gunicorn");
+	assert_string_equal(comparison->newer_worker, "uvicorn");
+}
+
 static void test_nothing_at_all(void **state)
 {
 	(void)state;
@@ -286,6 +323,8 @@ int main(void)
 		TEST(test_what_is_a_change),
 		TEST(test_workers_divide),
 		TEST(test_no_workers_are_one),
+		TEST(test_helpers_are_no_workers),
+		TEST(test_other_workers),
 		TEST(test_nothing_at_all),
 		TEST(test_little_is_not_significant),
 		TEST(test_the_total_does_not_hide_what_changed),

@@ -282,6 +282,41 @@ static void test_commands(void **state)
 	}
 }
 
+/* Workers that have numbers are one group; so they are if only one of them is there now. */
+static void test_numbered_workers(void **state)
+{
+	char command[32];
+
+	(void)state;
+	for (uint32_t pid = 1; pid < 6; pid++) {
+		snprintf(command, sizeof(command), "ForkPoolWorker-%u", pid);
+		add_process(&older, pid, command, true);
+		add_process(&newer, pid, command, pid != 4);
+	}
+	compare();
+	assert_int_equal(comparison->older_workers, 5);
+	assert_int_equal(comparison->newer_workers, 4);
+	assert_string_equal(comparison->newer_worker, "ForkPoolWorker-*");
+	assert_int_equal(comparison->processes.n, 2);
+}
+
+static void test_numbers_in_commands(void **state)
+{
+	static const char *const commands[] = {"",    "7",   "1.2", "...",  ".",
+					       "a1b", "ab1", "a.b", "a..1b"};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		add_process(&older, i + 1, commands[i], true);
+		add_process(&newer, 100 - i, commands[i], true);
+	}
+	compare();
+	assert_int_equal(comparison->processes.n, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(comparison->processes.rows[i].older_processes,
+				 comparison->processes.rows[i].newer_processes);
+}
+
 /* A master is not one of its workers, though it has their name. */
 static void test_roles(void **state)
 {
@@ -346,6 +381,8 @@ int main(void)
 		TEST(test_ambiguous_files_are_not_matched),
 		TEST(test_a_file_that_stayed),
 		TEST(test_commands),
+		TEST(test_numbered_workers),
+		TEST(test_numbers_in_commands),
 		TEST(test_roles),
 		TEST(test_stacks_meet_where_they_are_now),
 	};

@@ -25,15 +25,6 @@ struct pair {
 	struct compared *to;
 };
 
-static uint64_t count_workers(const struct snapshot *snap)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < snap->n_processes; i++)
-		n += snapshot__is_sharer(&snap->processes[i]);
-	return n;
-}
-
 /* Adds what one run has of row. */
 static void add(struct compared_rows *rows, const struct pair *pair, bool newer,
 		struct comparison_row row, uint64_t copies, uint64_t pages, bool lost_line)
@@ -133,7 +124,7 @@ static struct comparison_row role(const struct pair *pair, bool newer,
 				  const struct snapshot_process *p)
 {
 	return (struct comparison_row){
-		.command = newer ? p->command : renames__command(pair->to->renames, p->command),
+		.command = renames__command(pair->to->renames, p->command),
 		.worker = snapshot__is_sharer(p),
 		.older_processes = !newer,
 		.newer_processes = newer,
@@ -190,8 +181,6 @@ static void fill_total(const struct pair *pair)
 	const struct snapshot_capture *then = &pair->runs[0]->capture;
 	const struct snapshot_capture *now = &pair->runs[1]->capture;
 
-	view->older_workers = count_workers(pair->runs[0]);
-	view->newer_workers = count_workers(pair->runs[1]);
 	view->total.older.copies = then->copies;
 	view->total.older.bytes = snapshot__bytes(pair->runs[0], then->pages);
 	view->total.newer.copies = now->copies;
@@ -218,7 +207,7 @@ static int prepare(const struct pair *pair)
 	return intern__new(&to->pool)							       ?:
 	       stack_table__new(older->stacks, older->n_stacks, &to->older_frames)	       ?:
 	       stack_table__new(newer->stacks, newer->n_stacks, &to->newer_frames)	       ?:
-	       renames__new(older, to->older_frames, newer, to->newer_frames, &to->renames) ?:
+	       renames__new(older, to->older_frames, newer, to->newer_frames, to->pool, &to->renames) ?:
 	       places__new(older, to->older_frames, newer, to->newer_frames, to->renames,
 			   &to->places);
 }
@@ -229,6 +218,9 @@ static int fill(const struct pair *pair)
 	struct groups groups = {};
 	int err = prepare(pair);
 
+	if (err)
+		return err;
+	err = compare__workers(view, pair->runs[1], pair->to->renames);
 	if (err)
 		return err;
 	fill_total(pair);

@@ -2,8 +2,9 @@
 /*
  * What changed between two runs of the same program: an older one, the baseline, and a newer one.
  * Runs have different numbers of workers, so what is compared is bytes per worker: those of all
- * processes, divided by the number of processes that began with shared pages (snapshot__is_sharer).
- * A run without any is taken as one. Plain, sorted data, like a snapshot, of which it is a part.
+ * processes, divided by the number of workers, which are the processes of one command that began
+ * with shared pages (see compare_workers.c). A run without any is taken as one. Plain, sorted data,
+ * like a snapshot, of which it is a part.
  */
 #ifndef COWTRACE_MODEL_COMPARE_H
 #define COWTRACE_MODEL_COMPARE_H
@@ -62,6 +63,7 @@ struct comparison {
 	const struct snapshot *older; /* the newer is the one that this belongs to */
 	const char *older_name;	      /* of its file, to be shown */
 	uint64_t older_workers, newer_workers;
+	const char *older_worker, *newer_worker; /* what they are called; NULL: there are none */
 	struct comparison_row total;
 	bool any_significant; /* in the total or in a row of any table */
 	struct comparison_table causes, types, sites, processes;

@@ -4,7 +4,10 @@
  * /srv/app-1.2/app.py becomes /srv/app-1.3/app.py, .../python3.11/json/decoder.py one of
  * python3.12. Of the files that only one run has, those belong together whose paths have the
  * longest end in common, if that is true from both sides and of no other: which of two equally
- * good ones it is would be a guess. Commands may differ in the number of a version: python3.11.
+ * good ones it is would be a guess.
+ *
+ * Commands may differ in numbers, of a version (python3.11) or of a worker (ForkPoolWorker-2):
+ * those that differ in nothing else are one.
  */
 #include "model/compare_parts.h"
 
@@ -13,6 +16,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/intern.h"
 #include "model/stack_table.h"
 
 /* So many names with the same end have no clear partner. */
@@ -211,9 +215,11 @@ static void add_files(struct name_list *list, const struct stack_table *frames, 
 
 /* --- commands ---------------------------------------------------------------- */
 
+#define DIGITS "0123456789"
+
 static char next_letter(const char **s)
 {
-	*s += strspn(*s, "0123456789.");
+	*s += strspn(*s, DIGITS ".");
 	return **s ? *(*s)++ : '\0';
 }
 
@@ -228,26 +234,71 @@ static int compare_letters(const char *a, const char *b)
 	return (unsigned char)x - (unsigned char)y;
 }
 
+/* The newer run's first: theirs are the names to be shown. */
 static int order_letters(const void *a, const void *b)
 {
 	const struct name *x = a, *y = b;
 
-	return compare_letters(x->s, y->s) ?: x->newer - y->newer;
+	return compare_letters(x->s, y->s) ?: y->newer - x->newer ?: strcmp(x->s, y->s);
 }
 
-static void match_commands(struct name_list *list)
+/* With * for each number, allocated. */
+static char *mask(const char *s)
+{
+	char *masked = malloc(strlen(s) + 1), *to = masked;
+
+	while (masked && *s) {
+		size_t n = strspn(s, DIGITS ".");
+
+		if (n && strcspn(s, DIGITS) < n) {
+			*to++ = '*';
+			s += n;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	if (masked)
+		*to = '\0';
+	return masked;
+}
+
+/* What all of names are called; NULL: out of memory. */
+static const char *common_name(const struct name *names, size_t n, struct intern *pool)
+{
+	_free_ char *masked = NULL;
+
+	for (size_t i = 1; i < n && names[i].newer == names[0].newer; i++) {
+		if (strcmp(names[i].s, names[0].s) == 0)
+			continue;
+		masked = mask(names[0].s);
+		return masked ? intern__str(pool, masked) : NULL;
+	}
+	return names[0].s;
+}
+
+static int name_commands(struct name_list *list, struct intern *pool, struct rename_list *out)
 {
 	size_t end;
 
+	out->at = calloc(list->n + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
 	if (list->n)
 		qsort(list->at, list->n, sizeof(*list->at), order_letters);
 	for (size_t i = 0; i < list->n; i = end) {
+		const char *name;
+
 		for (end = i + 1;
 		     end < list->n && compare_letters(list->at[i].s, list->at[end].s) == 0;)
 			end++;
-		if (end == i + 2 && !list->at[i].newer && list->at[i + 1].newer)
-			list->at[i].partner = &list->at[i + 1];
+		name = common_name(&list->at[i], end - i, pool);
+		if (!name)
+			return -ENOMEM;
+		for (size_t k = i; k < end; k++)
+			out->at[out->n++] = (struct rename){list->at[k].s, name};
 	}
+	qsort(out->at, out->n, sizeof(*out->at), order_renames);
+	return 0;
 }
 
 static void add_commands(struct name_list *list, const struct snapshot *snap, bool newer)
@@ -261,16 +312,17 @@ static void add_commands(struct name_list *list, const struct snapshot *snap, bo
 
 int renames__new(const struct snapshot *older, const struct stack_table *older_frames,
 		 const struct snapshot *newer, const struct stack_table *newer_frames,
-		 struct renames **out)
+		 struct intern *pool, struct renames **out)
 {
 	size_t n_files = stack_table__count(older_frames) + stack_table__count(newer_frames);
 	size_t n_commands = older->n_processes + newer->n_processes;
-	_free_ struct name *names = calloc(n_files + n_commands + 1, sizeof(*names));
-	struct name_list files = {.at = names}, commands = {.at = names + n_files};
+	_free_ struct name *file_names = calloc(n_files + 1, sizeof(*file_names));
+	_free_ struct name *command_names = calloc(n_commands + 1, sizeof(*command_names));
+	struct name_list files = {.at = file_names}, commands = {.at = command_names};
 	struct renames *renames = calloc(1, sizeof(*renames));
 	int err;
 
-	if (!names || !renames) {
+	if (!file_names || !command_names || !renames) {
 		free(renames);
 		return -ENOMEM;
 	}
@@ -279,10 +331,9 @@ int renames__new(const struct snapshot *older, const struct stack_table *older_f
 	add_commands(&commands, older, false);
 	add_commands(&commands, newer, true);
 	keep_single(&files);
-	keep_single(&commands);
 	match_files(&files);
-	match_commands(&commands);
-	err = make_list(&files, &renames->files) ?: make_list(&commands, &renames->commands);
+	err = make_list(&files, &renames->files)
+		      ?: name_commands(&commands, pool, &renames->commands);
 	if (err)
 		renames__free(renames);
 	else

@@ -20,14 +20,21 @@ int compare__text(const char *a, const char *b);
 /* What files and commands of the older run are called in the newer one. */
 struct renames;
 
-/* The tables: of the stacks of each. All must outlive it. 0 or -ENOMEM. */
+/* The tables: of the stacks of each; pool: of new names. All must outlive it. 0 or -ENOMEM. */
 int renames__new(const struct snapshot *older, const struct stack_table *older_frames,
 		 const struct snapshot *newer, const struct stack_table *newer_frames,
-		 struct renames **out);
+		 struct intern *pool, struct renames **out);
 void renames__free(struct renames *renames);
-/* The name in the newer run; the same, if it is there, too, or nothing there is called alike. */
+/* Of the older run: the name in the newer run; the same, if nothing there is called alike. */
 const char *renames__file(const struct renames *renames, const char *file);
+/* Of either run: the name for all processes that do the same. */
 const char *renames__command(const struct renames *renames, const char *command);
+
+/* --- compare_workers.c ------------------------------------------------------- */
+
+/* Finds who the workers of each run are, and counts them. 0 or -ENOMEM. */
+int compare__workers(struct comparison *out, const struct snapshot *newer,
+		     const struct renames *renames);
 
 /* --- compare_lines.c --------------------------------------------------------- */
 

@@ -236,8 +236,11 @@ static int json__write(const struct snapshot *snap, const struct sink_options *o
 	json_t *root = document(snap);
 
 	(void)opt;
-	if (root && snap->comparison)
-		json_object_set_new(root, "baseline", json__baseline(snap, SIZE_MAX));
+	if (root && snap->comparison &&
+	    json_object_set_new(root, "baseline", json__baseline(snap, SIZE_MAX))) {
+		json_decref(root);
+		root = NULL;
+	}
 	return json__finish(root, out);
 }
 

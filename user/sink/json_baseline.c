@@ -88,12 +88,14 @@ json_t *json__baseline(const struct snapshot *snap, size_t limit)
 	const struct comparison *c = snap->comparison;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-		json__text(c->older_name), "version", json__text(c->older->version), "host",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"file", json__text(c->older_name), "version", json__text(c->older->version), "host",
 		json__host(c->older), "capture", json__capture(c->older), "older_workers",
 		json__count(c->older_workers), "newer_workers", json__count(c->newer_workers),
 		"changed", c->any_significant, "sentence", sentence(c), "remarks", remarks(c),
 		"total", numbers(json_object(), &c->total), "causes",
 		table(&c->causes, limit, cause), "types", table(&c->types, limit, type), "sites",
-		table(&c->sites, limit, site), "processes", table(&c->processes, limit, process));
+		table(&c->sites, limit, site), "processes", table(&c->processes, limit, process),
+		"older_worker", json__text(c->older_worker), "newer_worker",
+		json__text(c->newer_worker));
 }

@@ -194,6 +194,7 @@ void text__changed(const struct text *t)
 	remarks(&ch);
 	if (c->any_significant)
 		tables(&ch);
-	text__paragraph(t, "  ", "%s", per_worker ?: "?");
+	text__paragraph(t, "  ", "%s Less than 1 %%, of a row or of all, is not called a change.",
+			per_worker ?: "?");
 	fputc('\n', t->out);
 }

@@ -68,22 +68,37 @@ char *words__kind(const char *cause, const char *type)
 	return asprintf(&words, "%s%s%s", cause, type ? " of " : "", type ?: "") < 0 ? NULL : words;
 }
 
-char *words__per_worker(const struct comparison *c)
+/* " of gunicorn (3 then, 4 now)", allocated */
+static char *name_workers(const struct comparison *c)
 {
-	static const char meaning[] =
-		"Per worker: what all processes copied, divided by the number "
-		"of those that began with shared pages";
-	static const char noise[] = "Less than 1 %, of a row or of all, is not called a change.";
+	const char *then = c->older_worker, *now = c->newer_worker;
 	char *words;
 	int n;
 
-	if (c->older_workers == c->newer_workers)
-		n = asprintf(&words, "%s (%s, then and now). %s", meaning,
-			     number__count(c->newer_workers).s, noise);
+	if (then && now && strcmp(then, now) != 0)
+		n = asprintf(&words, ": %s of %s then, %s of %s now",
+			     number__count(c->older_workers).s, then,
+			     number__count(c->newer_workers).s, now);
 	else
-		n = asprintf(&words, "%s (%s then, %s now). %s", meaning,
-			     number__count(c->older_workers).s, number__count(c->newer_workers).s,
-			     noise);
+		n = asprintf(&words, " of %s: %s then, %s now", now ?: then ?: "nothing",
+			     number__count(c->older_workers).s, number__count(c->newer_workers).s);
+	return n < 0 ? NULL : words;
+}
+
+char *words__per_worker(const struct comparison *c)
+{
+	_free_ char *name = name_workers(c);
+	char *words;
+	int n;
+
+	if (!c->older_worker && !c->newer_worker)
+		n = asprintf(&words, "No process began with shared pages, so each run is taken as "
+				     "one worker.");
+	else
+		n = asprintf(&words,
+			     "Per worker: what all processes copied, divided by the number of "
+			     "workers%s.",
+			     name ?: "");
 	return n < 0 ? NULL : words;
 }
 
