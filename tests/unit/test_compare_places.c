@@ -50,6 +50,25 @@ static void test_lines_that_moved_together(void **state)
 	assert_int_equal(site("f", 8, "int")->older_line, 3);
 }
 
+/* What one function can not tell, the others of its file do. */
+static void test_lines_that_moved_with_their_file(void **state)
+{
+	(void)state;
+	add_workers();
+	copy_at(&older, 5, "/a.py", "f", 3, "int", 23);
+	copy_at(&older, 5, "/a.py", "f", 6, "int", 29);
+	copy_at(&older, 5, "/a.py", "g", 9, "int", 31);
+	copy_at(&newer, 9, "/a.py", "f", 7, "int", 37);
+	copy_at(&newer, 9, "/a.py", "f", 10, "int", 41);
+	copy_at(&newer, 9, "/a.py", "g", 11, "str", 43); /* new, and nearer */
+	copy_at(&newer, 9, "/a.py", "g", 13, "int", 47);
+	compare();
+	assert_row(site("f", 7, "int"), 23, 37);
+	assert_row(site("f", 10, "int"), 29, 41);
+	assert_row(site("g", 13, "int"), 31, 47);
+	assert_row(site("g", 11, "str"), 0, 43);
+}
+
 static void test_lines_with_the_same_text(void **state)
 {
 	(void)state;
@@ -368,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines_that_did_not_move),
 		TEST(test_lines_that_moved_together),
+		TEST(test_lines_that_moved_with_their_file),
 		TEST(test_lines_with_the_same_text),
 		TEST(test_another_text_is_another_line),
 		TEST(test_one_text_twice),

@@ -239,9 +239,9 @@ static int fill(const struct pair *pair)
 	return 0;
 }
 
-uint64_t comparison__lost(const struct snapshot *snap, unsigned int reason, bool newer)
+uint64_t comparison__lost(const struct snapshot *snap, const struct comparison *c,
+			  unsigned int reason, bool newer)
 {
-	const struct comparison *c = snap->comparison;
 	const struct snapshot *run = newer ? snap : c ? c->older : NULL;
 
 	if (!run)

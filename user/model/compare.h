@@ -88,8 +88,10 @@ void comparison__free(struct comparison *comparison);
 
 /* Bytes per worker of either run. */
 uint64_t comparison__per_worker(uint64_t bytes, uint64_t workers);
-/* Bytes of lost copies by reason, of one run, per worker; without a comparison: of the snapshot. */
-uint64_t comparison__lost(const struct snapshot *snap, unsigned int reason, bool newer);
+/* Bytes of lost copies, by reason, of one run, per worker; comparison may be NULL: of the snapshot,
+ * in all. */
+uint64_t comparison__lost(const struct snapshot *snap, const struct comparison *comparison,
+			  unsigned int reason, bool newer);
 /* Of two such numbers. */
 enum comparison_state comparison__state(uint64_t older, uint64_t newer);
 /* "same", "more", "less", "appeared", "gone" */

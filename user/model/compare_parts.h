@@ -46,7 +46,7 @@ struct line {
 	uint32_t partner; /* the line in the other run, 0: none */
 };
 
-/* Finds partners of lines: both are sorted by function, file and line. */
+/* Finds partners of lines: both are sorted by file, function and line. */
 void lines__match(struct line *older, size_t n_older, struct line *newer, size_t n_newer);
 
 /* --- compare_places.c -------------------------------------------------------- */

@@ -26,7 +26,7 @@ static int order_lines(const void *a, const void *b)
 {
 	const struct line *x = a, *y = b;
 
-	return compare__text(x->function, y->function) ?: compare__text(x->file, y->file) ?:
+	return compare__text(x->file, y->file) ?: compare__text(x->function, y->function) ?:
 	       (x->line < y->line ? -1 : x->line > y->line);
 }
 

@@ -48,11 +48,15 @@ function readFrame(element, path) {
 		element: element, text: element.querySelector('text'), kind: element.classList[1].slice(3),
 		start: +element.dataset.s, bytes: +element.dataset.b,
 		level: Math.round(+element.getAttribute('y') / ROW),
-		name: lines[0], what: lines[1], numbers: lines[2], label: lines[0], cause: '', children: []
+		name: lines[0], what: lines[1], numbers: lines[2], label: lines[0], cause: '', change: '', children: []
 	};
 	frame.end = frame.start + frame.bytes;
 	if (frame.kind === 'python') frame.label += ' ' + frame.what.slice(frame.what.lastIndexOf('/') + 1);
-	element.classList.forEach(function (c) { if (c.slice(0, 5) === 'ct-c-') frame.cause = c.slice(5); });
+	if (element.dataset.d) frame.label += '  ' + element.dataset.d;
+	element.classList.forEach(function (c) {
+		if (c.slice(0, 5) === 'ct-c-') frame.cause = c.slice(5);
+		if (c.slice(0, 5) === 'ct-d-') frame.change = c.slice(5);
+	});
 	frame.parent = path[frame.level - 1] || null;
 	if (frame.parent) frame.parent.children.push(frame);
 	path.length = frame.level;
@@ -235,6 +239,8 @@ function compile(text) {
 	if (!text) return null;
 	if (lower.slice(0, 6) === 'cause:')
 		return function (frame) { return frame.cause === lower.slice(6).trim(); };
+	if (lower.slice(0, 7) === 'change:')
+		return function (frame) { return !!frame.change && frame.change.indexOf(lower.slice(7).trim()) === 0; };
 	if (text.length > 2 && text[0] === '/' && text[text.length - 1] === '/') {
 		regex = new RegExp(text.slice(1, -1), 'iu');
 		return function (frame) { return regex.test(frame.name) || hasFile(frame) && regex.test(frame.what); };
@@ -360,7 +366,7 @@ function key(event) {
 }
 
 function pick(item, event) {
-	var wanted = 'cause:' + item.dataset.cause;
+	var wanted = item.dataset.search;
 	setSearch(tools.input.value === wanted ? '' : wanted);
 	event.preventDefault();
 }

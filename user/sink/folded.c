@@ -107,8 +107,8 @@ static void put_lines(const struct snapshot *snap, const struct line *lines, siz
 static void put_lost(const struct snapshot *snap, FILE *out)
 {
 	for (int i = 0; i < CT_LOST_MAX; i++) {
-		uint64_t newer = comparison__lost(snap, i, true);
-		uint64_t older = comparison__lost(snap, i, false);
+		uint64_t newer = comparison__lost(snap, snap->comparison, i, true);
+		uint64_t older = comparison__lost(snap, snap->comparison, i, false);
 
 		if (!older && !newer)
 			continue;
