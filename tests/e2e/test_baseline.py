@@ -9,12 +9,14 @@ import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from cow import COWTRACE, PAGE, Report, environment, line_of, run_cowtrace, target
 
 SHOP = target("shop.py")
+SVG = "{http://www.w3.org/2000/svg}"
 ADDED = 5  # lines above all others, in the second release
 
 
@@ -115,6 +117,33 @@ def test_folded_has_two_weights(releases: tuple[Path, Path], baseline: Report) -
     n = len(done.stdout.splitlines())
     assert abs(sums[0] - baseline["total"]["older_bytes_per_worker"]) <= n
     assert abs(sums[1] - baseline["total"]["newer_bytes_per_worker"]) <= n
+
+
+def test_go_reads_the_difference(releases: tuple[Path, Path], baseline: Report, tmp_path: Path) -> None:
+    output = tmp_path / "copies.pb.gz"
+    assert report("-q", "--pprof", str(output), str(releases[1]), "--baseline", str(releases[0])).returncode == 0
+    done = subprocess.run(["go", "tool", "pprof", "-top", "-unit", "b", "-nodecount", "1000", "-nodefraction", "0",
+                           "-focus", "^(total|names|offers)$", "-tagfocus", "type=bytes", str(output)],
+                          capture_output=True, text=True, timeout=120, env={**environment(), "HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    flat = {row[-1]: row[0] for row in (line.split() for line in done.stdout.splitlines()) if len(row) == 6}
+    assert flat["total"] == f"{-23 * PAGE}B" and flat["offers"] == f"{13 * PAGE}B", done.stdout
+    assert flat.get("names", "0") == "0"
+    # Percents are of the older run, as with -diff_base.
+    match = re.search(r"Total samples = (\d+)B", done.stdout)
+    assert match and abs(int(match[1]) - baseline["total"]["older_bytes_per_worker"]) <= len(baseline["sites"])
+
+
+def test_flame_graph_has_what_is_gone(releases: tuple[Path, Path], baseline: Report) -> None:
+    done = report("-q", "--flamegraph", "-", str(releases[1]), "--baseline", str(releases[0]))
+    frames = [e for e in ElementTree.fromstring(done.stdout).iter(SVG + "svg") if "ct-f" in (e.get("class") or "").split()]
+    told = [((e.find(SVG + "title").text or "").split("\n"), (e.get("class") or "").split(), int(e.get("data-b") or 0))
+            for e in frames]
+    less = [bytes_ for (name, *_), classes, bytes_ in told if name == "total" and "ct-no-longer" in classes]
+    assert sum(less) >= 23 * PAGE
+    assert not [name for (name, *_), classes, _ in told if name == "total" and "ct-no-longer" not in classes]
+    now = next(bytes_ for (name, *_), _, bytes_ in told if name == "copied now")
+    assert abs(now - baseline["total"]["newer_bytes_per_worker"]) <= len(told)
 
 
 def test_a_recording_with_itself(releases: tuple[Path, Path], tmp_path: Path) -> None:

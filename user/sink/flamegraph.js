@@ -91,7 +91,8 @@ function makeTools() {
 		box: box, div: div,
 		input: make(HTML, 'input', {type: 'text', 'aria-label': 'Search functions, files, causes and types',
 			placeholder: 'Search: text or /regex/', spellcheck: 'false', autocomplete: 'off',
-			title: 'Key /. Text, /regular expression/ or cause:NAME. Enter: to the largest match. Escape: clear'}, div),
+			title: 'Key /. Text, /regular expression/, cause:NAME' + (frames[0].change ? ', change:more, change:less' : '') +
+				'. Enter: to the largest match. Escape: clear'}, div),
 		reset: make(HTML, 'button', {type: 'button', title: 'All copies, no search'}, div),
 		output: make(HTML, 'output', {role: 'status', 'aria-live': 'polite'}, div)
 	};
@@ -389,7 +390,7 @@ svg.setAttribute('aria-label', svg.querySelector('title').textContent);
 svg.classList.add('ct-live');
 setCurrent(current);
 legend.setAttribute('role', 'group');
-legend.setAttribute('aria-label', 'Causes: choose one to see where it happens');
+legend.setAttribute('aria-label', (frames[0].change ? 'Changes' : 'Causes') + ': choose one to see where it happens');
 legend.querySelectorAll('.ct-item').forEach(function (item) {
 	item.setAttribute('role', 'button');
 	item.setAttribute('tabindex', '0');

@@ -400,7 +400,9 @@ var changes = [amount('then', 'older_bytes_per_worker'), amount('now', 'newer_by
 		make(td, 'span', sign(change), {class: r.state === 'same' ? 'dim' : change < 0 ? 'less' : 'more'});
 	}},
 	{title: '%', of: percentOf}];
-var whereChanged = {title: 'line', of: where.of, show: function (td, r) {
+var whereChanged = {title: 'line', of: function (r) { // what is gone, where it was
+	return where.of(r.older_file && !r.newer_copies ? {file: r.older_file, line: r.older_line, function: r.function} : r);
+}, show: function (td, r) {
 	td.textContent = this.of(r);
 	if (r.source) make(td, 'small', r.source.trim());
 	if (r.older_file && r.newer_copies) make(td, 'small', 'was ' + (r.older_file === r.file ? 'line ' : r.older_file + ':') + r.older_line);
