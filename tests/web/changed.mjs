@@ -130,6 +130,8 @@ test('changed: the tables say what the JSON says, the largest change first, and 
 		assert.equal(await head.getAttribute('aria-sort'), 'descending');
 		assert.deepEqual(await causes.allTextContents(),
 			[...told.causes].sort((a, b) => b.newer_bytes_per_worker - a.newer_bytes_per_worker).map((row) => row.cause));
+		// what is gone is named after where it was
+		assert.match(await page.locator('#changed-sites tbody tr').first().textContent(), /^\/srv\/app\/app\.py:14 in BigApp\.total/);
 		await page.locator('#changed-sites input').fill('orderedDict');
 		assert.equal(await page.locator('#changed-sites tbody tr').count(), 1);
 		assert.match(await page.locator('#changed-sites tbody').textContent(), /cache\.py:7.*\+15\.7 MiB.*new/);
