@@ -55,6 +55,7 @@ static const char help_text[] =
 	"       cowtrace attach [OPTIONS] [OUTPUTS] -p PID[,PID...] [--for SECONDS]\n"
 	"       cowtrace check [--json FILE]\n"
 	"       cowtrace report [--top N] [OUTPUTS] FILE.cow [--baseline OLDER.cow]\n"
+	"       cowtrace top [OPTIONS] [-p PID[,PID...]]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
@@ -68,7 +69,10 @@ static const char help_text[] =
 	"and\n"
 	"the outputs anew from a recording of --save; it goes to standard output. With --baseline "
 	"it\n"
-	"says what changed since an older recording of the same program, in bytes per worker.\n"
+	"says what changed since an older recording of the same program, in bytes per worker. "
+	"top shows\n"
+	"in the terminal what happens now, in these processes, or in every Python that forks: who\n"
+	"copies, where and why; ? names its keys.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -82,7 +86,7 @@ static const char help_text[] =
 	"\n"
 	"Options:\n"
 	"  -p, --pid PID[,PID...]\n"
-	"                      attach: to these processes, their threads, and all they have "
+	"                      attach, top: these processes, their threads, and all they have "
 	"forked\n"
 	"                      or will fork\n"
 	"  --for SECONDS       attach: so long\n"
@@ -95,7 +99,7 @@ static const char help_text[] =
 	"number\n"
 	"  --witness NAME      force how copies are proven: fexit, kprobe, tracepoints or\n"
 	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
-	"  --top N             rows per table of the report (10)\n"
+	"  --top N             rows per table of the report (10); top: at most so many\n"
 	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
 	"                      K, M and G suffixes\n"
 	"  -q, --quiet         no text report\n"
@@ -106,7 +110,9 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Of attach: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot do it.\n"
+	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
+	"do "
+	"it.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
@@ -346,14 +352,26 @@ static int check_report(const struct options *opt)
 	return -1;
 }
 
+static int check_top(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("top: processes are named with -p, not", opt->argv[0]);
+	if (opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
+	    opt->html || opt->save)
+		return usage("top: writes no outputs (attach does)", NULL);
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
+	if (opt->user || opt->delayacct || opt->for_ms)
+		return usage("top: takes -p, --witness, --top, --ring-size, -q and -v", NULL);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
-	{"run", check_run},
-	{"attach", check_attach},
-	{"check", check_check},
-	{"report", check_report},
+	{"run", check_run},	  {"attach", check_attach}, {"check", check_check},
+	{"report", check_report}, {"top", check_top},
 };
 
 static int find_command(const char *name)

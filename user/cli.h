@@ -24,7 +24,7 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run", "attach", "check", "report" */
+	const char *command; /* "run", "attach", "check", "report", "top" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;

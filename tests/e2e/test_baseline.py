@@ -180,7 +180,7 @@ def test_baselines_that_can_not_be_read(kind: str, releases: tuple[Path, Path], 
 
 def test_where_there_is_no_baseline(releases: tuple[Path, Path]) -> None:
     for args in (["run", "--baseline", "x.cow", "--", "true"], ["attach", "--baseline", "x.cow", "-p", "1"],
-                 ["check", "--baseline", "x.cow"],
+                 ["check", "--baseline", "x.cow"], ["top", "--baseline", "x.cow"],
                  ["report", str(releases[1]), "--baseline", str(releases[0]), "--speedscope", "-"]):
         done = subprocess.run([str(COWTRACE), *args], capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and done.stdout == "", args

@@ -454,6 +454,7 @@ static inline void case_no_python(struct world *w)
 	w->capture.kernel_copies = 24;
 }
 
+#include "golden_attached.h"
 #include "golden_kinds.h"
 
 /* A recording whose writer was killed. */
@@ -480,6 +481,7 @@ static const struct golden_case {
 	{"no_python", case_no_python},
 	{"cut_off", case_cut_off},
 	{"kinds", case_kinds},
+	{"attached", case_attached},
 };
 
 #endif
