@@ -180,6 +180,28 @@ static void other_programs(void **state)
 	kill(subshell, SIGKILL);
 }
 
+static void a_python_that_becomes_another_program(void **state)
+{
+	struct program p =
+		start("/usr/bin/python3",
+		      (const char *[]){"python3", "-c",
+				       "import os\nprint(1, flush=True)\ninput()\n"
+				       "os.execv('/bin/sh', ['sh', '-c', 'echo 2; read x'])",
+				       NULL});
+	int line;
+
+	(void)state;
+	assert_int_equal(fscanf(p.out, "%d", &line), 1);
+	look();
+	assert_non_null(find(p.pid));
+	fputs("go\n", p.in);
+	fflush(p.in);
+	assert_int_equal(fscanf(p.out, "%d", &line), 1);
+	look();
+	assert_null(find(p.pid));
+	stop(&p);
+}
+
 /* The test stands for cowtrace here. */
 static void itself_and_who_started_it(void **state)
 {
@@ -232,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIND(a_python_that_forks),
 		FIND(other_programs),
+		FIND(a_python_that_becomes_another_program),
 		FIND(itself_and_who_started_it),
 		FIND(many_that_are_alone),
 	};

@@ -109,7 +109,9 @@ static void who_has_ended(void **state)
 	add_process(7, "lives", 0, 2);
 	add_process(8, "just ended", 3, 3);
 	add_process(9, "ended", 0, 5);
-	processes[1].facts.exited = processes[2].facts.exited = true;
+	add_process(10, "has copied nothing", 0, 0);
+	for (int i = 1; i < 4; i++)
+		processes[i].facts.exited = true;
 	live.n_ended = 11;
 	live.ended = counts(0, 13);
 	draw(100, 10);
