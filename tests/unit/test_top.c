@@ -78,6 +78,11 @@ static void who_has_nothing_to_show(void **state)
 			    "0 copies (0.0 MiB) · 0/s (0.0 MiB/s): 0 in 0.0 s · 0 processes");
 	assert_string_equal(line(3), "  no Python process that forks runs now; waiting");
 	assert_string_equal(line(6), "  no copies yet");
+	data.closed = 17;
+	draw(100, 20);
+	assert_string_equal(line(3),
+			    "  no Python process that forks is seen; 17 processes may not be "
+			    "looked into: run cowtrace as root");
 	data.searching = false;
 	draw(100, 20);
 	assert_string_equal(line(3), "  the processes have ended");

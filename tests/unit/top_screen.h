@@ -72,7 +72,7 @@ static inline int setup(void **state)
 	live.sites.rows = sites;
 	live.causes.rows = causes;
 	capture = (struct snapshot_capture){.witness = "fexit", .seconds = 42};
-	data = (struct top_data){&live, &capture, "6.18.5", 4096, false, NULL};
+	data = (struct top_data){&live, &capture, "6.18.5", 4096, false, 0, NULL};
 	return top__new(0, &top);
 }
 
