@@ -209,7 +209,7 @@ static int prepare(const struct pair *pair)
 	       stack_table__new(newer->stacks, newer->n_stacks, &to->newer_frames)	       ?:
 	       renames__new(older, to->older_frames, newer, to->newer_frames, to->pool, &to->renames) ?:
 	       places__new(older, to->older_frames, newer, to->newer_frames, to->renames,
-			   &to->places);
+			   to->pool, &to->places);
 }
 
 static int fill(const struct pair *pair)
