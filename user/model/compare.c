@@ -125,7 +125,7 @@ static struct comparison_row role(const struct pair *pair, bool newer,
 {
 	return (struct comparison_row){
 		.command = renames__command(pair->to->renames, p->command),
-		.worker = snapshot__is_sharer(p),
+		.worker = compare__may_work(p),
 		.older_processes = !newer,
 		.newer_processes = newer,
 	};

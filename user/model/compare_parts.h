@@ -32,6 +32,12 @@ const char *renames__command(const struct renames *renames, const char *command)
 
 /* --- compare_workers.c ------------------------------------------------------- */
 
+/* It may be one: it began with shared pages, and is no master that ran when cowtrace attached. */
+static inline bool compare__may_work(const struct snapshot_process *p)
+{
+	return snapshot__is_sharer(p) && !(p->attached && !p->forked && p->children);
+}
+
 /* Finds who the workers of each run are, and counts them. 0 or -ENOMEM. */
 int compare__workers(struct comparison *out, const struct snapshot *newer,
 		     const struct renames *renames);
