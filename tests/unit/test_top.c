@@ -90,6 +90,7 @@ static void who_does_not_fork(void **state)
 	data.searching = true;
 	add_process(7, "alone", 0, 0);
 	processes[0].facts.forked = false;
+	processes[0].facts.python = "3.11.2";
 	draw(100, 10);
 	assert_string_equal(line(3), "  no Python process that forks runs now; waiting");
 	processes[0].children = 1;
@@ -118,6 +119,25 @@ static void who_has_ended(void **state)
 	assert_non_null(strstr(line(5), "lives"));
 	assert_string_equal(line(6), "");
 	assert_non_null(strstr(line(1), " 1 process"));
+}
+
+/* What a Python starts is traced with it; who looks for Pythons sees it in one row. */
+static void who_runs_no_python(void **state)
+{
+	(void)state;
+	add_process(7, "python", 3, 3);
+	add_process(8, "sh", 5, 7);
+	add_process(9, "cc", 0, 11);
+	processes[0].facts.python = "3.11.2";
+	draw(100, 10);
+	assert_non_null(strstr(screen, "cc"));
+	data.searching = true;
+	draw(100, 10);
+	assert_null(strstr(screen, "cc"));
+	assert_non_null(strstr(line(3), "18 "));
+	assert_non_null(strstr(line(3), "(2 that run no Python)"));
+	assert_non_null(strstr(line(4), "python"));
+	assert_string_equal(line(5), "");
 }
 
 static void sites_without_a_row(void **state)
@@ -205,6 +225,7 @@ int main(void)
 		SCREEN(who_has_nothing_to_show),
 		SCREEN(who_does_not_fork),
 		SCREEN(who_has_ended),
+		SCREEN(who_runs_no_python),
 		SCREEN(sites_without_a_row),
 		SCREEN(what_is_lost),
 		SCREEN(nothing_steers_the_terminal),
