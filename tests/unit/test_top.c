@@ -78,6 +78,11 @@ static void who_has_nothing_to_show(void **state)
 			    "0 copies (0.0 MiB) · 0/s (0.0 MiB/s): 0 in 0.0 s · 0 processes");
 	assert_string_equal(line(3), "  no Python process that forks runs now; waiting");
 	assert_string_equal(line(6), "  no copies yet");
+	data.closed = 17;
+	draw(100, 20);
+	assert_string_equal(line(3),
+			    "  no Python process that forks is seen; 17 processes may not be "
+			    "looked into: run cowtrace as root");
 	data.searching = false;
 	draw(100, 20);
 	assert_string_equal(line(3), "  the processes have ended");
@@ -109,7 +114,9 @@ static void who_has_ended(void **state)
 	add_process(7, "lives", 0, 2);
 	add_process(8, "just ended", 3, 3);
 	add_process(9, "ended", 0, 5);
-	processes[1].facts.exited = processes[2].facts.exited = true;
+	add_process(10, "has copied nothing", 0, 0);
+	for (int i = 1; i < 4; i++)
+		processes[i].facts.exited = true;
 	live.n_ended = 11;
 	live.ended = counts(0, 13);
 	draw(100, 10);
