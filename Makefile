@@ -26,7 +26,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson sqlite3 zlib
+PKGS := libbpf libelf capstone jansson sqlite3 zlib ncursesw
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -182,11 +182,14 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads lab check matrix vm vm-arm64
+.PHONY: test demo bench workloads lab check matrix verifier vm vm-arm64
 test demo bench workloads lab:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
+# How much the verifier of this kernel has to do. Needs root.
+verifier: all
+	tests/vm/verifier
 vm: all targets
 	tests/vm/run $(KERNELS)
 # Slow: not part of scripts/test.

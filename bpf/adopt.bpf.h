@@ -11,14 +11,26 @@
  *
  * Passes are made until one finds nothing, while nobody left a child behind: then none is left.
  *
- * Nothing is counted until the last pass is over and the daemon has found every Python.
+ * Of those that are adopted nothing is counted until the last pass is over and the daemon has found
+ * every Python. Who was traced before goes on being counted meanwhile, and tells of what it forks
+ * itself; so the way up from a thread ends there.
  */
 #ifndef COWTRACE_BPF_ADOPT_H
 #define COWTRACE_BPF_ADOPT_H
 
-static __always_inline bool adopt__wants_pid(u32 pid)
+enum adopt {
+	ADOPT_UNKNOWN, /* the answer lies further up */
+	ADOPT_YES,
+	ADOPT_NO,
+};
+
+static __always_inline enum adopt adopt__ask(u32 pid)
 {
-	return bpf_map_lookup_elem(&wanted, &pid) || bpf_map_lookup_elem(&procs, &pid);
+	struct ct_proc *proc = bpf_map_lookup_elem(&procs, &pid);
+
+	if (proc)
+		return proc->adoption == adoption ? ADOPT_YES : ADOPT_NO;
+	return bpf_map_lookup_elem(&wanted, &pid) ? ADOPT_YES : ADOPT_UNKNOWN;
 }
 
 /* One of the processes that are wanted, or below one. */
@@ -26,9 +38,10 @@ static __always_inline bool adopt__wants(struct task_struct *task)
 {
 	for (int i = 0; i < MAX_ANCESTORS; i++) {
 		u32 pid = BPF_CORE_READ(task, tgid);
+		enum adopt answer = adopt__ask(pid);
 
-		if (adopt__wants_pid(pid))
-			return true;
+		if (answer != ADOPT_UNKNOWN)
+			return answer == ADOPT_YES;
 		if (pid <= 1)
 			return false;
 		task = BPF_CORE_READ(task, real_parent);
@@ -67,7 +80,7 @@ static __always_inline void adopt__report(struct task_struct *task)
  */
 static __always_inline int adopt__thread(struct task_struct *task)
 {
-	struct ct_proc proc = {};
+	struct ct_proc proc = {.adoption = adoption};
 	u32 pid = PEEK(task, tgid);
 	struct thread *t;
 
@@ -76,6 +89,7 @@ static __always_inline int adopt__thread(struct task_struct *task)
 	t = thread__create(task);
 	if (!t)
 		return -1;
+	t->adoption = adoption;
 	t->joining = 1;
 	t->started = 1;
 	if (!bpf_map_update_elem(&procs, &pid, &proc, BPF_NOEXIST))
@@ -103,30 +117,53 @@ __noinline int orphan__want(u32 pid)
 	u32 key = pid;
 	u8 yes = 1;
 
-	if (adopt__wants_pid(key))
+	if (adopt__ask(key) != ADOPT_UNKNOWN)
 		return 0;
 	bpf_map_update_elem(&wanted, &key, &yes, BPF_ANY);
 	__sync_fetch_and_add(&orphans, 1);
 	return 1;
 }
 
+/* The children of a task, one after the other. */
+struct orphans {
+	u64 at, head;
+};
+
+/* 1: that was the last one. */
+static long orphans__next(u32 i, void *ctx)
+{
+	struct orphans *o = ctx;
+	struct task_struct *child =
+		(void *)(o->at - bpf_core_field_offset(struct task_struct, sibling));
+
+	(void)i;
+	if (!o->at || o->at == o->head)
+		return 1;
+	orphan__want(BPF_CORE_READ(child, tgid));
+	o->at = (u64)BPF_CORE_READ(child, sibling.next);
+	return 0;
+}
+
 /* The current thread ends. */
 static __always_inline void adopt__orphans(struct task_struct *task)
 {
-	u64 head, at;
+	struct orphans o = {};
 
 	if (!adopting || !adopt__wants(task))
 		return;
 	adopt__thread(task);
-	head = (u64)task + bpf_core_field_offset(struct task_struct, children);
-	at = (u64)BPF_CORE_READ(task, children.next);
-	for (int i = 0; i < MAX_ORPHANS && at && at != head; i++) {
-		struct task_struct *child =
-			(void *)(at - bpf_core_field_offset(struct task_struct, sibling));
-
-		orphan__want(BPF_CORE_READ(child, tgid));
-		at = (u64)BPF_CORE_READ(child, sibling.next);
+	o.head = (u64)task + bpf_core_field_offset(struct task_struct, children);
+	o.at = (u64)BPF_CORE_READ(task, children.next);
+#ifndef CT_LEGACY
+	/* Since 5.17 (e6f2dd0f8067): the verifier goes through one turn, and not through all. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id___loop, BPF_FUNC_loop___since_5_17)) {
+		bpf_loop(MAX_ORPHANS, orphans__next, &o, 0);
+		return;
 	}
+#endif
+	for (int i = 0; i < MAX_ORPHANS; i++)
+		if (orphans__next(i, &o))
+			break;
 }
 
 #endif

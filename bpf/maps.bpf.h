@@ -89,6 +89,7 @@ struct thread {
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
+	u32 adoption; /* with which it, or who it was forked from, came; 0: with none */
 	u8 started;   /* the command has been executed: from here on copies count */
 	u8 pending;   /* enum pending */
 	u8 last_kind; /* enum pending of the fault that allocated last_page */
@@ -111,8 +112,9 @@ struct thread {
 	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };
 
-/* Allocated for each traced thread: with what the kernel puts before it, it fits 8 KiB. */
-_Static_assert(sizeof(struct thread) <= 8000, "struct thread is too large");
+/* Allocated for each traced thread: with the 72 bytes that the kernel puts before it (struct
+ * bpf_local_storage_elem), it fits 8 KiB. */
+_Static_assert(sizeof(struct thread) <= 8064, "struct thread is too large");
 
 /* By thread id with CT_LEGACY: see task.bpf.h. */
 struct {
@@ -144,10 +146,13 @@ struct {
 } procs SEC(".maps");
 
 /*
- * While processes that were there before cowtrace are being adopted: the tree is followed, and
- * nothing is counted. See adopt.bpf.h.
+ * While processes that were there before are being adopted: the tree is followed, and what they
+ * copy is not counted. That can be done again and again, so adoptions have numbers, from 1 on:
+ * which one it is, and up to which one copies count. See adopt.bpf.h.
  */
 volatile bool adopting;
+volatile __u32 adoption;
+volatile __u32 counting;
 /* Left behind by parents that ended meanwhile. */
 volatile __u32 orphans;
 

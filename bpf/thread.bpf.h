@@ -3,10 +3,17 @@
 #ifndef COWTRACE_BPF_THREAD_H
 #define COWTRACE_BPF_THREAD_H
 
+/* It has been adopted, but others that come with it have not, or are not known to the daemon yet.
+ */
+static __always_inline bool thread__waits(const struct thread *t)
+{
+	return t->adoption > counting;
+}
+
 /* Copies of this thread are counted, from now on. */
 static __always_inline bool thread__counts(const struct thread *t)
 {
-	return t->started && !adopting;
+	return t->started && !thread__waits(t);
 }
 
 /*
@@ -88,10 +95,23 @@ static __always_inline void fork__report(struct task_struct *parent, struct task
 	bpf_ringbuf_submit(rec, 0);
 }
 
+/* False: it was adopted before its parent came to tell of it. Else what may be there is of another
+ * one, which had that pid. */
+static __always_inline bool fork__is_new(u32 pid, const struct thread *parent)
+{
+	struct ct_proc proc = {.adoption = parent->adoption}, *known;
+
+	if (!bpf_map_update_elem(&procs, &pid, &proc, BPF_NOEXIST))
+		return true;
+	known = bpf_map_lookup_elem(&procs, &pid);
+	if (adopting && known && known->adoption == adoption)
+		return false;
+	return !bpf_map_update_elem(&procs, &pid, &proc, BPF_ANY);
+}
+
 static __always_inline void thread__fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct thread *p = thread__of(parent), *c;
-	struct ct_proc proc = {};
 	u32 pid = PEEK(child, tgid);
 
 	if (!p)
@@ -102,14 +122,15 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 		return;
 	}
 	c->started = p->started;
-	c->joining = adopting;
+	c->adoption = p->adoption;
+	c->joining = thread__waits(p);
 	c->layout = thread__layout(p, PEEK(parent, tgid));
 	thread__learn_pointer(p, c, child, PEEK(child, mm) != PEEK(parent, mm));
 	c->copy_gfp = p->copy_gfp;
 	if (PEEK(child, tgid) == PEEK(parent, tgid))
 		return;
-	if (bpf_map_update_elem(&procs, &pid, &proc, adopting ? BPF_NOEXIST : BPF_ANY))
-		return; /* it was adopted before its parent came to this line */
+	if (!fork__is_new(pid, p))
+		return;
 	if (c->layout)
 		bpf_map_update_elem(&proc_layouts, &pid, &c->layout, BPF_ANY);
 	if (p->started)

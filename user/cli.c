@@ -18,6 +18,7 @@ enum {
 	OPT_SPEEDSCOPE,
 	OPT_HTML,
 	OPT_SAVE,
+	OPT_BASELINE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -34,6 +35,7 @@ static const struct option long_options[] = {
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
 	{"html", required_argument, NULL, OPT_HTML},
 	{"save", required_argument, NULL, OPT_SAVE},
+	{"baseline", required_argument, NULL, OPT_BASELINE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -52,7 +54,8 @@ static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
 	"       cowtrace attach [OPTIONS] [OUTPUTS] -p PID[,PID...] [--for SECONDS]\n"
 	"       cowtrace check [--json FILE]\n"
-	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
+	"       cowtrace report [--top N] [OUTPUTS] FILE.cow [--baseline OLDER.cow]\n"
+	"       cowtrace top [OPTIONS] [-p PID[,PID...]]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
 	"which process, at which line of Python, to which kind of object, how many pages. The "
@@ -64,7 +67,12 @@ static const char help_text[] =
 	"this\n"
 	"machine offers to cowtrace, and what to do about what is missing. report makes the report "
 	"and\n"
-	"the outputs anew from a recording of --save; it goes to standard output.\n"
+	"the outputs anew from a recording of --save; it goes to standard output, if no output "
+	"does.\n"
+	"With --baseline it says what changed since an older recording of the same program, in "
+	"bytes\n"
+	"per worker. top shows in the terminal what happens now, in these processes, or in every\n"
+	"Python that forks: who copies, where and why; ? names its keys.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -78,17 +86,20 @@ static const char help_text[] =
 	"\n"
 	"Options:\n"
 	"  -p, --pid PID[,PID...]\n"
-	"                      attach: to these processes, their threads, and all they have "
+	"                      attach, top: these processes, their threads, and all they have "
 	"forked\n"
 	"                      or will fork\n"
 	"  --for SECONDS       attach: so long\n"
+	"  --baseline OLDER.cow\n"
+	"                      report: what changed since this recording, in all outputs but\n"
+	"                      --speedscope\n"
 	"  -u, --user USER     run: COMMAND as this user\n"
 	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
 	"                      kernel.task_delayacct on while tracing), to check cowtrace's "
 	"number\n"
 	"  --witness NAME      force how copies are proven: fexit, kprobe, tracepoints or\n"
 	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
-	"  --top N             rows per table of the report (10)\n"
+	"  --top N             rows per table of the report (10); top: at most so many\n"
 	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
 	"                      K, M and G suffixes\n"
 	"  -q, --quiet         no text report\n"
@@ -99,7 +110,9 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Of attach: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot do it.\n"
+	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
+	"do "
+	"it.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
@@ -217,6 +230,9 @@ static int take_option(int c, struct options *opt)
 			return usage("--save takes the name of a file", NULL);
 		opt->save = optarg;
 		return -1;
+	case OPT_BASELINE:
+		opt->baseline = optarg;
+		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -274,7 +290,7 @@ static int take_options(int argc, char **argv, struct options *opt)
 	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
-	optind = 1;
+	optind = 0; /* begins anew, also after a call that has put words in order */
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 &&
 	       (c = getopt_long(argc, argv, "+p:u:qvh" + permute, long_options, NULL)) != -1)
@@ -282,9 +298,14 @@ static int take_options(int argc, char **argv, struct options *opt)
 	return status;
 }
 
+static const char no_baseline[] =
+	"--baseline is an option of report (cowtrace report FILE.cow --baseline OLDER.cow)";
+
 /* What belongs to one command only. -1, or a status. */
 static int check_run(const struct options *opt)
 {
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
 	if (opt->n_pids || opt->for_ms)
 		return usage("run: -p and --for are options of attach", NULL);
 	if (!opt->argv[0])
@@ -297,6 +318,8 @@ static int check_attach(const struct options *opt)
 	if (opt->argv[0])
 		return usage("attach: runs nothing; the processes are named with -p, not",
 			     opt->argv[0]);
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
 	if (opt->user)
 		return usage("attach: -u is an option of run", NULL);
 	if (!opt->n_pids)
@@ -322,6 +345,24 @@ static int check_report(const struct options *opt)
 		return usage("report: takes outputs, --top, -q and -v, no option that is for "
 			     "tracing",
 			     NULL);
+	if (opt->baseline && opt->speedscope)
+		return usage("report: speedscope's format can not show a difference; leave out "
+			     "--speedscope or --baseline",
+			     NULL);
+	return -1;
+}
+
+static int check_top(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("top: processes are named with -p, not", opt->argv[0]);
+	if (opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
+	    opt->html || opt->save)
+		return usage("top: writes no outputs (attach does)", NULL);
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
+	if (opt->user || opt->delayacct || opt->for_ms)
+		return usage("top: takes -p, --witness, --top, --ring-size, -q and -v", NULL);
 	return -1;
 }
 
@@ -329,10 +370,8 @@ static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
-	{"run", check_run},
-	{"attach", check_attach},
-	{"check", check_check},
-	{"report", check_report},
+	{"run", check_run},	  {"attach", check_attach}, {"check", check_check},
+	{"report", check_report}, {"top", check_top},
 };
 
 static int find_command(const char *name)

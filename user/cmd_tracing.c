@@ -16,6 +16,20 @@
 #include "outputs.h"
 #include "pipeline.h"
 #include "proc/delayacct.h"
+#include "proc/target.h"
+
+int tracing__check_targets(const struct options *opt)
+{
+	char why[256];
+	int err = 0;
+
+	for (size_t i = 0; i < opt->n_pids && !err; i++) {
+		err = target__check(opt->pids[i], why, sizeof(why));
+		if (err)
+			log_error("%s", why);
+	}
+	return err;
+}
 
 static int tracing__catch_signals(struct tracing *t, const int *signals, size_t n)
 {
@@ -54,7 +68,9 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	err = outputs__open(opt, &t->outputs);
 	if (err)
 		return err; /* has been said */
+	log__status("loading the programs that trace into the kernel");
 	err = pipeline__new(&sopt, &t->pipeline, why, sizeof(why));
+	log__status(NULL);
 	t->refused = err && err != -EINVAL && err != -ENOMEM;
 	if (err)
 		return log_err_r(err, "%s", why);
@@ -109,12 +125,25 @@ int tracing__report(struct tracing *t)
 	const struct snapshot *snap;
 	int err;
 
+	log__status("making the report");
 	pipeline__finish(t->pipeline);
-	if (pipeline__snapshot(t->pipeline, &snap))
+	err = pipeline__snapshot(t->pipeline, &snap);
+	log__status(NULL);
+	if (err)
 		return log_err_r(-ENOMEM, "out of memory: no report");
 	err = outputs__write(t->outputs, t->opt, stderr, snap);
 	/* What took the disk's time comes last. */
 	return pipeline__saved(t->pipeline, snap) ?: err;
+}
+
+int tracing__status(const struct tracing *t, int err)
+{
+	if (!err)
+		return STATUS_OK;
+	if (!t->refused)
+		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
+	log_error("`cowtrace check` says what this system lacks");
+	return STATUS_UNSUPPORTED;
 }
 
 uint64_t tracing__now_ms(void)

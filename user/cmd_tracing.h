@@ -26,6 +26,10 @@ struct tracing {
 	bool refused;  /* tracing__open failed because of this system */
 };
 
+/* The processes that were named with -p. 0; -EINVAL: it makes no sense to trace one of them;
+ * -ESRCH: one is not there; has been said. */
+int tracing__check_targets(const struct options *opt);
+
 /*
  * Everything is ready, nothing is traced. 0 or -errno, of which has been told; -EINVAL: an option
  * names what is not there. To be closed in any case.
@@ -45,6 +49,9 @@ bool tracing__wait(struct tracing *t, int timeout_ms, int other, struct signalfd
 
 /* Stops tracing; writes the report and the outputs. 0 or -errno, of which has been told. */
 int tracing__report(struct tracing *t);
+
+/* The exit status of a command that attaches, after an error or 0. */
+int tracing__status(const struct tracing *t, int err);
 
 /* CLOCK_MONOTONIC */
 uint64_t tracing__now_ms(void);

@@ -141,6 +141,26 @@ void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, ledg
 	ledger->next_sample = now + SAMPLE_NS + living * SAMPLE_PROCESS_NS;
 }
 
+void ledger__look(const struct ledger *ledger, struct session *session, const struct process *p,
+		  struct process_facts *out)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), anon;
+	struct ct_proc counters;
+
+	ledger__fill(ledger, p, out);
+	if (p->exited)
+		return;
+	if (!session__proc(session, p->pid, &counters)) {
+		out->reuses += counters.reuses;
+		out->lost += counters.lost;
+	}
+	if (memory__anon_pages(p->pid, &anon))
+		return;
+	out->new_bytes = new_pages(p, anon) * page;
+	if (out->shared_now != SNAPSHOT_UNKNOWN && out->shared_now > anon * page)
+		out->shared_now = anon * page; /* it has given some of it back */
+}
+
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);

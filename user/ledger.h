@@ -32,6 +32,10 @@ void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, ledg
 		    void *ctx);
 
 void ledger__fill(const struct ledger *ledger, const struct process *p, struct process_facts *out);
+/* The same of a process that may live, as it is now. Takes no lock of it: what is shared is what it
+ * has not copied, at most; what is new is as coarse as memory__anon_pages. */
+void ledger__look(const struct ledger *ledger, struct session *session, const struct process *p,
+		  struct process_facts *out);
 /* SNAPSHOT_UNKNOWN: the kernel kept no count for at least one thread. */
 uint64_t ledger__kernel_copies(const struct ledger *ledger);
 /* Reuses that were the last fault of a living thread. */

@@ -7,6 +7,7 @@
 #include "cmd_check.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
+#include "cmd_top.h"
 
 int main(int argc, char **argv)
 {
@@ -16,11 +17,15 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
+	if (opt.quiet)
+		log__no_status();
 	if (strcmp(opt.command, "attach") == 0)
 		return cmd_attach(&opt);
 	if (strcmp(opt.command, "check") == 0)
 		return cmd_check(&opt);
 	if (strcmp(opt.command, "report") == 0)
 		return cmd_report(&opt);
+	if (strcmp(opt.command, "top") == 0)
+		return cmd_top(&opt);
 	return cmd_run(&opt);
 }

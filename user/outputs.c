@@ -42,14 +42,19 @@ static int output__open(struct output *o, const struct sink *sink, const char *p
 static int output__write(struct output *o, const struct snapshot *snap,
 			 const struct sink_options *sopt)
 {
+	char what[512];
 	int err;
 
 	if (!o->file)
 		return 0;
+	snprintf(what, sizeof(what), "writing --%s %s", o->sink->name, o->path);
+	if (o->file != stdout)
+		log__status(what);
 	errno = 0;
 	err = o->sink->write(snap, sopt, o->file);
 	if (!err && fflush(o->file))
 		err = -errno;
+	log__status(NULL);
 	if (err)
 		log_error("--%s %s is not complete: %s", o->sink->name, o->path,
 			  strerror(errno ?: -err));

@@ -18,6 +18,7 @@
 #include "model/aggregate.h"
 #include "model/cause.h"
 #include "model/facts.h"
+#include "model/live.h"
 #include "model/snapshot.h"
 #include "proc/delayacct.h"
 #include "proc/tree.h"
@@ -30,9 +31,9 @@
 
 /* --- the process tree --- */
 
-void pipeline__publish(struct pipeline *p, const struct process *process)
+void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out)
 {
-	struct process_facts facts = {
+	*out = (struct process_facts){
 		.pid = process->pid,
 		.ppid = process->ppid,
 		.command = intern__str(p->pool, process->command),
@@ -40,11 +41,16 @@ void pipeline__publish(struct pipeline *p, const struct process *process)
 		.exited = process->exited,
 		.started = process->started,
 	};
+	out->python = enrich__python(p->enrich, process, &out->python_problem);
+	ledger__fill(p->ledger, process, out);
+}
 
+void pipeline__publish(struct pipeline *p, const struct process *process)
+{
+	struct process_facts facts;
 	uint32_t number;
 
-	facts.python = enrich__python(p->enrich, process, &facts.python_problem);
-	ledger__fill(p->ledger, process, &facts);
+	pipeline__facts(p, process, &facts);
 	number = aggregate__process(p->model, &facts);
 	if (p->writer)
 		writer__process(p->writer, number, &facts);
@@ -78,6 +84,7 @@ static void on_adopt(struct pipeline *p, const struct ct_adopt *rec)
 
 	if (!process)
 		return;
+	p->adopted = p->adopted ?: process;
 	process->ppid = rec->ppid;
 	process->uid = rec->uid;
 	process->adopted = true;
@@ -215,6 +222,8 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
 	number = aggregate__add(p->model, &facts, &verdict);
+	if (p->live)
+		live__add(p->live, number, &facts, &verdict);
 	if (p->writer)
 		writer__copy(p->writer, &facts, &verdict, number);
 	if (!owner || facts.hugetlb) /* not in the sums that these are compared with */
@@ -312,6 +321,7 @@ void pipeline__free(struct pipeline *p)
 	if (!p)
 		return;
 	writer__free(p->writer);
+	live__free(p->live);
 	session__free(p->session);
 	source__free(p->sources);
 	ledger__free(p->ledger);
@@ -333,11 +343,12 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 	return session__trace_from_exec(p->session, pid);
 }
 
-/* Who belongs to whom, which programs and Pythons they run, what they share. */
+/* Who belongs to whom, which programs and Pythons they run, what they share. Of those that came
+ * with the last adoption, and all since. */
 static void adopted__look(struct pipeline *p)
 {
 	tree__find_parents(p->tree);
-	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+	for (struct process *q = p->adopted; q; q = q->next) {
 		if (q->exited || q->image) /* forked, or has executed a program, meanwhile */
 			continue;
 		enrich__adopted(p->enrich, q, now_ns());
@@ -345,13 +356,31 @@ static void adopted__look(struct pipeline *p)
 			ledger__adopted(q);
 	}
 	/* Who has ended lives on in what it forked: that runs what the others run. */
-	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+	for (struct process *q = p->adopted; q; q = q->next) {
 		if (!q->image && q->adopted)
 			enrich__adopted(p->enrich, q, now_ns());
 		else if (!q->image)
 			enrich__forked(p->enrich, q);
 		pipeline__publish(p, q);
 	}
+	p->adopted = NULL;
+}
+
+void pipeline__begin(struct pipeline *p)
+{
+	p->started = now_ns();
+}
+
+int pipeline__adopt(struct pipeline *p, const pid_t *pids, size_t n)
+{
+	int err = session__adopt(p->session, pids, n);
+
+	if (err)
+		return err;
+	session__consume_meta(p->session);
+	adopted__look(p);
+	session__start(p->session);
+	return 0;
 }
 
 int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n)
@@ -368,9 +397,16 @@ int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n)
 	adopted__look(p);
 	if (p->command)
 		source__as(p->sources, p->command->pid, p->command->uid);
-	p->started = now_ns();
+	pipeline__begin(p);
 	session__start(p->session);
 	return 0;
+}
+
+bool pipeline__traces(const struct pipeline *p, pid_t pid)
+{
+	const struct process *process = tree__find(p->tree, (uint32_t)pid);
+
+	return process && !process->exited;
 }
 
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])

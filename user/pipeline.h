@@ -8,11 +8,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+struct live;
 struct pipeline;
 struct session_options;
 struct snapshot;
+struct snapshot_capture;
 
 /* As session__open: why says in one line what failed. */
 int pipeline__new(const struct session_options *opt, struct pipeline **out, char *why,
@@ -32,13 +35,35 @@ int pipeline__trace_from_exec(struct pipeline *p, pid_t pid);
  */
 int pipeline__attach(struct pipeline *p, const pid_t *pids, size_t n);
 
+/*
+ * The same in parts, for those who find more processes while they trace: the beginning, at which
+ * none need be there, and any number of adoptions. What is traced already goes on being counted
+ * meanwhile. After an error of session__adopt: to be tried again, a while later.
+ */
+void pipeline__begin(struct pipeline *p);
+int pipeline__adopt(struct pipeline *p, const pid_t *pids, size_t n);
+/* Is there a traced process with this pid that lives? */
+bool pipeline__traces(const struct pipeline *p, pid_t pid);
+
 #define PIPELINE_FDS 2
 /* Wait for these (POLLIN), at most the milliseconds that pipeline__step has returned. */
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS]);
 /* Handles what has arrived. Returns how long to wait for more, ms. */
 int pipeline__step(struct pipeline *p);
+/* Whom it began with. Foreign text. */
+const char *pipeline__name(const struct pipeline *p, uint32_t *pid);
 /* How many traced processes live. */
 unsigned int pipeline__living(const struct pipeline *p);
+
+/*
+ * For those who look while tracing goes on: counts are kept for them from now on. Each second they
+ * call pipeline__tick, which says how the processes are doing and ends a tick of *out; costs as
+ * much as there are living processes, whatever was counted. 0 or -ENOMEM.
+ */
+int pipeline__watch(struct pipeline *p, struct live **out);
+void pipeline__tick(struct pipeline *p);
+/* The rest of what there is to say while tracing goes on. */
+void pipeline__capture(struct pipeline *p, struct snapshot_capture *out);
 
 /* Stops tracing and handles the rest; afterwards only the snapshot may be asked for. */
 void pipeline__finish(struct pipeline *p);

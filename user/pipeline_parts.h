@@ -14,7 +14,9 @@ struct aggregate;
 struct enrich;
 struct intern;
 struct ledger;
+struct live;
 struct process;
+struct process_facts;
 struct settle;
 struct source;
 struct tree;
@@ -30,8 +32,10 @@ struct pipeline {
 	struct ledger *ledger;
 	struct source *sources;
 	struct writer *writer;		 /* NULL: nothing is saved */
+	struct live *live;		 /* NULL: nobody watches */
 	struct snapshot_capture capture; /* of the last snapshot */
 	struct process *command;
+	struct process *adopted; /* first one of the adoption that is going on */
 	unsigned int living;
 	uint64_t started, ended; /* ns */
 	uint64_t bad_records;
@@ -51,6 +55,10 @@ static inline uint64_t now_ns(void)
 	return pipeline__clock(CLOCK_MONOTONIC);
 }
 
+/* What is not counted in the model. */
+void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c);
+/* What is known of a process by now. */
+void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out);
 /* Tells the model, and the recording, what is known of a process by now. */
 void pipeline__publish(struct pipeline *p, const struct process *process);
 

@@ -14,15 +14,15 @@
 #include "proc/tree.h"
 #include "store/writer.h"
 
-static void fill_capture(const struct pipeline *p, struct snapshot_capture *c)
+void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 {
-	uint64_t start = p->started ?: p->ended;
+	uint64_t end = p->ended ?: now_ns(), start = p->started ?: end;
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
 	c->kernel_beyond = session__kernel_beyond(p->session);
 	c->witness_note = session__witness_note(p->session);
-	c->seconds = (p->ended - start) / 1e9;
+	c->seconds = (end - start) / 1e9;
 	c->wall_time = pipeline__clock(CLOCK_REALTIME) - (now_ns() - start);
 	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
 	for (int i = 0; i < CT_LOST_MAX; i++)
@@ -82,7 +82,7 @@ int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
 	for (struct process *process = tree__first(p->tree); process; process = process->next)
 		pipeline__publish(p, process);
 	p->capture = (struct snapshot_capture){};
-	fill_capture(p, &p->capture);
+	pipeline__fill_capture(p, &p->capture);
 	err = aggregate__snapshot(p->model, &host, &p->capture, p->started, out);
 	if (err)
 		return err;

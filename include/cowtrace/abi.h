@@ -240,6 +240,8 @@ struct ct_proc {
 	 * had a page, and counted again */
 	__u64 kernel_copies;
 	__u64 kernel_unknown; /* ended threads for which the kernel kept no count */
+	__u32 adoption;	      /* with which it came; 0: it was forked, or run */
+	__u32 pad;
 };
 
 /* What the task iterator tells of each traced thread that still runs. */
@@ -300,6 +302,6 @@ _Static_assert(sizeof(struct ct_fork) == 56, "ct_fork layout");
 _Static_assert(sizeof(struct ct_exec) == 48, "ct_exec layout");
 _Static_assert(sizeof(struct ct_exit) == 48, "ct_exit layout");
 _Static_assert(sizeof(struct ct_adopt) == 56, "ct_adopt layout");
-_Static_assert(sizeof(struct ct_proc) == 32, "ct_proc layout");
+_Static_assert(sizeof(struct ct_proc) == 40, "ct_proc layout");
 
 #endif

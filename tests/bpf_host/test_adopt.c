@@ -27,6 +27,7 @@ static int begin(void **state)
 	int err = setup(state);
 
 	adopting = true;
+	adoption = counting + 1;
 	orphans = 0;
 	own = mm;
 	task__make(&init_task, 1, &init_task);
@@ -40,10 +41,25 @@ static int begin(void **state)
 	return err;
 }
 
+/* What the daemon does when the last pass is over and it has found every Python. */
+static void begin_to_count(void)
+{
+	counting = adoption;
+	adopting = false;
+}
+
 static int end(void **state)
 {
 	adopting = false;
+	adoption = counting = 0;
 	return teardown(state);
+}
+
+/* As if it had come with this adoption. */
+static void the_thread_joins(void)
+{
+	the_thread()->adoption = adoption;
+	the_thread()->joining = 1;
 }
 
 static void want(uint32_t pid)
@@ -164,7 +180,7 @@ static void who_forks_is_adopted_first(void **state)
 	assert_int_equal(adopt__task(&child), 0);
 	adopt__running(&stranger);
 	assert_null(thread__of(&stranger));
-	adopting = false;
+	begin_to_count();
 	task__make(&child, 701, &stranger);
 	want(600);
 	adopt__running(&stranger); /* it is over */
@@ -188,11 +204,11 @@ static void a_child_that_was_adopted_is_not_forked_too(void **state)
 }
 
 /* A parent ends between two passes: nothing but this leads to its children. */
-static void orphans_are_wanted(void **state)
+static void orphans_are_wanted_by(const char *lacks)
 {
 	struct task_struct a, b;
 
-	(void)state;
+	shim.lacks = lacks;
 	want(500);
 	task__make(&a, 700, &worker);
 	task__make(&b, 701, &worker);
@@ -209,6 +225,19 @@ static void orphans_are_wanted(void **state)
 	stranger.children.next = &init_task.sibling;
 	adopt__orphans(&stranger);
 	assert_int_equal(orphans, 1);
+}
+
+static void orphans_are_wanted(void **state)
+{
+	(void)state;
+	orphans_are_wanted_by("");
+}
+
+/* Up to 5.16. */
+static void orphans_are_wanted_without_bpf_loop(void **state)
+{
+	(void)state;
+	orphans_are_wanted_by("BPF_FUNC_loop___since_5_17");
 }
 
 /* The depth that is looked at is a bound, and init ends it. */
@@ -228,7 +257,7 @@ static void far_below(void **state)
 static void nothing_counts_until_all_are_there(void **state)
 {
 	(void)state;
-	the_thread()->joining = 1;
+	the_thread_joins();
 	user_fault(ADDR);
 	assert_int_equal(the_thread()->pending, PENDING_NONE);
 	alloc(&pages[0]);
@@ -245,10 +274,10 @@ static void nothing_counts_until_all_are_there(void **state)
 static void the_kernels_count_begins_with_the_first_fault(void **state)
 {
 	(void)state;
-	the_thread()->joining = 1;
+	the_thread_joins();
 	alloc(&pages[0]); /* of the fault it was in */
 	delays.wpcopy_count = 1001;
-	adopting = false;
+	begin_to_count();
 	expect_counts(0, 0, 0);
 	user_fault(ADDR);
 	assert_int_equal(the_thread()->joining, 0);
@@ -262,9 +291,9 @@ static void the_kernels_count_begins_with_the_first_fault(void **state)
 static void a_thread_that_never_faults_again(void **state)
 {
 	(void)state;
-	the_thread()->joining = 1;
+	the_thread_joins();
 	delays.wpcopy_count = 1001;
-	adopting = false;
+	begin_to_count();
 	thread__exit(&task);
 	assert_int_equal(proc(100)->kernel_copies, 0);
 	assert_int_equal(proc(100)->kernel_unknown, 0);
@@ -282,10 +311,10 @@ static void do_wp_page_that_began_before(void **state)
 
 	(void)state;
 	cfg_function = true;
-	the_thread()->joining = 1;
+	the_thread_joins();
 	the_thread()->last_page = 77; /* of another fault */
 	wp_page__entry(&vmf);
-	adopting = false;
+	begin_to_count();
 	wp_page__alloc(&pages[0], 0, GFP);
 	wp_page__exit(&vmf, 0);
 	expect_counts(0, 0, 0);
@@ -294,6 +323,106 @@ static void do_wp_page_that_began_before(void **state)
 	wp_page__exit(&vmf, 0);
 	expect_counts(1, 0, 0);
 	assert_int_equal(the_thread()->wpcopy_base, 1000);
+}
+
+/* --- while others are traced already --- */
+
+/* The thread of the fixture has been traced since an earlier adoption. */
+static void who_was_there_before_goes_on_being_counted(void **state)
+{
+	(void)state;
+	the_thread_joins();
+	begin_to_count();
+	adopting = true;
+	adoption++;
+	delays.wpcopy_count = 1000;
+	user_fault(ADDR);
+	alloc(&pages[0]);
+	delays.wpcopy_count = 1001;
+	expect_counts(1, 0, 0);
+	assert_int_equal(the_thread()->adoption, counting);
+}
+
+static void what_they_fork_counts_at_once(void **state)
+{
+	struct task_struct child;
+
+	(void)state;
+	want(500);
+	assert_int_equal(adopt__task(&service), 1);
+	assert_int_equal(adopt__task(&worker), 1);
+	begin_to_count();
+	adopting = true;
+	adoption++;
+	want(600);
+	task__make(&child, 700, &worker);
+	/* The pass meets it before its parent comes to tell of it: not its business. */
+	assert_int_equal(adopt__task(&child), 0);
+	assert_null(thread__of(&child));
+	thread__fork(&worker, &child);
+	assert_int_equal(shim.n_records, 3);
+	assert_int_equal(shim.records[2].tag, CT_FORK);
+	assert_int_equal(shim.records[2].fork.pid, 700);
+	assert_true(thread__counts(thread__of(&child)));
+	assert_int_equal(thread__of(&child)->joining, 0);
+	assert_int_equal(proc(700)->adoption, 1);
+	/* The one that is new does not count yet, and what it forks neither. */
+	assert_int_equal(adopt__task(&stranger), 1);
+	assert_int_equal(proc(600)->adoption, 2);
+	assert_false(thread__counts(thread__of(&stranger)));
+	task__make(&child, 701, &stranger);
+	thread__fork(&stranger, &child);
+	assert_false(thread__counts(thread__of(&child)));
+	assert_int_equal(thread__of(&child)->joining, 1);
+	begin_to_count();
+	assert_true(thread__counts(thread__of(&child)));
+	assert_true(thread__counts(thread__of(&stranger)));
+}
+
+/* Who is above those that are traced, and whatever else is below it. */
+static void a_parent_of_theirs(void **state)
+{
+	struct task_struct sister, child;
+
+	(void)state;
+	want(40);
+	assert_int_equal(adopt__task(&worker), 1);
+	begin_to_count();
+	adopting = true;
+	adoption++;
+	want(500);
+	task__make(&sister, 41, &service);
+	task__make(&child, 42, &worker);
+	assert_int_equal(adopt__task(&child), 0);
+	assert_int_equal(adopt__task(&sister), 1);
+	assert_int_equal(adopt__task(&service), 1);
+	assert_int_equal(adopt__task(&worker), 0);
+	assert_int_equal(proc(40)->adoption, 1);
+	assert_int_equal(proc(41)->adoption, 2);
+}
+
+/* The daemon has not forgotten the one that had this pid when it ended. */
+static void a_pid_that_came_back(void **state)
+{
+	struct ct_proc ended = {.adoption = 1, .reuses = 7};
+	struct task_struct child;
+	uint32_t pid = 700;
+
+	(void)state;
+	want(500);
+	adopt__task(&worker);
+	begin_to_count();
+	bpf_map_update_elem(&procs, &pid, &ended, BPF_ANY);
+	adopting = true;
+	adoption++;
+	task__make(&child, 700, &worker);
+	thread__fork(&worker, &child);
+	assert_int_equal(shim.records[1].tag, CT_FORK);
+	assert_int_equal(proc(700)->reuses, 0);
+	/* One that nobody traced is adopted when it is forgotten. */
+	want(600);
+	stranger.pid = stranger.tgid = 700;
+	assert_int_equal(adopt__task(&stranger), 0);
 }
 
 #define ADOPT(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -309,11 +438,16 @@ int main(void)
 		ADOPT(who_forks_is_adopted_first),
 		ADOPT(a_child_that_was_adopted_is_not_forked_too),
 		ADOPT(orphans_are_wanted),
+		ADOPT(orphans_are_wanted_without_bpf_loop),
 		ADOPT(far_below),
 		ADOPT(nothing_counts_until_all_are_there),
 		ADOPT(the_kernels_count_begins_with_the_first_fault),
 		ADOPT(a_thread_that_never_faults_again),
 		ADOPT(do_wp_page_that_began_before),
+		ADOPT(who_was_there_before_goes_on_being_counted),
+		ADOPT(what_they_fork_counts_at_once),
+		ADOPT(a_parent_of_theirs),
+		ADOPT(a_pid_that_came_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

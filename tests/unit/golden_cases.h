@@ -17,7 +17,7 @@
 #define START	   (1000 * SECOND)
 #define PAGE	   4096u
 #define MAX_FRAMES 200
-#define MAX_STACKS 16
+#define MAX_STACKS 64
 
 struct world {
 	struct intern *pool;
@@ -456,6 +456,7 @@ static inline void case_no_python(struct world *w)
 	w->capture.kernel_copies = 24;
 }
 
+#include "golden_attached.h"
 #include "golden_kinds.h"
 
 /* A recording whose writer was killed. */
@@ -482,6 +483,7 @@ static const struct golden_case {
 	{"no_python", case_no_python},
 	{"cut_off", case_cut_off},
 	{"kinds", case_kinds},
+	{"attached", case_attached},
 };
 
 #endif

@@ -247,6 +247,83 @@ static void wrong_command_lines(void **state)
 	BAD("doesn't allow an argument", "run", "--quiet=yes", "cmd");
 }
 
+/* "-p PID[,PID...]", once or more often. */
+static void processes(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("attach", "-p", "17"), -1);
+	assert_int_equal(opt.n_pids, 1);
+	assert_int_equal(opt.pids[0], 17);
+	assert_int_equal(PARSE("attach", "-p", (char[]){"3,1,2"}, "--pid", "4194304", "--pid=7"),
+			 -1);
+	assert_int_equal(opt.n_pids, 5);
+	assert_int_equal(opt.pids[0], 3);
+	assert_int_equal(opt.pids[2], 2);
+	assert_int_equal(opt.pids[3], 4194304); /* the kernel has no larger ones */
+	assert_int_equal(opt.pids[4], 7);
+	assert_string_equal(err.text, "");
+	assert_int_equal(PARSE("attach", "-p", (char[]){"5,6,5"}), -1);
+	assert_int_equal(opt.n_pids, 2);
+	assert_string_equal(err.text, "cowtrace: process 5 is named twice\n");
+}
+
+static void what_is_no_process(void **state)
+{
+	static const char *const bad[] = {
+		"",    "0",   "-1",  "x",   "1x",      "0x10",
+		" 1",  "+1",  "1,",  ",1",  "1,,2",    "1 2",
+		"1.5", "1;2", "1\n", "\t1", "4194305", "99999999999999999999"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char word[32];
+
+		snprintf(word, sizeof(word), "%s", bad[i]); /* it is taken apart */
+		BAD("-p takes numbers of processes", "attach", "-p", word);
+		snprintf(word, sizeof(word), "%s", bad[i]);
+		BAD("-p takes numbers of processes", "top", "-p", word);
+	}
+	BAD("not: ''", "attach", "-p", (char[]){""});
+	BAD("not: x", "attach", "-p", (char[]){"1,x,2"});
+	BAD("run: -p", "run", "-p", (char[]){"1"}, "cmd");
+	BAD("attach: to which process", "attach");
+	BAD("not: word", "attach", "-p", (char[]){"1"}, "word");
+}
+
+static void more_processes_than_there_is_room_for(void **state)
+{
+	static char list[8 * (CLI_MAX_PIDS + 1)], again[8 * CLI_MAX_PIDS];
+	char *to = list;
+
+	(void)state;
+	for (int i = 1; i <= CLI_MAX_PIDS + 1; i++)
+		to += sprintf(to, "%s%d", i > 1 ? "," : "", i);
+	memcpy(again, list, (size_t)(strrchr(list, ',') - list));
+	BAD("too many processes", "attach", "-p", list);
+	assert_int_equal(PARSE("attach", "-p", again), -1);
+	assert_int_equal(opt.n_pids, CLI_MAX_PIDS);
+	assert_int_equal(opt.pids[CLI_MAX_PIDS - 1], CLI_MAX_PIDS);
+}
+
+static void top_takes_little(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("top"), -1);
+	assert_string_equal(opt.command, "top");
+	assert_int_equal(opt.n_pids, 0);
+	assert_int_equal(PARSE("top", "--witness", "kprobe", "--top", "7", "--ring-size", "1M",
+			       "-qv", "-p", (char[]){"12"}),
+			 -1);
+	assert_int_equal(opt.pids[0], 12);
+	BAD("not: word", "top", "word");
+	BAD("top: writes no outputs", "top", "--json", "x");
+	BAD("top: writes no outputs", "top", "--save", "x");
+	BAD("top: writes no outputs", "top", "--html", "-");
+	BAD("top: takes -p", "top", "--delayacct");
+	BAD("top: takes -p", "top", "--for", "3");
+	BAD("top: takes -p", "top", "-u", "www");
+}
+
 static void check_takes_little(void **state)
 {
 	(void)state;
@@ -267,6 +344,26 @@ static void check_takes_little(void **state)
 	BAD("check: traces nothing", "check", "-u", "www");
 	BAD("unrecognized option '--frob'", "check", "--frob");
 	assert_int_equal(PARSE("check", "--help"), STATUS_OK);
+}
+
+static void a_baseline_is_for_reports(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("report", "new.cow", "--baseline", "old.cow"), -1);
+	assert_string_equal(opt.argv[0], "new.cow");
+	assert_string_equal(opt.baseline, "old.cow");
+	assert_int_equal(PARSE("report", "--baseline=old.cow", "-q", "new.cow"), -1);
+	assert_string_equal(opt.baseline, "old.cow");
+	assert_int_equal(PARSE("report", "new.cow"), -1);
+	assert_null(opt.baseline);
+	BAD("--baseline is an option of report", "run", "--baseline", "old.cow", "cmd");
+	BAD("--baseline is an option of report", "attach", "--baseline", "old.cow", "-p", "1");
+	BAD("--baseline is an option of report", "top", "--baseline", "old.cow");
+	BAD("check: traces nothing", "check", "--baseline", "old.cow");
+	BAD("of which recording", "report", "--baseline", "old.cow");
+	BAD("'--baseline' requires an argument", "report", "new.cow", "--baseline");
+	BAD("can not show a difference", "report", "new.cow", "--baseline", "old.cow",
+	    "--speedscope", "x");
 }
 
 static void what_a_terminal_obeys_is_not_repeated(void **state)
@@ -323,6 +420,11 @@ int main(void)
 		cmocka_unit_test(rows),
 		cmocka_unit_test(wrong_command_lines),
 		cmocka_unit_test(check_takes_little),
+		cmocka_unit_test(a_baseline_is_for_reports),
+		cmocka_unit_test(processes),
+		cmocka_unit_test(what_is_no_process),
+		cmocka_unit_test(more_processes_than_there_is_room_for),
+		cmocka_unit_test(top_takes_little),
 		cmocka_unit_test(what_a_terminal_obeys_is_not_repeated),
 		cmocka_unit_test(help_and_version),
 		cmocka_unit_test(the_help_is_complete),

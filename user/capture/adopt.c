@@ -56,6 +56,8 @@ int adopt__all(struct cowtrace *skel, const pid_t *pids, size_t n)
 	struct pass pass;
 	int err;
 
+	/* The one before this may have failed half-way: then this one finishes it. */
+	skel->bss->adoption = skel->bss->counting + 1;
 	skel->bss->adopting = true; /* before any is wanted: else it could have children untold */
 	err = adopt__want(skel, pids, n);
 	for (unsigned int i = 1; !err && i <= MAX_PASSES; i++) {
@@ -72,4 +74,22 @@ int adopt__all(struct cowtrace *skel, const pid_t *pids, size_t n)
 	if (err)
 		return err;
 	return pass.failed ? -ENOMEM : -EAGAIN;
+}
+
+/* Whoever gets the number of one of these processes later is another. */
+static void adopt__forget_wanted(struct cowtrace *skel)
+{
+	int fd = bpf_map__fd(skel->maps.wanted);
+	__u32 pid;
+
+	while (!bpf_map_get_next_key(fd, NULL, &pid))
+		if (bpf_map_delete_elem(fd, &pid))
+			return;
+}
+
+void adopt__end(struct cowtrace *skel)
+{
+	skel->bss->counting = skel->bss->adoption;
+	skel->bss->adopting = false;
+	adopt__forget_wanted(skel);
 }

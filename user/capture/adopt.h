@@ -8,7 +8,8 @@
 
 struct cowtrace;
 
-/* Leaves `adopting` set: nothing is counted before it is cleared. As session__adopt. */
+/* Of these nothing is counted before adopt__end. As session__adopt. */
 int adopt__all(struct cowtrace *skel, const pid_t *pids, size_t n);
+void adopt__end(struct cowtrace *skel);
 
 #endif

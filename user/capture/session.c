@@ -292,7 +292,7 @@ int session__adopt(struct session *s, const pid_t *pids, size_t n)
 
 void session__start(struct session *s)
 {
-	s->skel->bss->adopting = false;
+	adopt__end(s->skel);
 }
 
 int session__set_layout(struct session *s, uint32_t slot, const struct ct_pylayout *layout)

@@ -16,6 +16,7 @@
 #include <cowtrace/pylayout.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
 #include "capture/kretprobe.h"
@@ -52,7 +53,10 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_
 	if (level == LIBBPF_WARN && (!to[0] || (!names_culprit(to) && names_culprit(fmt))))
 		vsnprintf(to, sizeof(libbpf_warning), fmt, copy);
 	va_end(copy);
-	return libbpf_verbose ? vfprintf(stderr, fmt, args) : 0;
+	if (!libbpf_verbose)
+		return 0;
+	log__status(NULL);
+	return vfprintf(stderr, fmt, args);
 }
 
 static size_t ring__round(size_t size)

@@ -24,6 +24,7 @@ struct process {
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
 	bool adopted;		/* it ran when cowtrace attached */
 	bool exited;
+	bool reported;	    /* of the pipeline: those who watch know that it has ended */
 	uint64_t ended;	    /* ns, if exited */
 	bool forked_memory; /* began with its parent's pages, and has not executed another program
 			     */

@@ -80,3 +80,10 @@ char *words__processes(const struct snapshot *snap)
 		return NULL;
 	return words;
 }
+
+const char *words__file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}

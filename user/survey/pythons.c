@@ -17,6 +17,7 @@
 #include "proc/root.h"
 #include "proc/tree.h"
 #include "python/offsets.h"
+#include "python/process.h"
 #include "python/runtime.h"
 #include "python/tables.h"
 #include "survey/internal.h"
@@ -39,27 +40,6 @@ struct finder {
 };
 
 /* --- one process ------------------------------------------------------------- */
-
-/* The very files that are mapped, wherever they are now. */
-static void sight(struct elf_cache *elves, int root, pid_t pid, struct maps *maps)
-{
-	for (size_t i = 0; i < maps__count(maps); i++) {
-		const struct map_entry *e = maps__at(maps, i);
-		const struct map_entry *last = i ? maps__at(maps, i - 1) : NULL;
-		struct elf_mapping mapping = {
-			.pid = pid,
-			.start = e->start,
-			.end = e->end,
-			.inode = e->inode,
-			.path = e->name,
-		};
-
-		if (last && map_entry__same_file(last, e))
-			maps__set_file(maps, i, last->file);
-		else if (e->inode && e->name[0] == '/')
-			maps__set_file(maps, i, elf_cache__sight(elves, root, &mapping));
-	}
-}
 
 /* Is a program or library mapped that could not be opened? */
 static bool unopened(const struct maps *maps)
@@ -166,7 +146,7 @@ static void look(struct finder *f, pid_t pid)
 	if (!err)
 		err = root__of(pid, &root);
 	if (!err) {
-		sight(f->elves, root__fd(root), pid, maps);
+		py_process__sight(f->elves, root__fd(root), pid, maps);
 		err = identify(f, pid, root__fd(root), maps, &python);
 	}
 	if (!err)
