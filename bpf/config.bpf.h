@@ -28,6 +28,8 @@ const volatile bool cfg_function = false;
 #define MAX_ANCESTORS 64
 /* Children that a process can leave behind if it ends while they are being adopted. */
 #define MAX_ORPHANS 1024
+/* The daemon is not woken more often. */
+#define WAKEUP_NS 1000000
 /* CPUs whose part of a counter is summed. */
 #define MAX_CPUS 512
 

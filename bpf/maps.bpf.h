@@ -153,6 +153,8 @@ struct {
 volatile bool adopting;
 volatile __u32 adoption;
 volatile __u32 counting;
+/* When the daemon was last woken to read copies, ns. */
+volatile __u64 woken_at;
 /* Left behind by parents that ended meanwhile. */
 volatile __u32 orphans;
 

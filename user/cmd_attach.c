@@ -29,6 +29,7 @@ static int attach__open(struct tracing *t, const struct options *opt)
 	if (err)
 		return err;
 	tracing__raise_limits();
+	tracing__hurry();
 	err = pipeline__attach(t->pipeline, opt->pids, opt->n_pids);
 	if (err == -ESRCH)
 		log_error("there is nothing left to trace");

@@ -71,6 +71,7 @@ static int run__open(struct run *run, const struct options *opt)
 	if (err)
 		return log_err_r(err, "%s", why);
 	tracing__raise_limits();
+	tracing__hurry();
 	err = pipeline__trace_from_exec(t->pipeline, launch__pid(run->launch));
 	return err ? log_err_r(err, "cannot trace the command: %s", strerror(-err)) : 0;
 }

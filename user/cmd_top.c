@@ -217,6 +217,7 @@ static int open_tracing(struct session_of_top *s, const struct options *opt)
 	if (err)
 		return err;
 	tracing__raise_limits();
+	tracing__hurry();
 	pipeline = s->tracing.pipeline;
 	err = pipeline__watch(pipeline, &s->live) ?: top__new(opt->top, &s->top);
 	if (!err && !opt->n_pids)

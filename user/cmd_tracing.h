@@ -40,6 +40,8 @@ void tracing__close(struct tracing *t);
 /* Open program files are kept by the hundred. Not before a command has been forked, which is to
  * have the limit as it was. */
 void tracing__raise_limits(void);
+/* Before copies arrive, and after the command was forked, which keeps what it was given. */
+void tracing__hurry(void);
 
 /*
  * Until there is something to do, but not longer than that. other: one more descriptor, -1: none.

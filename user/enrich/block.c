@@ -29,6 +29,14 @@
 #define MISSES	   3
 #define MISS_SHIFT 20
 #define MAX_FAILED 32
+/* A mapping in which so many searches in a row found nothing is none of malloc's, but a program's
+ * own. The more have failed there, the fewer pages are searched: one in 16, and in the end one in
+ * 1024; all of them again once something is found. */
+#define BARREN	   256
+#define BARREN_MIN 16
+#define BARREN_MAX 1024
+/* After so many in a row it is only now and then that one goes far. */
+#define BARREN_FAR 16
 /* Thread states of one interpreter that are looked at. */
 #define MAX_THREADS 32
 
@@ -162,6 +170,35 @@ static struct block_miss *cache__miss(const struct view *v)
 	return m;
 }
 
+static struct block_barren *cache__barren(const struct view *v)
+{
+	uint64_t start = v->facts->region.start;
+	size_t at = (start >> 12 ^ start >> 20 ^ v->image->id) % BLOCK_BARREN;
+	struct block_barren *b = &v->blocks->barren[at];
+
+	if (b->image != v->image->id || b->start != start)
+		*b = (struct block_barren){.image = v->image->id, .start = start};
+	return b;
+}
+
+static bool is_barren(const struct block_barren *b)
+{
+	return b->failed >= BARREN;
+}
+
+/* One in how many pages of such a mapping is searched. */
+static uint32_t barren__step(const struct block_barren *b)
+{
+	uint32_t step = b->failed / BARREN_MIN;
+
+	return step < BARREN_MAX ? step : BARREN_MAX;
+}
+
+static bool is_power_of_two(uint32_t n)
+{
+	return !(n & (n - 1));
+}
+
 /* A far search costs a millisecond: not again where several have failed, nor too often at all. */
 static bool may_go_far(struct block_cache *cache, const struct block_miss *miss)
 {
@@ -188,20 +225,27 @@ static bool find_chunk(struct view *v, struct chunk *out)
 				    .high = f->region.end,
 				    .brk = f->region.kind == REGION_HEAP};
 	struct block_miss *miss;
+	struct block_barren *barren;
 	bool far;
 	int err;
 
 	if (cache__find(v, out))
 		return true;
 	miss = cache__miss(v);
-	far = may_go_far(v->blocks, miss);
+	barren = cache__barren(v);
+	if (is_barren(barren) && barren->asked++ % barren__step(barren))
+		return false;
+	far = barren->failed < BARREN_FAR ? may_go_far(v->blocks, miss)
+					  : is_power_of_two(barren->failed);
 	err = ask_malloc(v, &space, far, out);
 	if (err == -ENOENT) {
 		miss->times++;
+		barren->failed++;
 		v->blocks->failed += far;
 	}
 	if (err)
 		return false;
+	barren->failed = 0;
 	if (f->addr - out->start < 4096)
 		return true; /* found soon enough the next time */
 	v->blocks->failed = 0;

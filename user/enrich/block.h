@@ -15,6 +15,7 @@ struct view;
 
 #define BLOCK_SLOTS  64
 #define BLOCK_MISSES 256
+#define BLOCK_BARREN 64
 
 /*
  * Large blocks of malloc that were found, and places where the search failed: a program that fills
@@ -30,6 +31,10 @@ struct block_cache {
 		uint64_t image, place;
 		uint32_t times;
 	} misses[BLOCK_MISSES];
+	struct block_barren { /* a mapping, and how many searches in a row found nothing in it */
+		uint64_t image, start;
+		uint32_t failed, asked;
+	} barren[BLOCK_BARREN];
 	unsigned int next, failed; /* far searches since the last that found something */
 	struct chunk_scratch scratch;
 };

@@ -13,8 +13,8 @@
 #define MAX_OPEN 32
 
 struct slot {
-	pid_t pid; /* 0: free */
-	int fd;
+	pid_t pid;     /* 0: free */
+	int fd;	       /* -1: the process has ended, and is not asked again */
 	uint64_t used; /* when, in calls of mem_cache__get */
 };
 
@@ -35,7 +35,7 @@ int mem_cache__new(struct mem_cache **out)
 
 static void slot__close(struct slot *s)
 {
-	if (s->pid)
+	if (s->pid && s->fd >= 0)
 		close(s->fd);
 	*s = (struct slot){};
 }
@@ -100,12 +100,12 @@ int mem_cache__get(struct mem_cache *cache, pid_t pid, bool *fresh)
 	*fresh = !s;
 	if (!s) {
 		fd = mem_cache__open(pid);
-		if (fd < 0)
+		if (fd < 0 && (fd != -ESRCH || pid <= 0))
 			return fd;
 		s = slot__find(cache, 0) ?: slot__oldest(cache);
 		slot__close(s);
-		*s = (struct slot){.pid = pid, .fd = fd};
+		*s = (struct slot){.pid = pid, .fd = fd < 0 ? -1 : fd};
 	}
 	s->used = ++cache->calls;
-	return s->fd;
+	return s->fd < 0 ? -ESRCH : s->fd;
 }
