@@ -242,7 +242,7 @@ static void what_finds_no_room_is_counted(void **state)
 	expect_counts(3, 2, 0);
 }
 
-static void copy_at(uint64_t now)
+static void copy_when(uint64_t now)
 {
 	shim.now = now;
 	user_fault(ADDR);
@@ -254,14 +254,14 @@ static void the_daemon_is_woken_when_much_waits(void **state)
 	(void)state;
 	woken_at = 0;
 	shim.waiting = cfg_wakeup_bytes;
-	copy_at(5 * WAKEUP_NS);
+	copy_when(5 * WAKEUP_NS);
 	assert_int_equal(shim.wakeups, 0);
 	shim.waiting++;
-	copy_at(5 * WAKEUP_NS);
+	copy_when(5 * WAKEUP_NS);
 	assert_int_equal(shim.wakeups, 1);
-	copy_at(5 * WAKEUP_NS + WAKEUP_NS / 2); /* it has been told */
+	copy_when(5 * WAKEUP_NS + WAKEUP_NS / 2); /* it has been told */
 	assert_int_equal(shim.wakeups, 1);
-	copy_at(7 * WAKEUP_NS);
+	copy_when(7 * WAKEUP_NS);
 	assert_int_equal(shim.wakeups, 2);
 }
 
