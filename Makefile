@@ -182,11 +182,14 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix vm vm-arm64
+.PHONY: test demo bench workloads check matrix verifier vm vm-arm64
 test demo bench workloads:
 	scripts/$@
 matrix: all targets
 	scripts/matrix
+# How much the verifier of this kernel has to do. Needs root.
+verifier: all
+	tests/vm/verifier
 vm: all targets
 	tests/vm/run $(KERNELS)
 # Slow: not part of scripts/test.

@@ -111,14 +111,17 @@ static __always_inline void adopt__running(struct task_struct *task)
 		adopt__thread(task);
 }
 
-static __always_inline void orphan__want(u32 pid)
+/* Not static: the verifier checks it once, and not for each turn of the loop that calls it. */
+__noinline int orphan__want(u32 pid)
 {
+	u32 key = pid;
 	u8 yes = 1;
 
-	if (adopt__ask(pid) != ADOPT_UNKNOWN)
-		return;
-	bpf_map_update_elem(&wanted, &pid, &yes, BPF_ANY);
+	if (adopt__ask(key) != ADOPT_UNKNOWN)
+		return 0;
+	bpf_map_update_elem(&wanted, &key, &yes, BPF_ANY);
 	__sync_fetch_and_add(&orphans, 1);
+	return 1;
 }
 
 /* The current thread ends. */

@@ -4,7 +4,6 @@
 #define COWTRACE_BPF_PYTYPE_H
 
 /* tp_flags, 3.8 to 3.15 */
-#define TYPE_HEAP     (1UL << 9)
 #define TYPE_READY    (1UL << 12)
 #define TYPE_SUBCLASS (1UL << 31) /* a metatype: its instances are types */
 /* No instance is smaller than its head, and none is believed that is larger. */
@@ -95,10 +94,11 @@ static __always_inline bool type__check(struct thread *t, const struct ct_pylayo
 		return false;
 	flags = scratch__u64(t->scratch, lay->type_flags);
 	name = scratch__u64(t->scratch, lay->type_name);
-	bpf_probe_read_user_str(text, sizeof(text), (void *)name);
+	if (flags & CT_TYPE_HEAP)
+		bpf_probe_read_user_str(text, sizeof(text), (void *)name);
 	*check = ct_type_digest(name, scratch__u64(t->scratch, lay->type_basicsize), flags, text);
 	state = type__publish(t, lay, type, *check);
-	if (state == TYPE_SENT && !(flags & TYPE_HEAP))
+	if (state == TYPE_SENT && !(flags & CT_TYPE_HEAP))
 		*memo = (struct type_memo){.type = type, .check = *check, .execs = t->execs};
 	return state != TYPE_NONE;
 }

@@ -3,7 +3,8 @@
 #ifndef COWTRACE_BPF_THREAD_H
 #define COWTRACE_BPF_THREAD_H
 
-/* It has been adopted, but others that come with it have not, or are not known to the daemon yet. */
+/* It has been adopted, but others that come with it have not, or are not known to the daemon yet.
+ */
 static __always_inline bool thread__waits(const struct thread *t)
 {
 	return t->adoption > counting;

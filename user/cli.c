@@ -65,8 +65,10 @@ static const char help_text[] =
 	"this\n"
 	"machine offers to cowtrace, and what to do about what is missing. report makes the report "
 	"and\n"
-	"the outputs anew from a recording of --save; it goes to standard output. top shows in the\n"
-	"terminal what happens now, in these processes, or in every Python that forks: who copies,\n"
+	"the outputs anew from a recording of --save; it goes to standard output. top shows in "
+	"the\n"
+	"terminal what happens now, in these processes, or in every Python that forks: who "
+	"copies,\n"
 	"where and why; ? names its keys.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
@@ -102,7 +104,8 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot do "
+	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
+	"do "
 	"it.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
@@ -345,11 +348,8 @@ static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
-	{"run", check_run},
-	{"attach", check_attach},
-	{"check", check_check},
-	{"report", check_report},
-	{"top", check_top},
+	{"run", check_run},	  {"attach", check_attach}, {"check", check_check},
+	{"report", check_report}, {"top", check_top},
 };
 
 static int find_command(const char *name)

@@ -50,8 +50,11 @@ int cmd_check(const struct options *opt)
 	const struct machine *m;
 	struct survey *survey;
 	struct lacks lacks;
-	int status, err = survey__take(opt->verbose > 1, &survey);
+	int status, err;
 
+	log__status("trying what this kernel lets programs see");
+	err = survey__take(opt->verbose > 1, &survey);
+	log__status(NULL);
 	if (err) {
 		log_error("cannot look at this machine: %s", strerror(-err));
 		return STATUS_FAILURE;

@@ -141,12 +141,11 @@ static int on_signal(struct session_of_top *s, int sig)
 		screen__resized(s->screen);
 		return resize(s);
 	case SIGTSTP:
-		screen__stop(s->screen);
-		return resize(s);
-	case SIGCONT: /* it was stopped by others */
-		screen__renew(s->screen);
-		s->changed = true;
+		screen__stop(s->screen); /* SIGCONT comes next */
 		return 0;
+	case SIGCONT:
+		screen__continued(s->screen);
+		return resize(s);
 	default:
 		s->quit = true;
 		return 0;
@@ -213,9 +212,7 @@ static int open_tracing(struct session_of_top *s, const struct options *opt)
 	struct pipeline *pipeline;
 	int err;
 
-	log__status("cowtrace top: loading programs into the kernel");
 	err = tracing__open(&s->tracing, opt, caught, sizeof(caught) / sizeof(caught[0]));
-	log__status(NULL);
 	if (err)
 		return err;
 	tracing__raise_limits();
@@ -264,8 +261,9 @@ int cmd_top(const struct options *opt)
 	int err;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		log_error("top needs a terminal, for keys and the screen; `cowtrace attach` makes a "
-			  "report");
+		log_error(
+			"top needs a terminal, for keys and the screen; `cowtrace attach` makes a "
+			"report");
 		return STATUS_USAGE;
 	}
 	err = tracing__check_targets(opt);

@@ -68,7 +68,9 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	err = outputs__open(opt, &t->outputs);
 	if (err)
 		return err; /* has been said */
+	log__status("loading the programs that trace into the kernel");
 	err = pipeline__new(&sopt, &t->pipeline, why, sizeof(why));
+	log__status(NULL);
 	t->refused = err && err != -EINVAL && err != -ENOMEM;
 	if (err)
 		return log_err_r(err, "%s", why);
@@ -123,8 +125,11 @@ int tracing__report(struct tracing *t)
 	const struct snapshot *snap;
 	int err;
 
+	log__status("making the report");
 	pipeline__finish(t->pipeline);
-	if (pipeline__snapshot(t->pipeline, &snap))
+	err = pipeline__snapshot(t->pipeline, &snap);
+	log__status(NULL);
+	if (err)
 		return log_err_r(-ENOMEM, "out of memory: no report");
 	err = outputs__write(t->outputs, t->opt, stderr, snap);
 	/* What took the disk's time comes last. */

@@ -26,8 +26,8 @@ struct tracing {
 	bool refused;  /* tracing__open failed because of this system */
 };
 
-/* The processes that were named with -p. 0; -EINVAL: it makes no sense to trace one of them; -ESRCH:
- * one is not there; has been said. */
+/* The processes that were named with -p. 0; -EINVAL: it makes no sense to trace one of them;
+ * -ESRCH: one is not there; has been said. */
 int tracing__check_targets(const struct options *opt);
 
 /*

@@ -17,6 +17,8 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
+	if (opt.quiet)
+		log__no_status();
 	if (strcmp(opt.command, "attach") == 0)
 		return cmd_attach(&opt);
 	if (strcmp(opt.command, "check") == 0)

@@ -2,6 +2,7 @@
 #include "outputs.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,14 +42,19 @@ static int output__open(struct output *o, const struct sink *sink, const char *p
 static int output__write(struct output *o, const struct snapshot *snap,
 			 const struct sink_options *sopt)
 {
+	char what[512];
 	int err;
 
 	if (!o->file)
 		return 0;
+	snprintf(what, sizeof(what), "writing --%s %s", o->sink->name, o->path);
+	if (o->file != stdout)
+		log__status(what);
 	errno = 0;
 	err = o->sink->write(snap, sopt, o->file);
 	if (!err && fflush(o->file))
 		err = -errno;
+	log__status(NULL);
 	if (err)
 		log_error("--%s %s is not complete: %s", o->sink->name, o->path,
 			  strerror(errno ?: -err));
@@ -83,6 +89,15 @@ int outputs__open(const struct options *opt, struct outputs **out)
 	return 0;
 }
 
+/* Nobody could read both from one stream. */
+static bool outputs__use(const struct outputs *o, const FILE *text)
+{
+	for (int i = 0; i < CLI_OUTPUTS; i++)
+		if (o->at[i].file == text)
+			return true;
+	return false;
+}
+
 int outputs__write(struct outputs *outputs, const struct options *opt, FILE *text,
 		   const struct snapshot *snap)
 {
@@ -94,7 +109,7 @@ int outputs__write(struct outputs *outputs, const struct options *opt, FILE *tex
 
 	for (int i = 0; i < CLI_OUTPUTS; i++)
 		err = output__write(&outputs->at[i], snap, &sopt) ?: err;
-	if (!opt->quiet)
+	if (!opt->quiet && !outputs__use(outputs, text))
 		err = sink_text.write(snap, &sopt, text) ?: err;
 	return err;
 }

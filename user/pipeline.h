@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct live;
@@ -49,13 +50,15 @@ bool pipeline__traces(const struct pipeline *p, pid_t pid);
 void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS]);
 /* Handles what has arrived. Returns how long to wait for more, ms. */
 int pipeline__step(struct pipeline *p);
+/* Whom it began with. Foreign text. */
+const char *pipeline__name(const struct pipeline *p, uint32_t *pid);
 /* How many traced processes live. */
 unsigned int pipeline__living(const struct pipeline *p);
 
 /*
  * For those who look while tracing goes on: counts are kept for them from now on. Each second they
- * call pipeline__tick, which says how the processes are doing and ends a tick of *out; costs as much
- * as there are living processes, whatever was counted. 0 or -ENOMEM.
+ * call pipeline__tick, which says how the processes are doing and ends a tick of *out; costs as
+ * much as there are living processes, whatever was counted. 0 or -ENOMEM.
  */
 int pipeline__watch(struct pipeline *p, struct live **out);
 void pipeline__tick(struct pipeline *p);

@@ -32,11 +32,21 @@ void pipeline__tick(struct pipeline *p)
 	live__tick(p->live, now_ns());
 }
 
+const char *pipeline__name(const struct pipeline *p, uint32_t *pid)
+{
+	const struct process *first = p->command ?: tree__first(p->tree);
+
+	*pid = first ? first->pid : 0;
+	return first ? first->command : "?";
+}
+
 void pipeline__capture(struct pipeline *p, struct snapshot_capture *out)
 {
 	session__counters(p->session, &p->counters);
 	*out = (struct snapshot_capture){};
 	pipeline__fill_capture(p, out);
-	out->kernel_copies = SNAPSHOT_UNKNOWN; /* of threads that live, it is asked at the end only */
+	out->kernel_copies =
+		SNAPSHOT_UNKNOWN; /* of threads that live, it is asked at the end only */
 	out->copies = aggregate__copies(p->model);
+	out->pages = aggregate__pages(p->model);
 }

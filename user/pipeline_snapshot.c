@@ -33,7 +33,7 @@ void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c
 	c->kernel_copies = ledger__kernel_copies(p->ledger);
 	if (delayacct__get() != 1) /* off, or switched off meanwhile: part of a count is none */
 		c->kernel_copies = SNAPSHOT_UNKNOWN;
-	if (!session__kernel_counts())
+	if (!session__kernel_counts(p->session))
 		c->kernel_reason = "this kernel keeps none (Linux 6.1 and later do)";
 	else if (delayacct__get() < 0)
 		c->kernel_reason = "this kernel keeps no count";

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "base/intern.h"
+#include "base/log.h"
 #include "base/number.h"
+#include "base/progress.h"
 #include "model/aggregate.h"
 #include "model/cause.h"
 #include "model/facts.h"
@@ -18,6 +20,8 @@ struct replay {
 	struct reader *reader;
 	struct aggregate *model;
 	struct verdict *verdicts; /* by evidence: each is judged once */
+	struct progress progress;
+	uint64_t copies; /* so far */
 };
 
 static void on_process(void *ctx, const struct process_facts *process)
@@ -34,10 +38,26 @@ static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes
 	aggregate__sample(replay->model, pid, time, new_bytes);
 }
 
+static void say(struct replay *replay)
+{
+	uint64_t all = reader__recording(replay->reader)->copies;
+	char line[128];
+
+	snprintf(line, sizeof(line), "reading the recording: %s of %s copies",
+		 number__count(replay->copies).s,
+		 all == SNAPSHOT_UNKNOWN ? "?" : number__count(all).s);
+	log__status(line);
+}
+
+/* A look at the clock for each would cost as much as the copy. */
+#define COPIES_A_LOOK 8192
+
 static void on_copy(void *ctx, const struct fault_facts *facts, size_t evidence)
 {
 	struct replay *replay = ctx;
 
+	if (replay->copies++ % COPIES_A_LOOK == 0 && progress__due(&replay->progress))
+		say(replay);
 	aggregate__add(replay->model, facts, &replay->verdicts[evidence]);
 }
 
@@ -58,7 +78,10 @@ static int replay__run(struct replay *replay, char *why, size_t why_size)
 	const struct reader_handler handler = {
 		.ctx = replay, .process = on_process, .sample = on_sample, .copy = on_copy};
 
-	return judge(replay) ?: reader__replay(replay->reader, &handler, why, why_size);
+	int err = judge(replay) ?: reader__replay(replay->reader, &handler, why, why_size);
+
+	log__status(NULL);
+	return err;
 }
 
 static int replay__begin(struct replay **out, char *why, size_t why_size)

@@ -84,8 +84,15 @@ ct_code_digest(const __u64 words[6], __u64 strings, const __u64 table[1 + CT_TAB
 /* Bytes of a type's name, in words, the last of them NUL: the name of the next type at this address
  * may be where the name of this one was. */
 #define CT_TYPE_NAME_WORDS 2
+/* tp_flags, 3.8 to 3.15: Py_TPFLAGS_HEAPTYPE. */
+#define CT_TYPE_HEAP (1ULL << 9)
 
-/* name: tp_name, a pointer; text: what is there, as bpf_probe_read_user_str() has it, or 0. */
+/*
+ * name: tp_name, a pointer; text: what is there, as bpf_probe_read_user_str() has it. Of a type
+ * without CT_TYPE_HEAP it is left out (0): such a type never goes, so neither does its name, which
+ * lies in the file of a library. In a process that was just forked those pages are not mapped, and
+ * the kernel side could not read what the daemon can.
+ */
 static inline __attribute__((always_inline)) __u32
 ct_type_digest(__u64 name, __u64 basicsize, __u64 flags, const __u64 text[CT_TYPE_NAME_WORDS])
 {

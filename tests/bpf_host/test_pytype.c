@@ -34,12 +34,12 @@ static void type__make(unsigned int n, uint64_t flags)
 static uint32_t digest_of(unsigned int n)
 {
 	uint64_t name = user__get64(type_at(n) + lay.type_name);
+	uint64_t flags = user__get64(type_at(n) + lay.type_flags);
 	__u64 text[CT_TYPE_NAME_WORDS] = {};
 
-	for (size_t i = 0; i < sizeof(text) - 1 && *user__at(name + i); i++)
+	for (size_t i = 0; flags & CT_TYPE_HEAP && i < sizeof(text) - 1 && *user__at(name + i); i++)
 		memcpy((char *)text + i, user__at(name + i), 1);
-	return ct_type_digest(name, user__get64(type_at(n) + lay.type_basicsize),
-			      user__get64(type_at(n) + lay.type_flags), text);
+	return ct_type_digest(name, user__get64(type_at(n) + lay.type_basicsize), flags, text);
 }
 
 /* A process with three types: 0 static, 1 and 2 on the heap. */
@@ -48,8 +48,8 @@ static void types__begin(uint32_t version)
 	python__begin(version, true);
 	meta__make(TYPE_READY | TYPE_SUBCLASS);
 	type__make(0, TYPE_READY);
-	type__make(1, TYPE_READY | TYPE_HEAP);
-	type__make(2, TYPE_READY | TYPE_HEAP);
+	type__make(1, TYPE_READY | CT_TYPE_HEAP);
+	type__make(2, TYPE_READY | CT_TYPE_HEAP);
 }
 
 /* Looks at a window that has these words behind the address, from word 3 on. */
@@ -197,7 +197,7 @@ static void what_is_no_type(void **state)
 	{
 		types__begin(*v);
 #define NO_TYPE(change)                                                                            \
-	type__make(1, TYPE_READY | TYPE_HEAP);                                                     \
+	type__make(1, TYPE_READY | CT_TYPE_HEAP);                                                  \
 	meta__make(TYPE_READY | TYPE_SUBCLASS);                                                    \
 	assert_int_equal(FIND(ADDR, 1, type_at(1)), 4);                                            \
 	shim__forget_types();                                                                      \
@@ -205,7 +205,7 @@ static void what_is_no_type(void **state)
 	assert_int_equal(FIND(ADDR, 1, type_at(1)), 0);                                            \
 	assert_int_equal(thread.event.type_check, 0)
 #define shim__forget_types() (thread.event.pid++)
-		NO_TYPE(user__set64(type_at(1) + lay.type_flags, TYPE_HEAP));
+		NO_TYPE(user__set64(type_at(1) + lay.type_flags, CT_TYPE_HEAP));
 		NO_TYPE(user__set64(type_at(1) + lay.type_basicsize, 15));
 		NO_TYPE(user__set64(type_at(1) + lay.type_basicsize, (16 << 20) + 1));
 		NO_TYPE(user__set64(type_at(1) + lay.type_basicsize, ~0ull));
@@ -264,8 +264,31 @@ static void static_types_are_remembered(void **state)
 		assert_int_not_equal(thread.event.type_check, check);
 		/* Py_TPFLAGS_VALID_VERSION_TAG comes and goes */
 		check = thread.event.type_check;
-		user__set64(type_at(1) + lay.type_flags, TYPE_READY | TYPE_HEAP | 1 << 19);
+		user__set64(type_at(1) + lay.type_flags, TYPE_READY | CT_TYPE_HEAP | 1 << 19);
 		FIND(ADDR, 1, type_at(1));
+		assert_int_equal(thread.event.type_check, check);
+	}
+}
+
+/* The name of a static type lies in a file, of which a process that was just forked has mapped
+ * nothing: its digest is the same as ever, and as the daemon's, who can read the name. */
+static void a_name_that_is_not_mapped(void **state)
+{
+	uint32_t check;
+
+	(void)state;
+	EACH_PYTHON
+	{
+		types__begin(*v);
+		user__set64(type_at(0) + lay.type_name, NOWHERE);
+		FIND(ADDR, 1, type_at(0));
+		check = thread.event.type_check;
+		assert_int_equal(check, digest_of(0));
+
+		types__begin(*v);
+		user__set64(type_at(0) + lay.type_name, NOWHERE);
+		user__write(NOWHERE, "int", 4);
+		FIND(ADDR, 1, type_at(0));
 		assert_int_equal(thread.event.type_check, check);
 	}
 }
@@ -311,6 +334,7 @@ int main(void)
 		TEST(what_is_no_type),
 		TEST(wild_words_are_not_followed),
 		TEST(static_types_are_remembered),
+		TEST(a_name_that_is_not_mapped),
 		TEST(many_types),
 		TEST(a_lost_type_is_sent_the_next_time),
 	};

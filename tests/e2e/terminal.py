@@ -83,8 +83,9 @@ class Terminal:
             time.sleep(0.05)
 
     def settings(self) -> str:
-        return subprocess.run(["stty", "-a", "-F", self.tty], capture_output=True, text=True,
-                              check=True).stdout
+        """But for its size."""
+        said = subprocess.run(["stty", "-a", "-F", self.tty], capture_output=True, text=True, check=True)
+        return re.sub(r"rows \d+; columns \d+; ", "", said.stdout)
 
     def state(self) -> tuple[str, str, str]:
         """All that a program can leave behind: settings, alternate screen, hidden cursor."""

@@ -56,6 +56,15 @@ def assert_same(place: Path, run: Run) -> None:
             assert live.read_bytes() == (place / f"read.{name}").read_bytes(), name
 
 
+def test_standard_output_has_one_of_them(tmp_path):
+    """The text report makes room for an output that goes where it would."""
+    record(tmp_path, [], ["true"])
+    done = report(tmp_path / "run.cow", "--json", "-")
+    assert done.returncode == 0 and json.loads(done.stdout)["schema"] == 1
+    done = report(tmp_path / "run.cow", "--json", str(tmp_path / "read.json"))
+    assert done.stdout.startswith(b"cowtrace ")
+
+
 WORKLOADS = {
     "preload": (["preload.py", "300007"], []),
     "hostile": (["hostile.py"], []),

@@ -222,9 +222,16 @@ def test_stopped_and_continued(sleeper: int) -> None:
             top.run("fg")
             top.wait_for(r"^cowtrace top · .*witness")
             assert top.ask("#{alternate_on}") == "1"
-        os.kill(top.pid, signal.SIGSTOP)
-        time.sleep(0.2)
-        os.kill(top.pid, signal.SIGCONT)
+        os.kill(top.pid, signal.SIGSTOP)  # nobody can do anything about that one
+        top.tmux("send-keys", "-R")
+        top.keys("C-j")  # the terminal is as top has set it
+        top.wait_for(r"prompt\$")
+        os.kill(top.pid, signal.SIGCONT)  # it is in the background: not its turn
+        time.sleep(0.5)
+        assert "witness" not in top.screen()
+        top.type("fg")
+        top.keys("C-j")
+        top.wait_for(r"^cowtrace top · .*witness")
         top.keys("q")
         top.wait_for(r"prompt\$ *\n*\Z")
         assert top.state() == top.before

@@ -254,7 +254,8 @@ static void processes(void **state)
 	assert_int_equal(PARSE("attach", "-p", "17"), -1);
 	assert_int_equal(opt.n_pids, 1);
 	assert_int_equal(opt.pids[0], 17);
-	assert_int_equal(PARSE("attach", "-p", (char[]){"3,1,2"}, "--pid", "4194304", "--pid=7"), -1);
+	assert_int_equal(PARSE("attach", "-p", (char[]){"3,1,2"}, "--pid", "4194304", "--pid=7"),
+			 -1);
 	assert_int_equal(opt.n_pids, 5);
 	assert_int_equal(opt.pids[0], 3);
 	assert_int_equal(opt.pids[2], 2);
@@ -268,9 +269,10 @@ static void processes(void **state)
 
 static void what_is_no_process(void **state)
 {
-	static const char *const bad[] = {"",	 "0",	"-1",	"x",   "1x",	  "0x10",
-					  " 1",	 "+1",	"1,",	",1",  "1,,2",	  "1 2",
-					  "1.5", "1;2", "1\n", "\t1", "4194305", "99999999999999999999"};
+	static const char *const bad[] = {
+		"",    "0",   "-1",  "x",   "1x",      "0x10",
+		" 1",  "+1",  "1,",  ",1",  "1,,2",    "1 2",
+		"1.5", "1;2", "1\n", "\t1", "4194305", "99999999999999999999"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -309,8 +311,8 @@ static void top_takes_little(void **state)
 	assert_int_equal(PARSE("top"), -1);
 	assert_string_equal(opt.command, "top");
 	assert_int_equal(opt.n_pids, 0);
-	assert_int_equal(PARSE("top", "--witness", "kprobe", "--top", "7", "--ring-size", "1M", "-qv",
-			       "-p", (char[]){"12"}),
+	assert_int_equal(PARSE("top", "--witness", "kprobe", "--top", "7", "--ring-size", "1M",
+			       "-qv", "-p", (char[]){"12"}),
 			 -1);
 	assert_int_equal(opt.pids[0], 12);
 	BAD("not: word", "top", "word");

@@ -76,7 +76,8 @@ static uint32_t type_check(const uint8_t *type)
 	const char *name = (const char *)(uintptr_t)world__word(type + w.off->type_name);
 	__u64 text[CT_TYPE_NAME_WORDS] = {};
 
-	memcpy(text, name, strnlen(name, sizeof(text) - 1));
+	if (world__word(type + w.off->type_flags) & CT_TYPE_HEAP)
+		memcpy(text, name, strnlen(name, sizeof(text) - 1));
 	return ct_type_digest((uintptr_t)name, world__word(type + w.off->type_basicsize),
 			      world__word(type + w.off->type_flags), text);
 }
@@ -177,7 +178,7 @@ static pid_t changed_child(void)
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		world__type(&w, w.str_type, "childs", WORLD_STR);
+		world__type(&w, w.str_type, "childs", WORLD_STR | CT_TYPE_HEAP);
 		world__str(&w, w.qualname, "other");
 		if (write(ready[1], "", 1) == 1)
 			for (;;)

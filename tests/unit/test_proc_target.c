@@ -207,14 +207,10 @@ static void forked_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_that_runs),
-		cmocka_unit_test(one_that_is_not_there),
-		cmocka_unit_test(one_that_has_ended),
-		cmocka_unit_test(cowtrace_itself_and_above),
-		cmocka_unit_test(a_thread),
-		cmocka_unit_test(a_part_of_the_kernel),
-		cmocka_unit_test(a_line_of_stat),
-		cmocka_unit_test(a_line_that_is_cut),
+		cmocka_unit_test(one_that_runs),      cmocka_unit_test(one_that_is_not_there),
+		cmocka_unit_test(one_that_has_ended), cmocka_unit_test(cowtrace_itself_and_above),
+		cmocka_unit_test(a_thread),	      cmocka_unit_test(a_part_of_the_kernel),
+		cmocka_unit_test(a_line_of_stat),     cmocka_unit_test(a_line_that_is_cut),
 		cmocka_unit_test(forked_or_not),
 	};
 

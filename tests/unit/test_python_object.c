@@ -320,15 +320,17 @@ static void check_types(void)
 	struct py_type *type;
 	uint32_t check;
 
+	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR | CT_TYPE_HEAP);
 #define READ_TYPE() py_type__read(&mem, off, (uintptr_t)w.str_type, &type)
 	assert_int_equal(READ_TYPE(), 0);
 	assert_string_equal(type->name, "str");
 	check = type->check;
 	memcpy(name, "str", 3);
-	assert_int_equal(check, ct_type_digest(world__word(w.str_type + off->type_name),
-					       off->object_head, WORLD_READY | WORLD_STR, name));
+	assert_int_equal(check,
+			 ct_type_digest(world__word(w.str_type + off->type_name), off->object_head,
+					WORLD_READY | WORLD_STR | CT_TYPE_HEAP, name));
 	py_type__free(type);
-	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR | 1 << 19);
+	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR | CT_TYPE_HEAP | 1 << 19);
 	assert_int_equal(READ_TYPE(), 0); /* its version tag is assigned */
 	assert_int_equal(type->check, check);
 	py_type__free(type);
@@ -348,6 +350,15 @@ static void check_types(void)
 		py_type__free(type);
 		text[i]--;
 	}
+	/* The name of a static type need not be readable where the kernel side looks. */
+	put_u64(w.str_type, off->type_flags, WORLD_READY | WORLD_STR);
+	assert_int_equal(READ_TYPE(), 0);
+	check = type->check;
+	py_type__free(type);
+	text[0]++;
+	assert_int_equal(READ_TYPE(), 0);
+	assert_int_equal(type->check, check);
+	py_type__free(type);
 	put_u64(w.str_type, off->type_basicsize, off->object_head - 1);
 	assert_int_equal(READ_TYPE(), -EINVAL);
 }

@@ -192,7 +192,7 @@ CASES = (
     Case("vmwritev", "vmwritev 23", (Writes("process_vm_writev (kernel)", 23),), batch="kinds"),
     Case("swapped", "swapped 53", (Writes("swapped_write", 53, origin="fork"),), changed=False, batch="kinds"),
     Case("thp", "thp 5", (Writes("thp_write", 5),), batch="kinds"),
-    Case("uffdwp", "uffdwp 31", (Writes("uffdwp_write", 0),), batch="kinds"),
+    Case("uffdwp", "uffdwp 31", (Writes("uffdwp_write", 0),), alone=True, batch="kinds"),
     Case("uffdwp-shared", "uffdwp 31 shared", (Writes("uffdwp_write", 31),), batch="kinds"),
     Case("unshare", "unshare 43", (Writes("process_vm_readv (kernel)", 0),), batch="kinds", until="5.10"),
     Case("unshare", "unshare 43", (Writes("process_vm_readv (kernel)", 43),), batch="kinds", since="6.1"),

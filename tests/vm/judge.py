@@ -117,8 +117,10 @@ def leaks(out: Path, kernel: Kernel) -> Result:
     """After all runs, and those that were killed, the kernel holds what it held before."""
     run = Run(out, "leaks")
     before = (out / "ids").read_text().strip() if (out / "ids").exists() else ""
+    probes = (out / "kprobes").read_text().splitlines() if (out / "kprobes").exists() else ["not asked"]
     return Result(kernel.name, "all", "leaks",
-                  [Check("status", "0", run.status), Check("held", before or "a line", run.text("stdout").strip())])
+                  [Check("status", "0", run.status), Check("held", before or "a line", run.text("stdout").strip()),
+                   Check("probes left in tracefs", [], probes)])
 
 
 def log(out: Path, kernel: Kernel) -> Result:

@@ -14,7 +14,7 @@
 static enum log_level max_level = LOG_WARN;
 static log_taker taker;
 static void *taker_ctx;
-static int status_shown;
+static int status_shown, status_unwanted;
 
 void log__set_level(enum log_level level)
 {
@@ -78,7 +78,12 @@ void log__redirect(log_taker take, void *ctx)
 
 int log__has_status(void)
 {
-	return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
+	return !status_unwanted && isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
+}
+
+void log__no_status(void)
+{
+	status_unwanted = 1;
 }
 
 /* So that it takes one line: else the next one could not replace it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages to the person at the terminal, on standard error, one line each: "cowtrace: what failed
- * and what to try". No globals but how loud it is, set once by main, and what else is on the terminal.
+ * and what to try". No globals but how loud it is, set once by main, and what else is on the
+ * terminal.
  */
 #ifndef COWTRACE_BASE_LOG_H
 #define COWTRACE_BASE_LOG_H
@@ -25,8 +26,8 @@ __attribute__((format(printf, 2, 3))) void log__print(enum log_level level, cons
 #define log_info(...)  log__print(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log__print(LOG_DEBUG, __VA_ARGS__)
 
-/* Messages go to take instead, until this is called with NULL: for whom a line on the terminal would
- * be in the way. They are one line, fit for a terminal. */
+/* Messages go to take instead, until this is called with NULL: for whom a line on the terminal
+ * would be in the way. They are one line, fit for a terminal. */
 typedef void (*log_taker)(void *ctx, enum log_level level, const char *message);
 void log__redirect(log_taker take, void *ctx);
 
@@ -37,6 +38,8 @@ void log__redirect(log_taker take, void *ctx);
 void log__status(const char *line);
 /* Would it be shown? */
 int log__has_status(void);
+/* From now on it is not: the user wants it quiet. */
+void log__no_status(void);
 
 /* Prints the message and yields the error (evaluated once): return log_err_r(-EINVAL, "..."); */
 #define log_err_r(err, ...)                                                                        \

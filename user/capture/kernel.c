@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture/kernel.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -13,6 +16,41 @@
 
 /* All modes of a kernel with CONFIG_PREEMPT_DYNAMIC, the chosen one in parentheses. Since 5.13. */
 #define MODES "/sys/kernel/debug/sched/preempt"
+
+struct kernel {
+	struct btf *btf;	  /* NULL: can not be read */
+	struct kallsyms *symbols; /* the same */
+};
+
+int kernel__look(struct kernel **out)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	k->btf = btf__load_vmlinux_btf();
+	if (kallsyms__read(&k->symbols) == -ENOMEM) {
+		kernel__free(k);
+		return -ENOMEM;
+	}
+	*out = k;
+	return 0;
+}
+
+void kernel__free(struct kernel *k)
+{
+	if (!k)
+		return;
+	btf__free(k->btf);
+	kallsyms__free(k->symbols);
+	free(k);
+}
+
+/* Its number among the types, or less than 0. */
+static __s32 kernel__function(const struct kernel *k, const char *function)
+{
+	return k->btf ? btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) : -1;
+}
 
 static bool has_line(const char *path, const char *line)
 {
@@ -60,19 +98,19 @@ static bool preempts(void)
 
 /* Since 7.0 probes run under SRCU. Up to 6.12 there was a tracepoint_srcu too, for the idle loop
  * only, and struct tracepoint had no member ext. */
-static bool tracepoints_use_srcu(void)
+static bool tracepoints_use_srcu(const struct kernel *k)
 {
 	uint64_t start, end;
 
-	return kallsyms__range("tracepoint_srcu", &start, &end) == 0 &&
-	       kernel__has_member("tracepoint", "ext");
+	return kernel__range(k, "tracepoint_srcu", &start, &end) == 0 &&
+	       kernel__has_member(k, "tracepoint", "ext");
 }
 
-enum preemption kernel__preemption(void)
+enum preemption kernel__preemption(const struct kernel *k)
 {
 	if (!preempts())
 		return PREEMPTION_NONE;
-	return tracepoints_use_srcu() ? PREEMPTION_TRACEPOINTS : PREEMPTION_FUNCTIONS;
+	return tracepoints_use_srcu(k) ? PREEMPTION_TRACEPOINTS : PREEMPTION_FUNCTIONS;
 }
 
 static bool struct__has_member(const struct btf *btf, const struct btf_type *type, const char *name)
@@ -93,39 +131,58 @@ static bool struct__has_member(const struct btf *btf, const struct btf_type *typ
 	return false;
 }
 
-bool kernel__has_member(const char *type, const char *member)
+bool kernel__has_member(const struct kernel *k, const char *type, const char *member)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	__s32 id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
-	bool has = id < 0 || struct__has_member(btf, btf__type_by_id(btf, id), member);
+	__s32 id = k->btf ? btf__find_by_name_kind(k->btf, type, BTF_KIND_STRUCT) : -1;
 
-	btf__free(btf);
-	return has;
+	return id < 0 || struct__has_member(k->btf, btf__type_by_id(k->btf, id), member);
 }
 
-int kernel__arguments(const char *function)
+int kernel__arguments(const struct kernel *k, const char *function)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	__s32 id = btf ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : -1;
+	__s32 id = kernel__function(k, function);
 	const struct btf_type *proto =
-		id < 0 ? NULL : btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-	int n = proto ? (int)btf_vlen(proto) : -1;
+		id < 0 ? NULL : btf__type_by_id(k->btf, btf__type_by_id(k->btf, id)->type);
 
-	btf__free(btf);
-	return n;
+	return proto ? (int)btf_vlen(proto) : -1;
 }
 
-bool kernel__has_type(const char *type)
+bool kernel__has_type(const struct kernel *k, const char *type)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = !btf || btf__find_by_name(btf, type) >= 0;
+	return !k->btf || btf__find_by_name(k->btf, type) >= 0;
+}
 
-	btf__free(btf);
-	return has;
+bool kernel__has_symbol(const struct kernel *k, const char *name)
+{
+	return !k->symbols || kallsyms__has(k->symbols, name);
+}
+
+int kernel__range(const struct kernel *k, const char *function, uint64_t *start, uint64_t *end)
+{
+	return k->symbols ? kallsyms__range(k->symbols, function, start, end) : -ENOENT;
 }
 
 /* As events of perf: since 4.17, e12f03d7031a. */
 bool kernel__has_kprobes(void)
 {
 	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
+}
+
+int kernel__try_fexit(const struct kernel *k, const char *function)
+{
+	const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT);
+	__s32 id = kernel__function(k, function);
+	_close_ int fd = -1, link = -1;
+
+	if (id < 0)
+		return -ESRCH;
+	opts.attach_btf_id = id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "nothing", "GPL", nothing, 2, &opts);
+	if (fd >= 0)
+		link = bpf_raw_tracepoint_open(NULL, fd);
+	return fd < 0 ? fd : link < 0 ? link : 0;
 }

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture/kinds.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cowtrace/abi.h>
 #include <cowtrace/pylayout.h>
 
 #include "base/log.h"
-#include "capture/kallsyms.h"
 #include "capture/kernel.h"
+#include "capture/kretprobe.h"
+#include "capture/programs.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 
@@ -42,10 +41,10 @@ static const struct follower followers[] = {
 
 #define N_FOLLOWERS (sizeof(followers) / sizeof(followers[0]))
 
-static const char *follower__function(const struct follower *f)
+static const char *follower__function(const struct follower *f, const struct kernel *kernel)
 {
-	return f->functions[1] && !kallsyms__has(f->functions[0]) ? f->functions[1]
-								  : f->functions[0];
+	return f->functions[1] && !kernel__has_symbol(kernel, f->functions[0]) ? f->functions[1]
+									       : f->functions[0];
 }
 
 static bool follower__probes(const struct follower *f, const struct kinds *k)
@@ -61,39 +60,14 @@ static struct bpf_program *follower__program(const struct follower *f, const str
 	return bpf_object__find_program_by_name(skel->obj, names[i]);
 }
 
-/*
- * One program that the kernel refuses would fail all of them. A trial with one that does nothing:
- * the function may be missing (-ESRCH), take a struct (-EINVAL), or not be followed (-ENOTSUPP).
- */
-static bool can_follow(const char *function)
-{
-	const struct bpf_insn nothing[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT);
-	int id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT), fd, link = -1;
-
-	if (id <= 0)
-		return false;
-	opts.attach_btf_id = id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "nothing", "GPL", nothing, 2, &opts);
-	if (fd >= 0)
-		link = bpf_raw_tracepoint_open(NULL, fd);
-	if (link >= 0)
-		close(link);
-	if (fd >= 0)
-		close(fd);
-	return link >= 0;
-}
-
+/* Tried before: one program that the kernel refuses would fail all of them. */
 static void follower__prepare(const struct follower *f, struct kinds *k, const struct witness *w,
 			      struct cowtrace *skel)
 {
-	const char *function = follower__function(f);
-	bool probe = w->kprobe || !can_follow(function);
+	const char *function = follower__function(f, k->kernel);
+	bool probe = w->kprobe || kernel__try_fexit(k->kernel, function);
 
-	if (probe && (!kallsyms__has(function) || !kernel__has_kprobes()))
+	if (probe && (!kernel__has_symbol(k->kernel, function) || !kernel__has_kprobes()))
 		return;
 	k->probed |= probe ? 1u << f->kind : 0;
 	for (int i = 0; i < 2; i++) {
@@ -107,14 +81,13 @@ static void follower__prepare(const struct follower *f, struct kinds *k, const s
 	k->seen |= 1u << f->kind;
 }
 
-static struct bpf_link **link_of(const struct cowtrace *skel, const struct bpf_program *program)
+static struct bpf_link *follower__attach_one(const struct follower *f, const struct kinds *k,
+					     const struct bpf_program *program, int i)
 {
-	struct bpf_object_skeleton *s = skel->skeleton;
-
-	for (int i = 0; i < s->prog_cnt; i++)
-		if (*s->progs[i].prog == program)
-			return s->progs[i].link;
-	return NULL;
+	if (!follower__probes(f, k))
+		return bpf_program__attach(program);
+	return i ? kretprobe__attach(program, follower__function(f, k->kernel))
+		 : bpf_program__attach_kprobe(program, false, follower__function(f, k->kernel));
 }
 
 /* Both or none: an entry whose return is not seen would be taken for that of another fault. */
@@ -124,12 +97,9 @@ static bool follower__attach(const struct follower *f, const struct kinds *k, st
 
 	for (int i = 0; i < 2; i++) {
 		struct bpf_program *program = follower__program(f, k, skel, i);
-		struct bpf_link *link =
-			follower__probes(f, k)
-				? bpf_program__attach_kprobe(program, i == 1, follower__function(f))
-				: bpf_program__attach(program);
+		struct bpf_link *link = follower__attach_one(f, k, program, i);
 
-		links[i] = link_of(skel, program);
+		links[i] = programs__link(skel, program);
 		if (link) {
 			*links[i] = link;
 			continue;
@@ -152,27 +122,27 @@ static const char *const code_names[] = {
 	[CT_CODE_FILE] = "__do_fault",
 };
 
-static bool find_code(struct ct_range *range, const char *name)
+static bool find_code(const struct kernel *kernel, struct ct_range *range, const char *name)
 {
 	uint64_t start, end;
 
-	if (kallsyms__range(name, &start, &end))
+	if (kernel__range(kernel, name, &start, &end))
 		return false;
 	*range = (struct ct_range){start, end};
 	return true;
 }
 
-static bool points__find_code(struct cowtrace *skel)
+static bool points__find_code(const struct kernel *kernel, struct cowtrace *skel)
 {
 	struct ct_range ranges[CT_CODES] = {};
 	bool all = true;
 
 	for (int i = 0; i < CT_CODE_WP_COPY; i++)
-		all &= find_code(&ranges[i], code_names[i]);
-	find_code(&ranges[CT_CODE_WP_COPY], "wp_page_copy");
+		all &= find_code(kernel, &ranges[i], code_names[i]);
+	find_code(kernel, &ranges[CT_CODE_WP_COPY], "wp_page_copy");
 	/* Without CONFIG_NUMA_BALANCING there is neither, and nothing migrates. */
-	if (!find_code(&ranges[CT_CODE_MIGRATE], "migrate_misplaced_folio"))
-		find_code(&ranges[CT_CODE_MIGRATE], "migrate_misplaced_page");
+	if (!find_code(kernel, &ranges[CT_CODE_MIGRATE], "migrate_misplaced_folio"))
+		find_code(kernel, &ranges[CT_CODE_MIGRATE], "migrate_misplaced_page");
 	memcpy(skel->rodata->cfg_code, ranges, sizeof(ranges));
 	return all && skel->rodata->cfg_fault_entry_start;
 }
@@ -223,13 +193,14 @@ static void kinds__describe(struct kinds *k)
 
 /* --- the whole ----------------------------------------------------------------- */
 
-void kinds__prepare(struct kinds *k, const struct witness *w, struct cowtrace *skel)
+void kinds__prepare(struct kinds *k, const struct kernel *kernel, const struct witness *w,
+		    struct cowtrace *skel)
 {
-	int args = kernel__arguments("hugetlb_wp");
+	int args = kernel__arguments(kernel, "hugetlb_wp");
 
-	*k = (struct kinds){};
+	*k = (struct kinds){.kernel = kernel};
 	if (!w->function) {
-		skel->rodata->cfg_cold = points__find_code(skel);
+		skel->rodata->cfg_cold = points__find_code(kernel, skel);
 		k->seen = 1u << KIND_HUGE_ZERO;
 		k->seen |= skel->rodata->cfg_cold
 				   ? 1u << KIND_COLD | 1u << KIND_FOREIGN
@@ -251,8 +222,9 @@ void kinds__attach(struct kinds *k, const struct witness *w, struct cowtrace *sk
 			k->seen &= ~bit;
 	}
 	/* Up to 5.10 it takes a struct, and never copies a huge page. */
-	if (w->function && kernel__arguments("do_huge_pmd_wp_page") == 2)
+	if (w->function && kernel__arguments(k->kernel, "do_huge_pmd_wp_page") == 2)
 		k->seen |= 1u << KIND_HUGE_ZERO;
 	kinds__describe(k);
+	k->kernel = NULL;
 	log_info("witness %s does not see: %s", w->name, k->limits[0] ? k->limits : "nothing");
 }

@@ -10,6 +10,7 @@
 #include <cowtrace/abi.h>
 #include <cowtrace/pylayout.h>
 
+#include "capture/kretprobe.h"
 #include "cowtrace.skel.h"
 #include "legacy.skel.h"
 
@@ -40,5 +41,23 @@ struct cowtrace *programs__open(void)
 		return skel;
 	cowtrace__destroy(skel);
 	errno = -err;
+	return NULL;
+}
+
+void programs__close(struct cowtrace *skel)
+{
+	if (!skel)
+		return;
+	cowtrace__destroy(skel);
+	kretprobe__remove(); /* now that no link holds them */
+}
+
+struct bpf_link **programs__link(const struct cowtrace *skel, const struct bpf_program *program)
+{
+	const struct bpf_object_skeleton *s = skel->skeleton;
+
+	for (int i = 0; i < s->prog_cnt; i++)
+		if (*s->progs[i].prog == program)
+			return s->progs[i].link;
 	return NULL;
 }

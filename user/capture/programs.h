@@ -3,9 +3,16 @@
 #ifndef COWTRACE_CAPTURE_PROGRAMS_H
 #define COWTRACE_CAPTURE_PROGRAMS_H
 
+struct bpf_link;
+struct bpf_program;
 struct cowtrace;
 
 /* In the place of cowtrace__open(): NULL and errno if it fails. */
 struct cowtrace *programs__open(void);
+/* In the place of cowtrace__destroy(). skel may be NULL. */
+void programs__close(struct cowtrace *skel);
+
+/* Where the skeleton keeps the link of a program, and destroys it; NULL: it is not of this one. */
+struct bpf_link **programs__link(const struct cowtrace *skel, const struct bpf_program *program);
 
 #endif

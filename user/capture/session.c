@@ -18,6 +18,7 @@
 #include "capture/adopt.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
+#include "capture/programs.h"
 #include "capture/trial.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
@@ -32,6 +33,7 @@ struct session {
 	const struct witness *witness;
 	struct kinds kinds;
 	struct session_handler handler;
+	bool kernel_counts; /* since 6.1 */
 };
 
 static int on_meta(void *ctx, void *data, size_t size)
@@ -79,10 +81,10 @@ static struct session_trial *trials__of(struct session_trials *trials, const str
 
 /* Tries the witnesses in their order, into the list; stops at the first that works if s is given.
  */
-static int session__try(const struct session_options *opt, struct session_trials *trials,
-			struct session *s)
+static int session__try(const struct session_options *opt, const struct kernel *kernel,
+			struct session_trials *trials, struct session *s)
 {
-	const struct witness *const *w = witness__order(kernel__preemption());
+	const struct witness *const *w = witness__order(kernel__preemption(kernel));
 	int err = -ENOTSUP;
 
 	for (; *w; w++) {
@@ -96,7 +98,7 @@ static int session__try(const struct session_options *opt, struct session_trials
 		t = trials__of(trials, *w);
 		if (t->works)
 			continue;
-		err = trial__start(*w, opt, &skel, &kinds, why, sizeof(why));
+		err = trial__start(*w, kernel, opt, &skel, &kinds, why, sizeof(why));
 		t->works = !err;
 		if (!err)
 			memcpy(t->limits, kinds.limits, sizeof(t->limits));
@@ -110,7 +112,7 @@ static int session__try(const struct session_options *opt, struct session_trials
 			s->kinds = kinds;
 			return 0;
 		}
-		cowtrace__destroy(skel);
+		programs__close(skel);
 	}
 	return err;
 }
@@ -133,8 +135,8 @@ static void trials__explain(const struct session_trials *trials, char *why, size
 					trials->of[i].reason);
 }
 
-static int session__choose(struct session *s, const struct session_options *opt, char *why,
-			   size_t why_size)
+static int session__choose(struct session *s, const struct kernel *kernel,
+			   const struct session_options *opt, char *why, size_t why_size)
 {
 	struct session_trials trials = {};
 	size_t len;
@@ -148,7 +150,7 @@ static int session__choose(struct session *s, const struct session_options *opt,
 			 names);
 		return -EINVAL;
 	}
-	err = session__try(opt, &trials, s);
+	err = session__try(opt, kernel, &trials, s);
 	if (err) {
 		trials__explain(&trials, why, why_size);
 		len = strlen(why);
@@ -160,10 +162,35 @@ static int session__choose(struct session *s, const struct session_options *opt,
 void session__probe(bool verbose, struct session_trials *out)
 {
 	struct session_options opt = {.ring_size = 1, .verbose = verbose};
+	struct kernel *kernel;
 
 	*out = (struct session_trials){};
 	trial__listen(verbose);
-	session__try(&opt, out, NULL);
+	if (kernel__look(&kernel))
+		return; /* out of memory: nothing was tried, and nothing works */
+	session__try(&opt, kernel, out, NULL);
+	kernel__free(kernel);
+}
+
+static int session__begin(struct session *s, const struct session_options *opt, char *why,
+			  size_t why_size)
+{
+	struct kernel *kernel;
+	int err = kernel__look(&kernel);
+
+	if (err) {
+		snprintf(why, why_size, "out of memory");
+		return err;
+	}
+	s->kernel_counts = kernel__has_member(kernel, "task_delay_info", "wpcopy_count");
+	err = session__choose(s, kernel, opt, why, why_size);
+	if (!err) {
+		err = session__rings(s);
+		if (err)
+			trial__explain_rings(kernel, err, why, why_size);
+	}
+	kernel__free(kernel);
+	return err;
 }
 
 int session__open(const struct session_options *opt, const struct session_handler *handler,
@@ -190,12 +217,7 @@ int session__open(const struct session_options *opt, const struct session_handle
 		return -ENOMEM;
 	s->handler = *handler;
 	trial__listen(opt->verbose);
-	err = session__choose(s, opt, why, why_size);
-	if (!err) {
-		err = session__rings(s);
-		if (err)
-			trial__explain_rings(err, why, why_size);
-	}
+	err = session__begin(s, opt, why, why_size);
 	if (err) {
 		session__free(s);
 		return err;
@@ -214,13 +236,13 @@ void session__free(struct session *s)
 		return;
 	ring_buffer__free(s->meta);
 	ring_buffer__free(s->copies);
-	cowtrace__destroy(s->skel);
+	programs__close(s->skel);
 	free(s);
 }
 
-bool session__kernel_counts(void)
+bool session__kernel_counts(const struct session *s)
 {
-	return kernel__has_member("task_delay_info", "wpcopy_count");
+	return s->kernel_counts;
 }
 
 const char *session__witness(const struct session *s)

@@ -60,7 +60,7 @@ int session__open(const struct session_options *opt, const struct session_handle
 void session__free(struct session *s);
 
 /* Can this kernel count copies itself, if it is asked to? */
-bool session__kernel_counts(void);
+bool session__kernel_counts(const struct session *s);
 
 const char *session__witness(const struct session *s);
 /* What this witness can not see on this machine: nouns, or "". */

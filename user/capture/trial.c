@@ -16,9 +16,10 @@
 #include <cowtrace/pylayout.h>
 
 #include "base/cleanup.h"
-#include "capture/kallsyms.h"
+#include "base/log.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
+#include "capture/kretprobe.h"
 #include "capture/programs.h"
 #include "capture/session.h"
 #include "capture/witness.h"
@@ -52,7 +53,10 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_
 	if (level == LIBBPF_WARN && (!to[0] || (!names_culprit(to) && names_culprit(fmt))))
 		vsnprintf(to, sizeof(libbpf_warning), fmt, copy);
 	va_end(copy);
-	return libbpf_verbose ? vfprintf(stderr, fmt, args) : 0;
+	if (!libbpf_verbose)
+		return 0;
+	log__status(NULL);
+	return vfprintf(stderr, fmt, args);
 }
 
 static size_t ring__round(size_t size)
@@ -69,13 +73,13 @@ static size_t ring__round(size_t size)
  * (94dacdbd5d2d): there such maps are filled at once, and the states of threads, 8 KiB each, are
  * few.
  */
-static void trial__size_maps(struct cowtrace *skel, const struct witness *w)
+static void trial__size_maps(struct cowtrace *skel, bool kprobes)
 {
 	bool legacy = bpf_map__type(skel->maps.threads) == BPF_MAP_TYPE_HASH;
 
 	if (!legacy)
 		bpf_map__set_autocreate(skel->maps.new_thread, false);
-	if (!w->kprobe)
+	if (!kprobes)
 		return;
 	bpf_map__set_map_flags(skel->maps.procs, 0);
 	bpf_map__set_map_flags(skel->maps.proc_layouts, 0);
@@ -85,24 +89,25 @@ static void trial__size_maps(struct cowtrace *skel, const struct witness *w)
 	}
 }
 
-static void trial__configure(struct cowtrace *skel, const struct witness *w,
-			     const struct session_options *opt, struct kinds *kinds)
+static void trial__configure(struct cowtrace *skel, const struct kernel *kernel,
+			     const struct witness *w, const struct session_options *opt,
+			     struct kinds *kinds)
 {
 	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
 	uint64_t start = 0, end = 0;
 
-	witness__prepare(w, skel->obj);
-	trial__size_maps(skel, w);
+	witness__prepare(w, kernel, skel->obj);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
 	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
 	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
-	if (kallsyms__range("asm_exc_page_fault", &start, &end) == 0) {
+	if (kernel__range(kernel, "asm_exc_page_fault", &start, &end) == 0) {
 		skel->rodata->cfg_fault_entry_start = start;
 		skel->rodata->cfg_fault_entry_end = end;
 	}
-	kinds__prepare(kinds, w, skel);
+	kinds__prepare(kinds, kernel, w, skel);
+	trial__size_maps(skel, w->kprobe || kinds->probed);
 }
 
 static const char *missing_privileges(void)
@@ -115,7 +120,8 @@ static const char *missing_privileges(void)
 }
 
 /* True if there is a reason that needs no words of libbpf. */
-static bool explain_lack(int err, const struct witness *w, char *why, size_t size)
+static bool explain_lack(const struct kernel *kernel, int err, const struct witness *w, char *why,
+			 size_t size)
 {
 	const char *missing = missing_privileges();
 
@@ -134,21 +140,22 @@ static bool explain_lack(int err, const struct witness *w, char *why, size_t siz
 		snprintf(why, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
 			 "CONFIG_DEBUG_INFO_BTF=y");
-	else if (w && w->function && !kallsyms__has(w->function))
+	else if (w && w->function && !kernel__has_symbol(kernel, w->function))
 		snprintf(why, size,
 			 "this kernel has no function %s to be watched: the compiler has made it a "
 			 "part of its callers",
 			 w->function);
 	else if (w && w->kprobe && !kernel__has_kprobes())
 		snprintf(why, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
-	else if (w && !w->function && !kernel__has_type("btf_trace_page_fault_user"))
+	else if (w && !w->function && !kernel__has_type(kernel, "btf_trace_page_fault_user"))
 		snprintf(why, size, "this kernel has no tracepoints of page faults");
 	else
 		return false;
 	return true;
 }
 
-static void trial__explain(int err, const struct witness *w, char *why, size_t size)
+static void trial__explain(const struct kernel *kernel, int err, const struct witness *w, char *why,
+			   size_t size)
 {
 	const char *said = libbpf_warning;
 	char error[64];
@@ -156,35 +163,68 @@ static void trial__explain(int err, const struct witness *w, char *why, size_t s
 	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
 	if (strncmp(said, "libbpf: ", 8) == 0)
 		said += 8;
-	if (explain_lack(err, w, why, size))
+	if (explain_lack(kernel, err, w, why, size))
 		return;
 	if (err == -ENOTSUPP)
 		snprintf(error, sizeof(error), "it can not be followed there (ENOTSUPP)");
 	else
 		snprintf(error, sizeof(error), "%s", strerror(-err));
-	snprintf(why, size, "the kernel refuses %s: %s (%s)", w ? w->name : "the ring buffers",
-		 error, said[0] ? said : "no details");
+	snprintf(why, size, "the kernel refuses %s: %s%s%s%s", w ? w->name : "the ring buffers",
+		 error, said[0] ? " (" : "", said, said[0] ? ")" : "");
 }
 
-int trial__start(const struct witness *w, const struct session_options *opt, struct cowtrace **out,
-		 struct kinds *kinds, char *why, size_t why_size)
+/* The others are attached by libbpf. */
+static int trial__attach_return(struct cowtrace *skel, const struct witness *w)
 {
-	struct cowtrace *skel = programs__open();
+	struct bpf_program *program;
+	struct bpf_link *link;
+
+	if (!w->returns)
+		return 0;
+	program = bpf_object__find_program_by_name(skel->obj, w->returns);
+	link = kretprobe__attach(program, w->function);
+	if (!link)
+		return -errno;
+	*programs__link(skel, program) = link;
+	return 0;
+}
+
+/* What needs no look at our own programs, of which most take the verifier a while. */
+static int trial__first(const struct witness *w, const struct kernel *kernel)
+{
+	if (w->kprobe)
+		return kernel__has_kprobes() ? 0 : -ENOENT;
+	return w->function ? kernel__try_fexit(kernel, w->function) : 0;
+}
+
+int trial__start(const struct witness *w, const struct kernel *kernel,
+		 const struct session_options *opt, struct cowtrace **out, struct kinds *kinds,
+		 char *why, size_t why_size)
+{
+	struct cowtrace *skel;
 	int err;
 
 	libbpf_warning[0] = '\0';
-	if (!skel) {
-		err = -errno;
-		trial__explain(err, w, why, why_size);
+	err = trial__first(w, kernel);
+	if (err) {
+		trial__explain(kernel, err, w, why, why_size);
 		return err;
 	}
-	trial__configure(skel, w, opt, kinds);
+	skel = programs__open();
+	if (!skel) {
+		err = -errno;
+		trial__explain(kernel, err, w, why, why_size);
+		return err;
+	}
+	trial__configure(skel, kernel, w, opt, kinds);
 	err = cowtrace__load(skel);
 	if (!err)
 		err = cowtrace__attach(skel);
+	if (!err)
+		err = trial__attach_return(skel, w);
 	if (err) {
-		trial__explain(err, w, why, why_size);
-		cowtrace__destroy(skel);
+		trial__explain(kernel, err, w, why, why_size);
+		programs__close(skel);
 		return err;
 	}
 	kinds__attach(kinds, w, skel);
@@ -192,9 +232,9 @@ int trial__start(const struct witness *w, const struct session_options *opt, str
 	return 0;
 }
 
-void trial__explain_rings(int err, char *why, size_t size)
+void trial__explain_rings(const struct kernel *kernel, int err, char *why, size_t size)
 {
-	trial__explain(err, NULL, why, size);
+	trial__explain(kernel, err, NULL, why, size);
 }
 
 void trial__listen(bool verbose)

@@ -46,14 +46,14 @@ static bool is_in(const char *const *names, const char *name)
 }
 
 /* Where a fault does not say its address, handle_mm_fault is asked: see fault__address. */
-static bool is_needed(const char *name)
+static bool is_needed(const struct kernel *k, const char *name)
 {
 	static const char *const addresses[] = {"on_fault_entry", "on_fault_probe", NULL};
 
-	return !is_in(addresses, name) || !kernel__has_member("vm_fault", "real_address");
+	return !is_in(addresses, name) || !kernel__has_member(k, "vm_fault", "real_address");
 }
 
-void witness__prepare(const struct witness *w, struct bpf_object *object)
+void witness__prepare(const struct witness *w, const struct kernel *k, struct bpf_object *object)
 {
 	struct bpf_program *program;
 
@@ -63,7 +63,9 @@ void witness__prepare(const struct witness *w, struct bpf_object *object)
 
 		bpf_program__set_autoload(program,
 					  is_in(all_programs, name) ||
-						  (is_in(w->programs, name) && is_needed(name)));
+						  (is_in(w->programs, name) && is_needed(k, name)));
+		if (w->returns && strcmp(name, w->returns) == 0)
+			bpf_program__set_autoattach(program, false);
 	}
 }
 
@@ -94,6 +96,7 @@ static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
+	.returns = "on_wp_page_return",
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_programs,
 };
@@ -101,6 +104,7 @@ static const struct witness kprobe_events = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
+	.returns = "on_wp_page_return",
 	.cost = COST_OF_WRITES,
 	.programs = kprobe_event_programs,
 };
@@ -125,6 +129,7 @@ static const struct witness call_probes = {
 	.name = "wp_page_copy",
 	.function = "wp_page_copy",
 	.kprobe = true,
+	.returns = "on_page_copy_return",
 	.note = COUNTS_CALLS,
 	.cost = COST_OF_COPIES,
 	.programs = call_probe_programs,

@@ -15,15 +15,16 @@ struct witness {
 	const char *name;     /* two can have the same: ways to see the same */
 	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
 	bool kprobe;
-	const char *note; /* what its numbers mean if they are not simply copies, or NULL */
-	const char *cost; /* to those who are not traced: a sentence */
+	const char *note;    /* what its numbers mean if they are not simply copies, or NULL */
+	const char *cost;    /* to those who are not traced: a sentence */
+	const char *returns; /* a program for the return of that function, by a kprobe; or NULL */
 	const char *const *programs; /* besides those that all of them need; ends with NULL */
 };
 
 /* In the order they are to be tried, most exact first; ends with NULL. */
 const struct witness *const *witness__order(enum preemption preemption);
 /* Chooses the programs to load; before load. */
-void witness__prepare(const struct witness *w, struct bpf_object *object);
+void witness__prepare(const struct witness *w, const struct kernel *k, struct bpf_object *object);
 bool witness__exists(const char *name);
 /* "fexit, kprobe, ..." */
 void witness__names(char *buf, size_t size);

@@ -184,6 +184,11 @@ uint64_t aggregate__copies(const struct aggregate *agg)
 	return agg->copies;
 }
 
+uint64_t aggregate__pages(const struct aggregate *agg)
+{
+	return agg->pages;
+}
+
 uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid)
 {
 	const struct pid_slot *slot = find_slot(agg, pid);

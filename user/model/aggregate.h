@@ -45,6 +45,7 @@ uint32_t aggregate__process(struct aggregate *agg, const struct process_facts *p
 /* How much new memory a process had at a moment; for the charts. */
 uint32_t aggregate__sample(struct aggregate *agg, uint32_t pid, uint64_t time, uint64_t new_bytes);
 uint64_t aggregate__copies(const struct aggregate *agg);
+uint64_t aggregate__pages(const struct aggregate *agg); /* that these took */
 uint64_t aggregate__process_copies(const struct aggregate *agg, uint32_t pid);
 
 /*

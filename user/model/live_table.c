@@ -27,8 +27,7 @@ static int by_use(const void *a, const void *b)
 
 	if (x->n.last != y->n.last)
 		return x->n.last < y->n.last ? -1 : 1;
-	return x->n.total.copies < y->n.total.copies ? -1
-						     : x->n.total.copies > y->n.total.copies;
+	return x->n.total.copies < y->n.total.copies ? -1 : x->n.total.copies > y->n.total.copies;
 }
 
 /* A quarter of the rows become one, so that this is not done for each new one. */
@@ -89,11 +88,24 @@ static struct site *site__of(struct live_sites *sites, const struct site_key *ke
 }
 
 void live_sites__add(struct live_sites *sites, const struct site_key *key, uint64_t tick,
-		struct live_sum n)
+		     struct live_sum n)
 {
 	struct site *site = site__of(sites, key);
 
 	ticks__add(site ? &site->n : &sites->others, tick, n);
+}
+
+static void fill_row(struct live_row *row, const struct site *site, uint64_t first, uint64_t end)
+{
+	*row = (struct live_row){
+		.file = site->key.file,
+		.line = site->key.line,
+		.function = site->key.function,
+		.kernel = site->key.kernel,
+		.cause = (uint8_t)site->key.cause,
+		.type = site->key.type,
+		.n = ticks__counts(&site->n, first, end),
+	};
 }
 
 int live_sites__view(struct live_sites *sites, uint64_t first, uint64_t end, struct live_table *out)
@@ -105,15 +117,7 @@ int live_sites__view(struct live_sites *sites, uint64_t first, uint64_t end, str
 	if (!sites->rows)
 		return -ENOMEM;
 	for (const struct site *site = sites->by_key; site; site = site->hh.next)
-		sites->rows[n++] = (struct live_row){
-			.file = site->key.file,
-			.function = site->key.function,
-			.line = site->key.line,
-			.kernel = site->key.kernel,
-			.cause = (uint8_t)site->key.cause,
-			.type = site->key.type,
-			.n = ticks__counts(&site->n, first, end),
-		};
+		fill_row(&sites->rows[n++], site, first, end);
 	*out = (struct live_table){
 		.rows = sites->rows,
 		.n = n,

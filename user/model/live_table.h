@@ -40,8 +40,9 @@ struct live_sites {
 
 void live_sites__free(struct live_sites *sites);
 void live_sites__add(struct live_sites *sites, const struct site_key *key, uint64_t tick,
-		struct live_sum n);
+		     struct live_sum n);
 /* 0 or -ENOMEM. Valid until the next one. */
-int live_sites__view(struct live_sites *sites, uint64_t first, uint64_t end, struct live_table *out);
+int live_sites__view(struct live_sites *sites, uint64_t first, uint64_t end,
+		     struct live_table *out);
 
 #endif

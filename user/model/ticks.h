@@ -10,7 +10,7 @@
 
 struct ticks {
 	struct live_sum total;
-	uint64_t last;			  /* tick of the newest slot */
+	uint64_t last;			   /* tick of the newest slot */
 	struct live_sum slots[LIVE_TICKS]; /* of ticks last - LIVE_TICKS + 1 ... last */
 };
 

@@ -11,11 +11,11 @@
 struct proc_stat {
 	char name[16]; /* of its first thread, as ps -o comm shows it */
 	pid_t ppid;
-	char state;	   /* 'R', 'S', ... 'Z' */
-	bool kernel;	   /* a thread of the kernel */
-	bool forked;	   /* has not executed a program since its fork: runs what its parent ran */
-	uint64_t started;  /* clock ticks since boot: with the pid, which process it is */
-	uint64_t stack;	   /* where its stack began at the last exec; 0: may not be known */
+	char state;	  /* 'R', 'S', ... 'Z' */
+	bool kernel;	  /* a thread of the kernel */
+	bool forked;	  /* has not executed a program since its fork: runs what its parent ran */
+	uint64_t started; /* clock ticks since boot: with the pid, which process it is */
+	uint64_t stack;	  /* where its stack began at the last exec; 0: may not be known */
 };
 
 /* 0 or -EINVAL. */

@@ -93,14 +93,13 @@ static uint32_t type_check(const struct mem_source *mem, const struct py_offsets
 			   const uint8_t *head)
 {
 	__u64 text[CT_TYPE_NAME_WORDS] = {};
-	uint64_t name = raw__u64(head, off->type_name);
+	uint64_t name = raw__u64(head, off->type_name), flags = raw__u64(head, off->type_flags);
 	char start[sizeof(text)];
-	ssize_t len = mem__read_str(mem, name, start, sizeof(start));
+	ssize_t len = flags & CT_TYPE_HEAP ? mem__read_str(mem, name, start, sizeof(start)) : 0;
 
 	if (len > 0)
 		memcpy(text, start, len);
-	return ct_type_digest(name, raw__u64(head, off->type_basicsize),
-			      raw__u64(head, off->type_flags), text);
+	return ct_type_digest(name, raw__u64(head, off->type_basicsize), flags, text);
 }
 
 /* tp_name is UTF-8 by contract, but it is the program's: NULL on error, with err set. */

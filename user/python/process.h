@@ -12,8 +12,8 @@ struct maps;
 void py_process__sight(struct elf_cache *elves, int root, pid_t pid, struct maps *maps);
 
 /*
- * 0: it runs a CPython, of whatever version; -ENOENT: none, or it is not loaded yet; -ESRCH, -EACCES,
- * -ENOMEM. Cheap where no file that is mapped has to do with Python, to go by its name.
+ * 0: it runs a CPython, of whatever version; -ENOENT: none, or it is not loaded yet; -ESRCH,
+ * -EACCES, -ENOMEM. Cheap where no file that is mapped has to do with Python, to go by its name.
  */
 int py_process__look(struct elf_cache *elves, pid_t pid);
 

@@ -13,7 +13,6 @@
 #include "base/cleanup.h"
 #include "base/intern.h"
 #include "base/utf8.h"
-#include "capture/kallsyms.h"
 #include "capture/kernel.h"
 #include "model/machine.h"
 #include "proc/caps.h"
@@ -125,9 +124,12 @@ static int tracefs(void)
 
 static void tracing(struct machine *m)
 {
+	struct kernel *k = NULL;
 	uint64_t start, end;
 
-	switch (kernel__preemption()) {
+	if (kernel__look(&k))
+		k = NULL; /* out of memory: nothing is known */
+	switch (k ? kernel__preemption(k) : PREEMPTION_NONE) {
 	case PREEMPTION_NONE:
 		m->preemption = MACHINE_PREEMPTS_NOT;
 		break;
@@ -139,9 +141,11 @@ static void tracing(struct machine *m)
 		break;
 	}
 	m->tracefs_err = tracefs();
-	m->kernel_addresses = !kallsyms__range("schedule", &start, &end);
-	m->kernel_count = m->btf_err ? -1 : kernel__has_member("task_delay_info", "wpcopy_count");
+	m->kernel_addresses = k && !kernel__range(k, "schedule", &start, &end);
+	m->kernel_count =
+		!k || m->btf_err ? -1 : kernel__has_member(k, "task_delay_info", "wpcopy_count");
 	m->delayacct = setting("/proc/sys/kernel/task_delayacct");
+	kernel__free(k);
 }
 
 void survey__kernel(struct intern *pool, struct machine *m)

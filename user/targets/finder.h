@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processes of this machine are worth watching: those that run Python and have forked, or were
- * forked by one. Looked for again and again, so that services are found that start later; those that
- * have not forked yet are found too, so that their first fork is not missed.
+ * Which processes of this machine are worth watching: those that run Python and have forked, or
+ * were forked by one. Looked for again and again, so that services are found that start later;
+ * those that have not forked yet are found too, so that their first fork is not missed.
  */
 #ifndef COWTRACE_TARGETS_FINDER_H
 #define COWTRACE_TARGETS_FINDER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gives the terminal back when this program dies in the middle of drawing: what a handler of signals
- * may do, and what it has to know for that. Private to user/term.
+ * Gives the terminal back when this program dies in the middle of drawing: what a handler of
+ * signals may do, and what it has to know for that. Private to user/term.
  */
 #ifndef COWTRACE_TERM_RESCUE_H
 #define COWTRACE_TERM_RESCUE_H

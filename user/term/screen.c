@@ -127,10 +127,20 @@ void screen__last_words(const char *text)
 
 void screen__stop(struct screen *s)
 {
+	(void)s;
 	endwin();
 	kill(getpid(), SIGSTOP);
-	screen__resized(s); /* it may have another size by now */
-	screen__renew(s);
+}
+
+/*
+ * The shell has its own settings in force, and may have another size. From the background, setting
+ * them stops this process (SIGTTOU) until it is in the foreground.
+ */
+void screen__continued(struct screen *s)
+{
+	endwin();
+	screen__resized(s);
+	refresh();
 }
 
 /* --- size -------------------------------------------------------------------- */
@@ -171,12 +181,18 @@ static int function_key(wint_t key)
 	static const struct {
 		int curses, key;
 	} keys[] = {
-		{KEY_UP, TOP_KEY_UP},		  {KEY_DOWN, TOP_KEY_DOWN},
-		{KEY_LEFT, TOP_KEY_LEFT},	  {KEY_RIGHT, TOP_KEY_RIGHT},
-		{KEY_PPAGE, TOP_KEY_PAGE_UP},	  {KEY_NPAGE, TOP_KEY_PAGE_DOWN},
-		{KEY_HOME, TOP_KEY_HOME},	  {KEY_END, TOP_KEY_END},
-		{KEY_BTAB, TOP_KEY_BACK_TAB},	  {KEY_ENTER, TOP_KEY_ENTER},
-		{KEY_BACKSPACE, TOP_KEY_BACKSPACE}, {KEY_DC, TOP_KEY_BACKSPACE},
+		{KEY_UP, TOP_KEY_UP},
+		{KEY_DOWN, TOP_KEY_DOWN},
+		{KEY_LEFT, TOP_KEY_LEFT},
+		{KEY_RIGHT, TOP_KEY_RIGHT},
+		{KEY_PPAGE, TOP_KEY_PAGE_UP},
+		{KEY_NPAGE, TOP_KEY_PAGE_DOWN},
+		{KEY_HOME, TOP_KEY_HOME},
+		{KEY_END, TOP_KEY_END},
+		{KEY_BTAB, TOP_KEY_BACK_TAB},
+		{KEY_ENTER, TOP_KEY_ENTER},
+		{KEY_BACKSPACE, TOP_KEY_BACKSPACE},
+		{KEY_DC, TOP_KEY_BACKSPACE},
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

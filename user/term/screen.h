@@ -21,8 +21,10 @@ void screen__size(const struct screen *screen, int *width, int *height);
 void screen__resized(struct screen *screen);
 /* The terminal is there no more. */
 bool screen__gone(const struct screen *screen);
-/* Gives the terminal back, stops this process until it is told to go on, and takes it again. */
+/* Gives the terminal back, and stops this process until it is told to go on. */
 void screen__stop(struct screen *screen);
+/* It was: takes the terminal again, waiting for its turn. */
+void screen__continued(struct screen *screen);
 /* Draws all of it again: others have written there. */
 void screen__renew(struct screen *screen);
 void screen__draw(struct screen *screen, const struct canvas *canvas);

@@ -46,8 +46,8 @@ void canvas__clear(struct canvas *c)
 
 /* --- text -------------------------------------------------------------------- */
 
-/* The next character that has a place of its own; those that would change the one before it are left
- * out. Returns its columns; 0: the end. */
+/* The next character that has a place of its own; those that would change the one before it are
+ * left out. Returns its columns; 0: the end. */
 static int next_character(const char **text, unsigned int *character)
 {
 	while (**text) {

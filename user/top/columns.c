@@ -72,10 +72,22 @@ static int mib_compare(const struct row *a, const struct row *b)
 	return compare(counts_of(a)->total.pages, counts_of(b)->total.pages);
 }
 
-#define RATE	 {"copies/s", 9, 9, false, rate_text, rate_compare}
-#define MIB_RATE {"MiB/s", 8, 3, false, mib_rate_text, mib_rate_compare}
-#define COPIES	 {"copies", 11, 8, false, copies_text, copies_compare}
-#define MIB	 {"copied MiB", 11, 7, false, mib_text, mib_compare}
+#define RATE                                                                                       \
+	{                                                                                          \
+		"copies/s", 9, 9, false, rate_text, rate_compare                                   \
+	}
+#define MIB_RATE                                                                                   \
+	{                                                                                          \
+		"MiB/s", 8, 3, false, mib_rate_text, mib_rate_compare                              \
+	}
+#define COPIES                                                                                     \
+	{                                                                                          \
+		"copies", 11, 8, false, copies_text, copies_compare                                \
+	}
+#define MIB                                                                                        \
+	{                                                                                          \
+		"copied MiB", 11, 7, false, mib_text, mib_compare                                  \
+	}
 
 /* --- workers ----------------------------------------------------------------- */
 
@@ -146,7 +158,8 @@ static const struct column worker_columns[] = {
 static void cause_text(const struct top_data *data, const struct row *row, char *out, size_t size)
 {
 	(void)data;
-	snprintf(out, size, "%s", row->line->cause < CAUSE_MAX ? cause__name(row->line->cause) : "");
+	snprintf(out, size, "%s",
+		 row->line->cause < CAUSE_MAX ? cause__name(row->line->cause) : "");
 }
 
 static void type_text(const struct top_data *data, const struct row *row, char *out, size_t size)

@@ -74,8 +74,8 @@ static void draw_second_line(const struct top_data *data, struct canvas *c)
 		 number__mib(live->n.total.pages * data->page_size).s);
 	x = put(c, 0, 1, STYLE_STRONG, text);
 	snprintf(text, sizeof(text), " \xc2\xb7 %s/s (%s MiB/s): %s in %.1f s",
-		 number__count(rate_of(data, recent, 1)).s,
-		 number__mib(rate_of(data, bytes, 1)).s, number__count(recent).s, live->seconds);
+		 number__count(rate_of(data, recent, 1)).s, number__mib(rate_of(data, bytes, 1)).s,
+		 number__count(recent).s, live->seconds);
 	x = put(c, x, 1, STYLE_PLAIN, text);
 	snprintf(text, sizeof(text), " \xc2\xb7 %zu %s", living,
 		 living == 1 ? "process" : "processes");

@@ -82,7 +82,8 @@ struct rows {
 };
 
 /* 0 or -ENOMEM. */
-int top_rows__make(const struct top *top, const struct top_data *data, enum pane pane, struct rows *out);
+int top_rows__make(const struct top *top, const struct top_data *data, enum pane pane,
+		   struct rows *out);
 void top_rows__free(struct rows *rows);
 
 /* table.c: one table into a part of the canvas, height >= 1 lines, the first of them its heading.

@@ -153,7 +153,8 @@ static int compare_rows(const void *a, const void *b, void *arg)
 
 /* --- the whole --------------------------------------------------------------- */
 
-int top_rows__make(const struct top *top, const struct top_data *data, enum pane pane, struct rows *out)
+int top_rows__make(const struct top *top, const struct top_data *data, enum pane pane,
+		   struct rows *out)
 {
 	const struct look *look = &top->looks[pane];
 	struct order order = {&columns__of(pane)->columns[look->sort], data, look->reverse};
