@@ -26,7 +26,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson sqlite3 zlib ncursesw
+PKGS := libbpf libelf capstone jansson sqlite3 zlib ncursesw libmicrohttpd libseccomp
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,

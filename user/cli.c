@@ -23,6 +23,10 @@ enum {
 	OPT_RING_SIZE,
 	OPT_DELAYACCT,
 	OPT_FOR,
+	OPT_COMM,
+	OPT_CGROUP,
+	OPT_LISTEN,
+	OPT_LISTEN_PUBLIC,
 	OPT_VERSION,
 };
 
@@ -39,6 +43,10 @@ static const struct option long_options[] = {
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
 	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
 	{"for", required_argument, NULL, OPT_FOR},
+	{"comm", required_argument, NULL, OPT_COMM},
+	{"cgroup", required_argument, NULL, OPT_CGROUP},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"listen-public", no_argument, NULL, OPT_LISTEN_PUBLIC},
 	{"pid", required_argument, NULL, 'p'},
 	{"user", required_argument, NULL, 'u'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -53,6 +61,8 @@ static const char help_text[] =
 	"       cowtrace attach [OPTIONS] [OUTPUTS] -p PID[,PID...] [--for SECONDS]\n"
 	"       cowtrace check [--json FILE]\n"
 	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
+	"       cowtrace serve [OPTIONS] [-p PID[,PID...] | --comm NAME | --cgroup PATH]...\n"
+	"                      [--listen ADDR:PORT]\n"
 	"       cowtrace top [OPTIONS] [-p PID[,PID...]]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
@@ -69,7 +79,8 @@ static const char help_text[] =
 	"the\n"
 	"terminal what happens now, in these processes, or in every Python that forks: who "
 	"copies,\n"
-	"where and why; ? names its keys.\n"
+	"where and why; ? names its keys. serve watches for as long as it runs, and tells Prometheus,\n"
+	"Pyroscope, Parca and browsers: metrics and profiles by service, at /metrics and other pages.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -83,9 +94,16 @@ static const char help_text[] =
 	"\n"
 	"Options:\n"
 	"  -p, --pid PID[,PID...]\n"
-	"                      attach, top: these processes, their threads, and all they have "
+	"                      attach, top, serve: these processes, their threads, and all they have "
 	"forked\n"
 	"                      or will fork\n"
+	"  --comm NAME         serve: processes with this name (ps -o comm), also those that start "
+	"later\n"
+	"  --cgroup PATH       serve: processes in this cgroup or below it, as /proc/PID/cgroup says "
+	"it\n"
+	"  --listen ADDR:PORT  serve: where to listen (127.0.0.1:9748)\n"
+	"  --listen-public     serve: also where other machines can ask. Anybody there can, and learns\n"
+	"                      names of files and functions: a reverse proxy has TLS and passwords\n"
 	"  --for SECONDS       attach: so long\n"
 	"  -u, --user USER     run: COMMAND as this user\n"
 	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
@@ -94,8 +112,8 @@ static const char help_text[] =
 	"  --witness NAME      force how copies are proven: fexit, kprobe, tracepoints or\n"
 	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
 	"  --top N             rows per table of the report (10); top: at most so many\n"
-	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
-	"                      K, M and G suffixes\n"
+	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432; serve:\n"
+	"                      4194304); K, M and G suffixes\n"
 	"  -q, --quiet         no text report\n"
 	"  -v, --verbose       say more while working; twice: even more\n"
 	"  -h, --help          this text\n"
@@ -104,7 +122,7 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
+	"Of attach, top and serve: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
 	"do "
 	"it.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
@@ -187,6 +205,16 @@ static int take_pids(char *list, struct options *opt)
 	return -1;
 }
 
+static int take_name(const char *name, const char **names, size_t *n)
+{
+	if (!*name)
+		return usage("--comm and --cgroup take a name", NULL);
+	if (*n == CLI_MAX_NAMES)
+		return usage("too many names; what shall be done with", name);
+	names[(*n)++] = name;
+	return -1;
+}
+
 /* Where the path of an output goes; NULL: c is no output. */
 static const char **output_path(int c, struct options *opt)
 {
@@ -244,6 +272,16 @@ static int take_option(int c, struct options *opt)
 		if (parse_seconds(optarg, &opt->for_ms))
 			return usage("--for takes a number of seconds, such as 30 or 0.5, not",
 				     optarg);
+		return -1;
+	case OPT_COMM:
+		return take_name(optarg, opt->names, &opt->n_names);
+	case OPT_CGROUP:
+		return take_name(optarg, opt->cgroups, &opt->n_cgroups);
+	case OPT_LISTEN:
+		opt->listen = optarg;
+		return -1;
+	case OPT_LISTEN_PUBLIC:
+		opt->listen_public = true;
 		return -1;
 	case 'p':
 		return take_pids(optarg, opt);
@@ -332,15 +370,34 @@ static int check_report(const struct options *opt)
 	return -1;
 }
 
+static bool has_outputs(const struct options *opt)
+{
+	return opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
+	       opt->html || opt->save;
+}
+
 static int check_top(const struct options *opt)
 {
 	if (opt->argv[0])
 		return usage("top: processes are named with -p, not", opt->argv[0]);
-	if (opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
-	    opt->html || opt->save)
+	if (has_outputs(opt))
 		return usage("top: writes no outputs (attach does)", NULL);
 	if (opt->user || opt->delayacct || opt->for_ms)
 		return usage("top: takes -p, --witness, --top, --ring-size, -q and -v", NULL);
+	return -1;
+}
+
+static int check_serve(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("serve: processes are named with -p, --comm or --cgroup, not",
+			     opt->argv[0]);
+	if (has_outputs(opt))
+		return usage("serve: writes no outputs; its pages have them", NULL);
+	if (opt->user || opt->delayacct || opt->for_ms || opt->top)
+		return usage("serve: takes -p, --comm, --cgroup, --listen, --listen-public, "
+			     "--witness, --ring-size, -q and -v",
+			     NULL);
 	return -1;
 }
 
@@ -349,7 +406,7 @@ static const struct {
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},	  {"attach", check_attach}, {"check", check_check},
-	{"report", check_report}, {"top", check_top},
+	{"report", check_report}, {"serve", check_serve},   {"top", check_top},
 };
 
 static int find_command(const char *name)
@@ -381,5 +438,9 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
+	if (strcmp(opt->command, "serve") != 0 &&
+	    (opt->n_names || opt->n_cgroups || opt->listen || opt->listen_public))
+		return usage("--comm, --cgroup, --listen and --listen-public are options of serve",
+			     NULL);
 	return commands[command].check(opt);
 }

@@ -11,7 +11,10 @@
 #include "pipeline.h"
 
 struct aggregate;
+struct groups;
 struct enrich;
+struct fault_facts;
+struct verdict;
 struct intern;
 struct ledger;
 struct live;
@@ -33,6 +36,11 @@ struct pipeline {
 	struct source *sources;
 	struct writer *writer;		 /* NULL: nothing is saved */
 	struct live *live;		 /* NULL: nobody watches */
+	struct groups *groups;		 /* NULL: by process, not by service */
+	pipeline_namer namer;
+	struct aggregate *windows[PIPELINE_WINDOWS];
+	uint64_t window_start[PIPELINE_WINDOWS]; /* ns */
+	uint64_t records;
 	struct snapshot_capture capture; /* of the last snapshot */
 	struct process *command;
 	struct process *adopted; /* first one of the adoption that is going on */
@@ -55,10 +63,19 @@ static inline uint64_t now_ns(void)
 	return pipeline__clock(CLOCK_MONOTONIC);
 }
 
+void pipeline__host(struct pipeline *p, struct snapshot_host *host);
 /* What is not counted in the model. */
 void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c);
 /* What is known of a process by now. */
 void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out);
+/* pipeline_groups.c: what it belongs to, from its fork, adoption or exec on, until its end. */
+void pipeline__group_begin(struct pipeline *p, struct process *process);
+void pipeline__group_exec(struct pipeline *p, struct process *process);
+void pipeline__group_end(struct pipeline *p, const struct process *process);
+void pipeline__group_copy(struct pipeline *p, const struct process *process,
+			  struct fault_facts *facts, const struct verdict *verdict);
+void pipeline__groups_free(struct pipeline *p);
+
 /* Tells the model, and the recording, what is known of a process by now. */
 void pipeline__publish(struct pipeline *p, const struct process *process);
 

@@ -58,6 +58,10 @@ void enrich__copy(struct enrich *e, struct process *p, struct process *owner,
  * true while there are young processes to look at again soon. */
 bool enrich__tick(struct enrich *e, uint64_t now);
 
+/* How many programs there have been, by how the search for a Python in them has ended: enum
+ * layout_result of model/metrics.h. */
+void enrich__layouts(const struct enrich *e, uint64_t *out);
+
 /* "3.11.2" or NULL, interned; and why a Python is not explained or, if it is, what must be said of
  * that; NULL: nothing. */
 const char *enrich__python(struct enrich *e, const struct process *p, const char **problem);

@@ -129,6 +129,25 @@ static void image__announce(struct enrich *e, const struct process *finder, uint
 	image__unref(other);
 }
 
+void enrich__layouts(const struct enrich *e, uint64_t *out)
+{
+	memcpy(out, e->layouts, sizeof(e->layouts));
+}
+
+/* A look has been in vain: for good? */
+static void count_failure(struct enrich *e, const struct image *image)
+{
+	if (image->searched && image->error == -ENOTSUP)
+		e->layouts[LAYOUT_UNSUPPORTED]++;
+	else if (image->searched && image->error == -EPROTO)
+		e->layouts[LAYOUT_INVALID]++;
+	else if (image->problem[0] && (image->error == -EACCES || image->error == -EAGAIN) &&
+		 (image->searched || image->next_look == UINT64_MAX))
+		e->layouts[LAYOUT_FORBIDDEN]++;
+	else if (image->searched)
+		e->layouts[LAYOUT_UNREADABLE]++;
+}
+
 void program__look(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct ct_pylayout layout = {};
@@ -137,8 +156,13 @@ void program__look(struct enrich *e, struct process *p, uint64_t since)
 	if (!p->image || p->image->searched || since < p->image->next_look)
 		return;
 	regions = program__regions(e, p, since);
-	if (!regions || !image__look(p->image, e->elves, p, regions, since, &layout))
+	if (!regions)
 		return;
+	if (!image__look(p->image, e->elves, p, regions, since, &layout)) {
+		count_failure(e, p->image);
+		return;
+	}
+	e->layouts[LAYOUT_RESOLVED]++;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
 	if (!p->image->slot)

@@ -12,6 +12,7 @@
 
 #include "enrich/block.h"
 #include "enrich/enrich.h"
+#include "model/metrics.h"
 
 struct enrich {
 	struct intern *pool;
@@ -24,6 +25,7 @@ struct enrich {
 	struct sweeps *sweeps;
 	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
+	uint64_t layouts[LAYOUT_MAX];
 };
 
 /*

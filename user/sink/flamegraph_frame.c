@@ -106,7 +106,7 @@ static char *make_name(const struct flame_node *node, bool label)
 		n = asprintf(&made, "all copies");
 		break;
 	case FLAME_PROCESS:
-		n = asprintf(&made, "%s [%" PRIu32 "]", node->process->command, node->process->pid);
+		n = words__process(node->process, &made);
 		break;
 	case FLAME_FRAME:
 		name = frame->function && frame->function[0] ? frame->function : "?";

@@ -43,7 +43,8 @@ static int make_line(const struct snapshot *snap, const struct snapshot_stack *s
 	if (!out)
 		return -ENOMEM;
 	put_name(out, stack->command);
-	fprintf(out, " [%" PRIu32 "]", stack->pid);
+	if (stack->pid)
+		fprintf(out, " [%" PRIu32 "]", stack->pid);
 	for (uint32_t i = 0; i < stack->n; i++) {
 		fputc(';', out);
 		put_frame(out, &stack->frames[i]);

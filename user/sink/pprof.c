@@ -215,6 +215,18 @@ static void label(struct pprof *p, const char *key, const char *value)
 	put_part(p, SAMPLE_LABEL);
 }
 
+static void put_process(struct pprof *p, const struct snapshot_stack *stack)
+{
+	if (!stack->pid) {
+		label(p, "group", stack->command);
+		return;
+	}
+	proto__number(&p->part, LABEL_KEY, string(p, "pid"));
+	proto__number(&p->part, LABEL_NUMBER, stack->pid);
+	put_part(p, SAMPLE_LABEL);
+	label(p, "command", stack->command);
+}
+
 static void put_sample(struct pprof *p, const struct snapshot_stack *stack)
 {
 	const uint32_t *numbers = stack_table__numbers(p->stacks, stack);
@@ -225,10 +237,7 @@ static void put_sample(struct pprof *p, const struct snapshot_stack *stack)
 	proto__item(&p->part, stack->copies);
 	proto__item(&p->part, snapshot__bytes(p->snap, stack->pages));
 	put_part(p, SAMPLE_VALUE);
-	proto__number(&p->part, LABEL_KEY, string(p, "pid"));
-	proto__number(&p->part, LABEL_NUMBER, stack->pid);
-	put_part(p, SAMPLE_LABEL);
-	label(p, "command", stack->command);
+	put_process(p, stack);
 	label(p, "cause", stack->cause);
 	label(p, "type", stack->type);
 	label(p, "certainty", stack->certainty);

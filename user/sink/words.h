@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct snapshot;
+struct snapshot_process;
 
 /* "process" or "processes" */
 const char *words__plural(uint64_t n, const char *one, const char *many);
@@ -16,5 +17,8 @@ const char *words__lost(unsigned int reason);
 void words__python(const struct snapshot *snap, char *words, size_t size);
 /* "gunicorn [4121] and 3 forked processes", allocated; NULL if out of memory. */
 char *words__processes(const struct snapshot *snap);
+
+/* "gunicorn [4121]"; "gunicorn.service" of what is no process. As asprintf. */
+int words__process(const struct snapshot_process *process, char **out);
 
 #endif

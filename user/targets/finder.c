@@ -136,7 +136,9 @@ static void seen__look(struct finder *f, struct seen *s)
 {
 	const struct seen *parent = s->stat.forked ? seen__find(f, s->stat.ppid) : NULL;
 
-	if (has_choice(f) && !s->own) {
+	if (s->own || s->stat.ppid == getpid())
+		return;
+	if (has_choice(f)) {
 		s->python = s->python || has_chosen_name(f, s) || in_chosen_cgroup(f, s->pid);
 		return;
 	}
