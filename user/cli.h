@@ -29,6 +29,7 @@ struct options {
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
+	size_t meta_size; /* no option: what a command chooses */
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;

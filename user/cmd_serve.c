@@ -22,8 +22,9 @@
 #include "targets/finder.h"
 #include "targets/group_name.h"
 
-/* Mapped twice, it is part of what the daemon takes; at 8,000 copies a second half a second. */
+/* Mapped twice, they are part of what the daemon takes; at 8,000 copies a second half a second. */
 #define RING_SIZE (4u << 20)
+#define META_SIZE (2u << 20)
 /* Services load for longer before they fork. */
 #define FIND_MS 2000
 #define LOOK_MS 15000
@@ -226,6 +227,7 @@ int cmd_serve(const struct options *opt)
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
 	s.opt.ring_size = s.opt.ring_size ?: RING_SIZE;
+	s.opt.meta_size = META_SIZE;
 	err = open_address(&s);
 	err = err ?: open_tracing(&s) ?: open_pages(&s);
 	if (!err) {

@@ -67,9 +67,14 @@ static uint64_t wait(struct type_counts *t, uint64_t hash)
 
 static bool deserves_row(struct type_counts *t, uint64_t hash)
 {
+	uint64_t seen;
+
 	if (t->n < FIRST_ROWS)
 		return true;
-	return t->n < GROUPS_TYPES && wait(t, hash) * SHARE > t->copies;
+	if (t->n == GROUPS_TYPES)
+		return false;
+	seen = wait(t, hash);
+	return seen >= SHARE && seen * SHARE > t->copies;
 }
 
 static void add_row(struct type_counts *t, const char *name, size_t len)
