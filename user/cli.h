@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CLI_OUTPUTS  6
-#define CLI_MAX_PIDS 4096
+#define CLI_OUTPUTS   6
+#define CLI_MAX_PIDS  4096
 #define CLI_MAX_NAMES 64
 
 /* Exit status (DESIGN 5). */

@@ -176,7 +176,8 @@ static int open_address(struct server *s)
 
 static int open_tracing(struct server *s)
 {
-	int err = tracing__open(&s->tracing, &s->opt, endings, sizeof(endings) / sizeof(endings[0]));
+	int err =
+		tracing__open(&s->tracing, &s->opt, endings, sizeof(endings) / sizeof(endings[0]));
 
 	if (err)
 		return err;

@@ -18,8 +18,8 @@
 #include "sink/prometheus.h"
 #include "sink/sink.h"
 
-/* A page that is drawn costs tens of milliseconds, in which nothing is read from the kernel: not more
- * often than this, whoever asks. */
+/* A page that is drawn costs tens of milliseconds, in which nothing is read from the kernel: not
+ * more often than this, whoever asks. */
 #define DRAW_PAUSE_MS 1000
 /* Looking at the processes takes 20 us each. */
 #define LOOK_PAUSE_MS 500

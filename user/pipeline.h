@@ -68,8 +68,8 @@ void pipeline__capture(struct pipeline *p, struct snapshot_capture *out);
 
 /*
  * For those who trace for months: counts by service instead of by process, in bounded memory. To be
- * called first of all. name: what a process that lives belongs to; those that it forks belong to it,
- * too. 0 or -ENOMEM.
+ * called first of all. name: what a process that lives belongs to; those that it forks belong to
+ * it, too. 0 or -ENOMEM.
  */
 typedef void (*pipeline_namer)(pid_t pid, const char *command, char *name, size_t size);
 int pipeline__group(struct pipeline *p, pipeline_namer name);

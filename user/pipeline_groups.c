@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tracing for months: counts by service. Processes come and go; nothing is kept of those that went. */
+/* Tracing for months: counts by service. Processes come and go; nothing is kept of those that went.
+ */
 #include "pipeline_parts.h"
 
 #include <errno.h>

@@ -34,9 +34,9 @@ struct pipeline {
 	struct aggregate *model;
 	struct ledger *ledger;
 	struct source *sources;
-	struct writer *writer;		 /* NULL: nothing is saved */
-	struct live *live;		 /* NULL: nobody watches */
-	struct groups *groups;		 /* NULL: by process, not by service */
+	struct writer *writer; /* NULL: nothing is saved */
+	struct live *live;     /* NULL: nobody watches */
+	struct groups *groups; /* NULL: by process, not by service */
 	pipeline_namer namer;
 	struct aggregate *windows[PIPELINE_WINDOWS];
 	uint64_t window_start[PIPELINE_WINDOWS]; /* ns */

@@ -177,8 +177,8 @@ static void test_the_jail(void **state)
 /* --- the tracer's end -------------------------------------------------------- */
 
 /*
- * This program, started as the process that speaks HTTP: what it does stands in what it gets in place
- * of a listening socket.
+ * This program, started as the process that speaks HTTP: what it does stands in what it gets in
+ * place of a listening socket.
  */
 static int act(void)
 {

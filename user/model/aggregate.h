@@ -38,9 +38,9 @@ int aggregate__new(struct intern *pool, struct aggregate **out);
 void aggregate__free(struct aggregate *agg);
 
 /*
- * For those who count for months: no more than so many different kinds of copies are told apart; the
- * rest is counted by process, cause and origin only. Nor is there a map of addresses. To be called
- * before anything is counted.
+ * For those who count for months: no more than so many different kinds of copies are told apart;
+ * the rest is counted by process, cause and origin only. Nor is there a map of addresses. To be
+ * called before anything is counted.
  */
 void aggregate__bound(struct aggregate *agg, size_t max_counts);
 /* How many copies found no room of their own. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts by service, for months: a group is a master and all that it has forked, and has a name that
- * survives its restarts. As many groups and types as there may be, so much memory and no more: what
- * finds no room is counted as `other`.
+ * Counts by service, for months: a group is a master and all that it has forked, and has a name
+ * that survives its restarts. As many groups and types as there may be, so much memory and no more:
+ * what finds no room is counted as `other`.
  */
 #ifndef COWTRACE_MODEL_GROUPS_H
 #define COWTRACE_MODEL_GROUPS_H

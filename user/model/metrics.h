@@ -22,7 +22,7 @@ enum layout_result {
 #define X(id, name) LAYOUT_##id,
 	LAYOUT_RESULTS(X)
 #undef X
-	LAYOUT_MAX,
+		LAYOUT_MAX,
 };
 
 struct metrics {

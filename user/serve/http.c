@@ -116,13 +116,13 @@ static void ignore_signals(void)
 
 static struct MHD_Daemon *start(struct http *h)
 {
-	return MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http__route, h,
-		MHD_OPTION_LISTEN_SOCKET, HTTP_LISTEN_FD, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, h, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+				http__route, h, MHD_OPTION_LISTEN_SOCKET, HTTP_LISTEN_FD,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)HTTP_CONNECTIONS,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
 }
 
 static void loop(struct http *h)
@@ -135,8 +135,8 @@ static void loop(struct http *h)
 
 	while (!h->gone) {
 		MHD_UNSIGNED_LONG_LONG due = 1000;
-		int wait = MHD_get_timeout(h->daemon, &due) == MHD_YES && due < 1000 ? (int)due
-										   : 1000;
+		int wait =
+			MHD_get_timeout(h->daemon, &due) == MHD_YES && due < 1000 ? (int)due : 1000;
 
 		poll(fds, 2, wait);
 		h->now = now_ms();

@@ -38,7 +38,8 @@ static const char *const types[QUESTION_MAX] = {
 
 /* What is drawn holds its own scripts and styles, and needs nothing else, from nowhere. */
 #define POLICY                                                                                     \
-	"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "   \
+	"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src "      \
+	"data:; "                                                                                  \
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
@@ -106,7 +107,7 @@ static uint32_t metrics_kind(struct MHD_Connection *connection)
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
 
 	return accept && strstr(accept, "application/openmetrics-text") ? QUESTION_OPENMETRICS
-									 : QUESTION_METRICS;
+									: QUESTION_METRICS;
 }
 
 /* 0: no such page */
@@ -116,16 +117,17 @@ static uint32_t kind_of(struct MHD_Connection *connection, const char *url)
 		const char *url;
 		uint32_t kind;
 	} pages[] = {
-		{"/metrics", QUESTION_METRICS},		  {"/debug/pprof/copies", QUESTION_PPROF},
-		{"/flamegraph.svg", QUESTION_FLAMEGRAPH}, {"/report", QUESTION_REPORT},
+		{"/metrics", QUESTION_METRICS},
+		{"/debug/pprof/copies", QUESTION_PPROF},
+		{"/flamegraph.svg", QUESTION_FLAMEGRAPH},
+		{"/report", QUESTION_REPORT},
 		{"/healthz", QUESTION_HEALTH},
 	};
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(url, pages[i].url) != 0)
 			continue;
-		return pages[i].kind == QUESTION_METRICS ? metrics_kind(connection)
-							 : pages[i].kind;
+		return pages[i].kind == QUESTION_METRICS ? metrics_kind(connection) : pages[i].kind;
 	}
 	return 0;
 }

@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The user and group nobody, of every Linux: those that the kernel shows for users it cannot name. */
+/* The user and group nobody, of every Linux: those that the kernel shows for users it cannot name.
+ */
 #define NOBODY 65534
 
 /* More than a body and all connections take. */
@@ -23,7 +24,8 @@ static int drop_bounding(void)
 	/* The first one that the kernel does not know ends the set. */
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EPERM)
-			return -errno; /* EPERM: it lacks CAP_SETPCAP, and an exec is denied anyway */
+			return -errno; /* EPERM: it lacks CAP_SETPCAP, and an exec is denied anyway
+					*/
 	return 0;
 }
 
@@ -75,19 +77,25 @@ int jail__drop(unsigned int max_fds)
 
 /* No open, no socket, no exec, no fork; nothing that takes the number of another process. */
 static const int allowed[] = {
-	SCMP_SYS(read),		SCMP_SYS(write),	SCMP_SYS(readv),
-	SCMP_SYS(writev),	SCMP_SYS(recvfrom),	SCMP_SYS(sendto),
-	SCMP_SYS(recvmsg),	SCMP_SYS(sendmsg),	SCMP_SYS(sendfile),
-	SCMP_SYS(accept),	SCMP_SYS(accept4),	SCMP_SYS(shutdown),
-	SCMP_SYS(close),	SCMP_SYS(epoll_ctl),	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),	SCMP_SYS(poll),		SCMP_SYS(ppoll),
-	SCMP_SYS(setsockopt),	SCMP_SYS(getsockopt),	SCMP_SYS(getsockname),
-	SCMP_SYS(getpeername),	SCMP_SYS(fcntl),	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),	SCMP_SYS(brk),		SCMP_SYS(madvise),
-	SCMP_SYS(futex),	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-	SCMP_SYS(time),		SCMP_SYS(getrandom),	SCMP_SYS(getpid),
-	SCMP_SYS(rt_sigreturn),	SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
-	SCMP_SYS(exit),		SCMP_SYS(exit_group),
+	SCMP_SYS(read),		  SCMP_SYS(write),
+	SCMP_SYS(readv),	  SCMP_SYS(writev),
+	SCMP_SYS(recvfrom),	  SCMP_SYS(sendto),
+	SCMP_SYS(recvmsg),	  SCMP_SYS(sendmsg),
+	SCMP_SYS(sendfile),	  SCMP_SYS(accept),
+	SCMP_SYS(accept4),	  SCMP_SYS(shutdown),
+	SCMP_SYS(close),	  SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),	  SCMP_SYS(epoll_pwait),
+	SCMP_SYS(poll),		  SCMP_SYS(ppoll),
+	SCMP_SYS(setsockopt),	  SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname),	  SCMP_SYS(getpeername),
+	SCMP_SYS(fcntl),	  SCMP_SYS(munmap),
+	SCMP_SYS(mremap),	  SCMP_SYS(brk),
+	SCMP_SYS(madvise),	  SCMP_SYS(futex),
+	SCMP_SYS(clock_gettime),  SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),		  SCMP_SYS(getrandom),
+	SCMP_SYS(getpid),	  SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit),		  SCMP_SYS(exit_group),
 };
 
 /* Memory, but none that can be executed. */

@@ -55,7 +55,8 @@ static _Noreturn void become_http(int listen_fd, int link)
 		_exit(125);
 	sigemptyset(&nothing);
 	sigprocmask(SIG_SETMASK, &nothing, NULL);
-	/* A program with capabilities of its own, started by somebody who has none: without them. */
+	/* A program with capabilities of its own, started by somebody who has none: without them.
+	 */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	execve("/proc/self/exe", argv, none);
 	_exit(126);

@@ -142,7 +142,8 @@ static void put_traced(struct page *p)
 	       "Memory that the living processes still share, at most, in bytes.");
 	put_groups(p, offsetof(struct group, now.shared_now));
 	family(p, "cowtrace_shared_at_fork_bytes", "gauge",
-	       "Memory that the living processes shared when they were forked, or found, in bytes.");
+	       "Memory that the living processes shared when they were forked, or found, in "
+	       "bytes.");
 	put_groups(p, offsetof(struct group, now.shared_at_fork));
 	family(p, "cowtrace_new_bytes", "gauge",
 	       "Memory that the living processes have filled themselves, in bytes.");

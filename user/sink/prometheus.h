@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text formats of Prometheus and OpenMetrics 1.0. They differ in the name of a counter's family,
- * in units, and in the end.
+ * The text formats of Prometheus and OpenMetrics 1.0. They differ in the name of a counter's
+ * family, in units, and in the end.
  */
 #ifndef COWTRACE_SINK_PROMETHEUS_H
 #define COWTRACE_SINK_PROMETHEUS_H

@@ -25,7 +25,7 @@
 struct seen { /* one process; another program in it is looked at anew */
 	pid_t pid;
 	struct proc_stat stat;
-	bool python; /* or chosen */
+	bool python;  /* or chosen */
 	bool own;     /* cowtrace, or what it was started by */
 	bool related; /* has forked, or was forked */
 	unsigned int looks;

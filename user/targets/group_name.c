@@ -59,7 +59,8 @@ static bool container_name(const char *part, const char *parent, char *name, siz
 		len = strlen(part) - end;
 		if (is_id(part, len))
 			len = ID_SHORT;
-		else if (!skip || !len || (strcmp(what, "machine") != 0 && strcmp(what, "lxc") != 0))
+		else if (!skip || !len ||
+			 (strcmp(what, "machine") != 0 && strcmp(what, "lxc") != 0))
 			return false;
 		if (!skip && strcmp(parent, "docker") == 0)
 			what = parent;

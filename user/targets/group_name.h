@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 /*
- * Of the text of /proc/PID/cgroup: "gunicorn.service", "docker:4f1c0a5b7d21" or "machine:web". False:
- * it says neither.
+ * Of the text of /proc/PID/cgroup: "gunicorn.service", "docker:4f1c0a5b7d21" or "machine:web".
+ * False: it says neither.
  */
 bool group_name__of_cgroups(const char *text, char *name, size_t size);
 /* Of a command line as process__read_command makes it: its first word. */
