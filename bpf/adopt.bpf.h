@@ -124,23 +124,46 @@ __noinline int orphan__want(u32 pid)
 	return 1;
 }
 
+/* The children of a task, one after the other. */
+struct orphans {
+	u64 at, head;
+};
+
+/* 1: that was the last one. */
+static long orphans__next(u32 i, void *ctx)
+{
+	struct orphans *o = ctx;
+	struct task_struct *child =
+		(void *)(o->at - bpf_core_field_offset(struct task_struct, sibling));
+
+	(void)i;
+	if (!o->at || o->at == o->head)
+		return 1;
+	orphan__want(BPF_CORE_READ(child, tgid));
+	o->at = (u64)BPF_CORE_READ(child, sibling.next);
+	return 0;
+}
+
 /* The current thread ends. */
 static __always_inline void adopt__orphans(struct task_struct *task)
 {
-	u64 head, at;
+	struct orphans o = {};
 
 	if (!adopting || !adopt__wants(task))
 		return;
 	adopt__thread(task);
-	head = (u64)task + bpf_core_field_offset(struct task_struct, children);
-	at = (u64)BPF_CORE_READ(task, children.next);
-	for (int i = 0; i < MAX_ORPHANS && at && at != head; i++) {
-		struct task_struct *child =
-			(void *)(at - bpf_core_field_offset(struct task_struct, sibling));
-
-		orphan__want(BPF_CORE_READ(child, tgid));
-		at = (u64)BPF_CORE_READ(child, sibling.next);
+	o.head = (u64)task + bpf_core_field_offset(struct task_struct, children);
+	o.at = (u64)BPF_CORE_READ(task, children.next);
+#ifndef CT_LEGACY
+	/* Since 5.17 (e6f2dd0f8067): the verifier goes through one turn, and not through all. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id___loop, BPF_FUNC_loop___since_5_17)) {
+		bpf_loop(MAX_ORPHANS, orphans__next, &o, 0);
+		return;
 	}
+#endif
+	for (int i = 0; i < MAX_ORPHANS; i++)
+		if (orphans__next(i, &o))
+			break;
 }
 
 #endif

@@ -161,6 +161,11 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+/* include/uapi/linux/bpf.h: asked for to know what this kernel has. */
+enum bpf_func_id___loop {
+	BPF_FUNC_loop___since_5_17 = 181,
+};
+
 /* include/linux/mm_types.h: values unchanged since 5.10 (UNSHARE since 5.19). An enum and not a
  * number: CO-RE does not take the one for the other.
  */

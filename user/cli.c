@@ -18,6 +18,7 @@ enum {
 	OPT_SPEEDSCOPE,
 	OPT_HTML,
 	OPT_SAVE,
+	OPT_BASELINE,
 	OPT_WITNESS,
 	OPT_TOP,
 	OPT_RING_SIZE,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
 	{"speedscope", required_argument, NULL, OPT_SPEEDSCOPE},
 	{"html", required_argument, NULL, OPT_HTML},
 	{"save", required_argument, NULL, OPT_SAVE},
+	{"baseline", required_argument, NULL, OPT_BASELINE},
 	{"witness", required_argument, NULL, OPT_WITNESS},
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
@@ -60,7 +62,7 @@ static const char help_text[] =
 	"Usage: cowtrace run [OPTIONS] [OUTPUTS] -- COMMAND [ARG...]\n"
 	"       cowtrace attach [OPTIONS] [OUTPUTS] -p PID[,PID...] [--for SECONDS]\n"
 	"       cowtrace check [--json FILE]\n"
-	"       cowtrace report [--top N] [OUTPUTS] FILE.cow\n"
+	"       cowtrace report [--top N] [OUTPUTS] FILE.cow [--baseline OLDER.cow]\n"
 	"       cowtrace serve [OPTIONS] [-p PID[,PID...] | --comm NAME | --cgroup PATH]...\n"
 	"                      [--listen ADDR:PORT]\n"
 	"       cowtrace top [OPTIONS] [-p PID[,PID...]]\n"
@@ -75,13 +77,15 @@ static const char help_text[] =
 	"this\n"
 	"machine offers to cowtrace, and what to do about what is missing. report makes the report "
 	"and\n"
-	"the outputs anew from a recording of --save; it goes to standard output. top shows in "
-	"the\n"
-	"terminal what happens now, in these processes, or in every Python that forks: who "
-	"copies,\n"
-	"where and why; ? names its keys. serve watches for as long as it runs, and tells "
-	"Prometheus,\n"
-	"Pyroscope, Parca and browsers: metrics and profiles by service, at /metrics and others.\n"
+	"the outputs anew from a recording of --save; it goes to standard output, if no output "
+	"does.\n"
+	"With --baseline it says what changed since an older recording of the same program, in "
+	"bytes\n"
+	"per worker. top shows in the terminal what happens now, in these processes, or in every\n"
+	"Python that forks: who copies, where and why; ? names its keys. serve watches for as long as\n"
+	"it runs, and tells Prometheus, Pyroscope, Parca and browsers: metrics and profiles by "
+	"service,\n"
+	"at /metrics and others.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -106,6 +110,9 @@ static const char help_text[] =
 	"names of\n"
 	"                      files and functions; for TLS and passwords, take a reverse proxy\n"
 	"  --for SECONDS       attach: so long\n"
+	"  --baseline OLDER.cow\n"
+	"                      report: what changed since this recording, in all outputs but\n"
+	"                      --speedscope\n"
 	"  -u, --user USER     run: COMMAND as this user\n"
 	"  --delayacct         also have the kernel count copies (switches the sysctl\n"
 	"                      kernel.task_delayacct on while tracing), to check cowtrace's "
@@ -253,6 +260,9 @@ static int take_option(int c, struct options *opt)
 			return usage("--save takes the name of a file", NULL);
 		opt->save = optarg;
 		return -1;
+	case OPT_BASELINE:
+		opt->baseline = optarg;
+		return -1;
 	case OPT_WITNESS:
 		opt->witness = optarg;
 		return -1;
@@ -320,7 +330,7 @@ static int take_options(int argc, char **argv, struct options *opt)
 	bool permute = opt->command && strcmp(opt->command, "report") == 0;
 	int c, status = -1;
 
-	optind = 1;
+	optind = 0; /* begins anew, also after a call that has put words in order */
 	/* "+": options end at the first other word, which belongs to the traced command */
 	while (status < 0 &&
 	       (c = getopt_long(argc, argv, "+p:u:qvh" + permute, long_options, NULL)) != -1)
@@ -328,9 +338,14 @@ static int take_options(int argc, char **argv, struct options *opt)
 	return status;
 }
 
+static const char no_baseline[] =
+	"--baseline is an option of report (cowtrace report FILE.cow --baseline OLDER.cow)";
+
 /* What belongs to one command only. -1, or a status. */
 static int check_run(const struct options *opt)
 {
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
 	if (opt->n_pids || opt->for_ms)
 		return usage("run: -p and --for are options of attach", NULL);
 	if (!opt->argv[0])
@@ -343,6 +358,8 @@ static int check_attach(const struct options *opt)
 	if (opt->argv[0])
 		return usage("attach: runs nothing; the processes are named with -p, not",
 			     opt->argv[0]);
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
 	if (opt->user)
 		return usage("attach: -u is an option of run", NULL);
 	if (!opt->n_pids)
@@ -368,6 +385,10 @@ static int check_report(const struct options *opt)
 		return usage("report: takes outputs, --top, -q and -v, no option that is for "
 			     "tracing",
 			     NULL);
+	if (opt->baseline && opt->speedscope)
+		return usage("report: speedscope's format can not show a difference; leave out "
+			     "--speedscope or --baseline",
+			     NULL);
 	return -1;
 }
 
@@ -383,6 +404,8 @@ static int check_top(const struct options *opt)
 		return usage("top: processes are named with -p, not", opt->argv[0]);
 	if (has_outputs(opt))
 		return usage("top: writes no outputs (attach does)", NULL);
+	if (opt->baseline)
+		return usage(no_baseline, NULL);
 	if (opt->user || opt->delayacct || opt->for_ms)
 		return usage("top: takes -p, --witness, --top, --ring-size, -q and -v", NULL);
 	return -1;

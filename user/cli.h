@@ -36,6 +36,7 @@ struct options {
 	/* Paths, "-" for standard output; NULL: not wanted. */
 	const char *json, *folded, *flamegraph, *pprof, *speedscope, *html;
 	const char *save;	  /* path of the recording to make; NULL: none */
+	const char *baseline;	  /* report: the recording to compare with; NULL: none */
 	char **argv;		  /* of the traced command; report: the recording */
 	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
 	size_t n_pids;

@@ -85,6 +85,7 @@ static void find_targets(struct session_of_top *s)
 		log_warn("cannot look for processes: %s", strerror(-err));
 	else
 		adopt(s, found, n);
+	s->data.closed = finder__closed(s->finder);
 }
 
 static int take_named(struct session_of_top *s, const struct options *opt)

@@ -440,6 +440,17 @@ static long bpf_get_stack(void *ctx, void *buf, uint32_t size, uint64_t flags)
 	return (long)n;
 }
 
+static inline long bpf_loop(uint32_t n, void *turn, void *ctx, uint64_t flags)
+{
+	long (*call)(uint32_t i, void *ctx) = (long (*)(uint32_t, void *))turn;
+	uint32_t i = 0;
+
+	assert_int_equal(flags, 0);
+	while (i < n && !call(i, ctx))
+		i++;
+	return i;
+}
+
 static bool shim__has_field(const char *member)
 {
 	return !strstr(shim.lacks, member);

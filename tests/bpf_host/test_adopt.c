@@ -204,11 +204,11 @@ static void a_child_that_was_adopted_is_not_forked_too(void **state)
 }
 
 /* A parent ends between two passes: nothing but this leads to its children. */
-static void orphans_are_wanted(void **state)
+static void orphans_are_wanted_by(const char *lacks)
 {
 	struct task_struct a, b;
 
-	(void)state;
+	shim.lacks = lacks;
 	want(500);
 	task__make(&a, 700, &worker);
 	task__make(&b, 701, &worker);
@@ -225,6 +225,19 @@ static void orphans_are_wanted(void **state)
 	stranger.children.next = &init_task.sibling;
 	adopt__orphans(&stranger);
 	assert_int_equal(orphans, 1);
+}
+
+static void orphans_are_wanted(void **state)
+{
+	(void)state;
+	orphans_are_wanted_by("");
+}
+
+/* Up to 5.16. */
+static void orphans_are_wanted_without_bpf_loop(void **state)
+{
+	(void)state;
+	orphans_are_wanted_by("BPF_FUNC_loop___since_5_17");
 }
 
 /* The depth that is looked at is a bound, and init ends it. */
@@ -425,6 +438,7 @@ int main(void)
 		ADOPT(who_forks_is_adopted_first),
 		ADOPT(a_child_that_was_adopted_is_not_forked_too),
 		ADOPT(orphans_are_wanted),
+		ADOPT(orphans_are_wanted_without_bpf_loop),
 		ADOPT(far_below),
 		ADOPT(nothing_counts_until_all_are_there),
 		ADOPT(the_kernels_count_begins_with_the_first_fault),

@@ -176,12 +176,12 @@ static void names_of_numbered_code_are_remembered(void **state)
 	}
 }
 
-static const uint32_t counting[] = {0x030d,
-				    0x030e,
-				    0x030f,
-				    0x030d | FREE_THREADED,
-				    0x030e | FREE_THREADED,
-				    0x030f | FREE_THREADED};
+static const uint32_t who_count[] = {0x030d,
+				     0x030e,
+				     0x030f,
+				     0x030d | FREE_THREADED,
+				     0x030e | FREE_THREADED,
+				     0x030f | FREE_THREADED};
 
 /* An interpreter that counts the code objects that it makes is asked for the count only. */
 static void nothing_is_read_again_until_code_is_made(void **state)
@@ -189,8 +189,8 @@ static void nothing_is_read_again_until_code_is_made(void **state)
 	uint64_t id;
 
 	(void)state;
-	for (size_t i = 0; i < N(counting); i++) {
-		python__begin(counting[i], true);
+	for (size_t i = 0; i < N(who_count); i++) {
+		python__begin(who_count[i], true);
 		frames__push(5, 120);
 		user__set32(count_at(), 70);
 		id = take();
@@ -216,9 +216,9 @@ static void another_interpreter_at_the_same_address(void **state)
 	uint64_t id;
 
 	(void)state;
-	for (size_t i = 0; i < N(counting); i++) {
+	for (size_t i = 0; i < N(who_count); i++) {
 		for (uint32_t count = 0; count <= 70; count += 70) {
-			python__begin(counting[i], true);
+			python__begin(who_count[i], true);
 			frames__push(5, 120);
 			user__set32(count_at(), count);
 			user__set64(INTERP + lay.interp_id, 1);
@@ -246,8 +246,8 @@ static void a_count_that_has_ended(void **state)
 	uint64_t id;
 
 	(void)state;
-	for (size_t i = 0; i < N(counting); i++) {
-		python__begin(counting[i], true);
+	for (size_t i = 0; i < N(who_count); i++) {
+		python__begin(who_count[i], true);
 		frames__push(5, 120);
 		for (unsigned int k = 0; k < 5; k++) /* the numbers end with it */
 			user__set32(code_at(k) + lay.code_words[4] + 4, 0);

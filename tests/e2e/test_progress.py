@@ -27,9 +27,9 @@ class Pty:
         self.text = ""
         self.end = time.monotonic() + 60
         self.pid, self.fd = pty.fork()
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, 132, 0, 0))
         if self.pid == 0:
             os.execve(command[0], command, environment({"TERM": "xterm"}))
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, 132, 0, 0))
 
     def __enter__(self) -> Pty:
         return self
@@ -64,8 +64,7 @@ def test_attach_says_what_it_has_seen() -> None:
         line = rf"attached to service 1009 3 1 \[{service.pid}\] and 3 more · \d+ s · %s lost"
         cowtrace.wait_for(line % r"0 copies \(0\.0 MiB\) · 0")
         service.write(101)
-        copies = cowtrace.wait_for(line % r"(3\d\d) copies \(1\.\d MiB\) · 0")
-        assert 303 <= int(copies.group(1)) <= 330
+        cowtrace.wait_for(line % r"(30[3-9]|3[12]\d) copies \(1\.\d MiB\) · 0")
         service.ask("kill")
         cowtrace.wait_for(r"and 2 more ·")
         os.kill(cowtrace.pid, signal.SIGINT)

@@ -3,10 +3,13 @@
 // link: user/store/file.c user/store/names.c user/replay.c user/model/aggregate.c
 // link: user/model/history.c user/model/pages.c user/model/derive.c user/model/derive_*.c
 // link: user/model/advice.c user/model/cause.c
-// link: user/model/rules_*.c user/sink/text.c user/sink/text_kinds.c user/sink/text_notes.c
+// link: user/model/rules_*.c user/model/compare.c user/model/compare_*.c user/model/stack_table.c
+// link: user/sink/text.c user/sink/text_changed.c user/sink/text_kinds.c user/sink/text_notes.c
 // link: user/sink/text_page.c
 // link: user/sink/text_tables.c user/sink/text_who.c user/sink/text_words.c user/sink/words.c
-// link: user/sink/json.c user/sink/json_value.c user/sink/folded.c user/sink/escape.c
+// link: user/sink/words_changed.c user/sink/json.c user/sink/json_baseline.c
+// link: user/sink/json_value.c user/sink/folded.c user/sink/escape.c user/sink/flame.c
+// link: user/sink/flamegraph.c user/sink/flamegraph_*.c user/sink/string_table.c user/sink/svg.c
 // link: user/base/intern.c user/base/log.c user/base/number.c user/base/utf8.c
 // link: -Ibuild/gen -DCOWTRACE_VERSION='"0"' -lsqlite3 -ljansson
 /*
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/compare.h"
 #include "model/snapshot.h"
 #include "replay.h"
 #include "sink/sink.h"
@@ -26,21 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void write_all(const struct snapshot *snap)
 {
-	static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded};
+	static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded,
+						   &sink_flamegraph};
 	const struct sink_options opt = {0};
-	const struct snapshot *snap;
-	struct replay *replay;
-	char why[512] = "";
 
-	if (replay__new_of_bytes(data, size, &replay, why, sizeof(why))) {
-		if (!why[0] || strchr(why, '\n'))
-			abort();
-		return 0;
-	}
-	if (replay__snapshot(replay, &snap))
-		abort();
 	for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++) {
 		char *output = NULL;
 		size_t n;
@@ -51,6 +46,56 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fclose(out);
 		free(output);
 	}
+}
+
+static void write_compared(const struct snapshot *older, const struct snapshot *newer)
+{
+	struct comparison *comparison;
+	struct snapshot shown = *newer;
+
+	if (comparison__new(older, newer, "older.cow", &comparison))
+		abort();
+	if (older == newer && comparison->any_significant)
+		abort();
+	shown.comparison = comparison;
+	write_all(&shown);
+	comparison__free(comparison);
+}
+
+/* A good one, to compare with. */
+static const struct snapshot *good_snapshot(void)
+{
+	static struct replay *replay;
+	const struct snapshot *snap;
+	char why[512] = "";
+
+	if (!replay && replay__new("tests/golden/recording-1.cow", &replay, why, sizeof(why))) {
+		fprintf(stderr, "tests/golden/recording-1.cow %s\n", why);
+		abort();
+	}
+	if (replay__snapshot(replay, &snap))
+		abort();
+	return snap;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct snapshot *snap, *good;
+	struct replay *replay;
+	char why[512] = "";
+
+	if (replay__new_of_bytes(data, size, &replay, why, sizeof(why))) {
+		if (!why[0] || strchr(why, '\n'))
+			abort();
+		return 0;
+	}
+	if (replay__snapshot(replay, &snap))
+		abort();
+	good = good_snapshot();
+	write_all(snap);
+	write_compared(snap, snap);
+	write_compared(good, snap);
+	write_compared(snap, good);
 	replay__free(replay);
 	return 0;
 }

@@ -6,7 +6,7 @@ and that the parts add up. Usage: check_json.py FILE..."""
 import json
 import sys
 
-STR, INT, NUM, OBJ, LIST = (str,), (int,), (int, float), (dict,), (list,)
+STR, INT, NUM, OBJ, LIST, BOOL = (str,), (int,), (int, float), (dict,), (list,), (bool,)
 NONE = (type(None),)
 
 TOP = {"schema": INT, "version": STR, "host": OBJ, "capture": OBJ, "processes": LIST, "causes": LIST,
@@ -59,6 +59,62 @@ def check_sums(report):
     assert capture["lost"] == sum(capture["lost_by_reason"].values())
 
 
+SIDE = {"older_copies": INT, "older_copied_bytes": INT, "older_bytes_per_worker": INT,
+        "newer_copies": INT, "newer_copied_bytes": INT, "newer_bytes_per_worker": INT,
+        "change_bytes_per_worker": INT, "state": STR, "significant": BOOL}
+BASELINE = {"file": STR, "version": STR, "host": OBJ, "capture": OBJ, "older_workers": INT,
+            "newer_workers": INT, "changed": BOOL, "sentence": STR, "remarks": LIST, "total": OBJ,
+            "causes": LIST, "types": LIST, "sites": LIST, "processes": LIST,
+            "older_worker": STR + NONE, "newer_worker": STR + NONE}
+BASELINE_ROWS = {
+    "causes": {"cause": STR},
+    "types": {"type": STR, "cause": STR},
+    "sites": {"file": STR + NONE, "line": INT, "function": STR, "cause": STR, "type": STR + NONE,
+              "older_file": STR + NONE, "older_line": INT + NONE, "source": STR + NONE},
+    "processes": {"command": STR, "workers": BOOL, "older_processes": INT, "newer_processes": INT},
+}
+STATES = {"same", "more", "less", "appeared", "gone"}
+
+
+def check_change(where, row, baseline):
+    older, newer = row["older_bytes_per_worker"], row["newer_bytes_per_worker"]
+    for side, value in ("older", older), ("newer", newer):
+        exact = row[f"{side}_copied_bytes"] / max(1, baseline[f"{side}_workers"])
+        assert abs(value - exact) <= 0.5, f"{where}: {side} {value}, not {exact}"
+    assert row["change_bytes_per_worker"] == newer - older, where
+    assert row["state"] in STATES, where
+    assert (row["state"] == "same") == (older == newer or abs(newer - older) < 0.01 * max(older, newer)), where
+    assert (row["state"] == "gone") <= (newer == 0) and (row["state"] == "appeared") <= (older == 0), where
+    assert not (row["significant"] and row["state"] == "same"), where
+
+
+def check_baseline(report):
+    baseline = report["baseline"]
+    check_object("baseline", baseline, BASELINE)
+    check_object("baseline.host", baseline["host"], HOST)
+    check_object("baseline.capture", baseline["capture"], CAPTURE)
+    check_object("baseline.total", baseline["total"], SIDE)
+    check_change("baseline.total", baseline["total"], baseline)
+    for remark in baseline["remarks"]:
+        check_object("baseline.remarks", remark, {"unfair": BOOL, "text": STR})
+    for table, keys in BASELINE_ROWS.items():
+        for i, row in enumerate(baseline[table]):
+            check_object(f"baseline.{table}[{i}]", row, keys | SIDE)
+            check_change(f"baseline.{table}[{i}]", row, baseline)
+        changes = [abs(row["change_bytes_per_worker"]) for row in baseline[table]]
+        assert changes == sorted(changes, reverse=True), f"baseline.{table} is not sorted"
+        if table == "types":
+            continue
+        for side, run in ("older", baseline), ("newer", report):
+            for key in "copies", "copied_bytes":
+                total = sum(row[f"{side}_{key}"] for row in baseline[table])
+                assert total == run["capture"][key], f"baseline.{table}: {side} {key} {total}"
+    for side in "older", "newer":
+        workers = sum(row[f"{side}_processes"] for row in baseline["processes"]
+                      if row["workers"] and row["command"] == baseline[f"{side}_worker"])
+        assert workers == baseline[f"{side}_workers"]
+
+
 def check(path):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
@@ -73,6 +129,8 @@ def check(path):
         assert row["cause"] in CAUSES and row["origin"] in ORIGINS, row
         assert row["certainty"] in CERTAINTIES, row
     check_sums(report)
+    if "baseline" in report:
+        check_baseline(report)
 
 
 def main():

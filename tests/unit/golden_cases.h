@@ -17,7 +17,7 @@
 #define START	   (1000 * SECOND)
 #define PAGE	   4096u
 #define MAX_FRAMES 200
-#define MAX_STACKS 16
+#define MAX_STACKS 64
 
 struct world {
 	struct intern *pool;

@@ -15,11 +15,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/utf8.h"
+#include "golden_file.h"
 #include "model/lacks.h"
 #include "model/machine.h"
 #include "sink/check.h"
-#include "sink/escape.h"
 
 #define EVIL                                                                                       \
 	"\x1b[2J\x1b]0;x\x07\xe2\x80\xae"                                                          \
@@ -265,25 +264,12 @@ static char *render(const struct page *page, bool json, bool color, size_t *size
 
 static void compare(const struct page *page, bool json)
 {
-	_free_ char *want = NULL, *path = NULL, *got = NULL;
-	size_t got_size, want_size;
-	FILE *file;
+	size_t size;
+	_free_ char *got = render(page, json, false, &size), *path = NULL;
 
-	got = render(page, json, false, &got_size);
 	assert_true(asprintf(&path, "tests/golden/check/%s.%s", page->name,
 			     json ? "json" : "text") > 0);
-	file = fopen(path, getenv("UPDATE_GOLDEN") ? "w" : "r");
-	if (!file)
-		fail_msg("%s: run from the top of the tree, after scripts/update-golden", path);
-	if (getenv("UPDATE_GOLDEN")) {
-		fwrite(got, 1, got_size, file);
-	} else {
-		want = calloc(1, got_size + 2);
-		want_size = fread(want, 1, got_size + 1, file);
-		if (want_size != got_size || memcmp(want, got, got_size) != 0)
-			fail_msg("%s differs; this is what came:\n%s", path, got);
-	}
-	fclose(file);
+	golden__compare(path, got, size);
 }
 
 static void test_golden(void **state)
@@ -300,15 +286,10 @@ static void test_no_control_reaches_the_page(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < 2 * N_PAGES; i++) {
-		size_t size, at = 0;
+		size_t size;
 		_free_ char *output = render(&pages[i / 2], i % 2, false, &size);
-		unsigned int codepoint;
 
-		while (at < size) {
-			at += utf8__decode(output + at, size - at, &codepoint);
-			if (codepoint != '\n' && utf8__is_control(codepoint))
-				fail_msg("%s has U+%04x", pages[i / 2].name, codepoint);
-		}
+		golden__no_control(pages[i / 2].name, output, size);
 	}
 }
 
@@ -319,10 +300,7 @@ static void test_the_page_fits_100_columns(void **state)
 		size_t size;
 		_free_ char *output = render(&pages[i], false, false, &size);
 
-		for (char *line = strtok(output, "\n"); line; line = strtok(NULL, "\n"))
-			if (escape__width(line) > 100 || line[strlen(line) - 1] == ' ')
-				fail_msg("%s: too wide, or a space at the end:\n%s", pages[i].name,
-					 line);
+		golden__fits(pages[i].name, output);
 	}
 }
 

@@ -373,6 +373,26 @@ static void check_takes_little(void **state)
 	assert_int_equal(PARSE("check", "--help"), STATUS_OK);
 }
 
+static void a_baseline_is_for_reports(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("report", "new.cow", "--baseline", "old.cow"), -1);
+	assert_string_equal(opt.argv[0], "new.cow");
+	assert_string_equal(opt.baseline, "old.cow");
+	assert_int_equal(PARSE("report", "--baseline=old.cow", "-q", "new.cow"), -1);
+	assert_string_equal(opt.baseline, "old.cow");
+	assert_int_equal(PARSE("report", "new.cow"), -1);
+	assert_null(opt.baseline);
+	BAD("--baseline is an option of report", "run", "--baseline", "old.cow", "cmd");
+	BAD("--baseline is an option of report", "attach", "--baseline", "old.cow", "-p", "1");
+	BAD("--baseline is an option of report", "top", "--baseline", "old.cow");
+	BAD("check: traces nothing", "check", "--baseline", "old.cow");
+	BAD("of which recording", "report", "--baseline", "old.cow");
+	BAD("'--baseline' requires an argument", "report", "new.cow", "--baseline");
+	BAD("can not show a difference", "report", "new.cow", "--baseline", "old.cow",
+	    "--speedscope", "x");
+}
+
 static void what_a_terminal_obeys_is_not_repeated(void **state)
 {
 	(void)state;
@@ -427,6 +447,7 @@ int main(void)
 		cmocka_unit_test(rows),
 		cmocka_unit_test(wrong_command_lines),
 		cmocka_unit_test(check_takes_little),
+		cmocka_unit_test(a_baseline_is_for_reports),
 		cmocka_unit_test(processes),
 		cmocka_unit_test(what_is_no_process),
 		cmocka_unit_test(more_processes_than_there_is_room_for),

@@ -7,8 +7,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 
-#include "golden_cases.h"
+#include "golden_pairs.h"
 #include "sink/flame.h"
 
 #define ALL 1000000
@@ -42,8 +43,12 @@ static const char *name_of(const struct flame_node *node)
 	switch (node->kind) {
 	case FLAME_ALL:
 		return "all";
+	case FLAME_NOW:
+		return "now";
+	case FLAME_LESS:
+		return "less";
 	case FLAME_PROCESS:
-		return node->process->command;
+		return node->role ? node->role->command : node->process->command;
 	case FLAME_FRAME:
 		return node->frame->function;
 	case FLAME_REST:
@@ -233,6 +238,118 @@ static void test_any_limit_leaves_a_tree(void **state)
 	}
 }
 
+/* --- comparisons ------------------------------------------------------------- */
+
+static void run_of(struct world *w, uint64_t f, uint64_t g, uint64_t h)
+{
+	const char *const names[] = {"f", "g", "h"};
+	const uint64_t copies[] = {f, g, h};
+
+	world__process(w, (struct process_facts){.pid = 5,
+						 .command = "x",
+						 .forked = true,
+						 .shared_at_fork = MIB,
+						 .started = START});
+	for (uint32_t i = 0; i < 3; i++) {
+		struct stack_fact *stack =
+			STACK(w, CT_UNWIND_COMPLETE, {"a.py", names[i], i + 1, 0});
+
+		world__copy(w, copies[i],
+			    (struct deed){.pid = 5, .cause = CAUSE_STACK, .stack = stack});
+	}
+}
+
+static void before(struct world *w)
+{
+	run_of(w, 10, 5, 1);
+}
+
+static void after(struct world *w)
+{
+	run_of(w, 4, 0, 7);
+}
+
+static const struct flame_node *find(const char *name, bool less)
+{
+	for (size_t i = 0; i < flame->n; i++)
+		if (strcmp(name_of(&flame->nodes[i]), name) == 0 && flame->nodes[i].less == less)
+			return &flame->nodes[i];
+	fail_msg("no %s", name);
+	return NULL;
+}
+
+static void assert_weights(const struct flame_node *node, uint64_t older, uint64_t newer)
+{
+	assert_int_equal(node->older, older * PAGE);
+	assert_int_equal(node->newer, newer * PAGE);
+}
+
+/* What is now is as wide as that; what is less, as the difference. */
+static void test_a_comparison_has_two_parts(void **state)
+{
+	const struct golden_pair pair = {"", before, after};
+	struct pair_world p;
+
+	(void)state;
+	pair__open(&pair, &p);
+	assert_int_equal(flame__new_changed(&p.snap, ALL, &flame), 0);
+	check("0 all 0 22\n"
+	      "1 now 0 11\n2 x 0 11\n3 h 0 7\n4 stack 0 7\n3 f 7 4\n4 stack 7 4\n"
+	      "1 less 11 11\n2 x 11 11\n3 f 11 6\n4 stack 11 6\n3 g 17 5\n4 stack 17 5\n");
+	assert_weights(find("all", false), 16, 11);
+	assert_weights(find("now", false), 16, 11); /* with what is gone */
+	assert_weights(find("h", false), 1, 7);
+	assert_weights(find("f", false), 10, 4);
+	assert_weights(find("less", true), 15, 4); /* h has become more */
+	assert_weights(find("f", true), 10, 4);
+	assert_weights(find("g", true), 5, 0);
+	assert_int_equal(flame->dropped, 0);
+	pair__close(&p);
+}
+
+static void check_parts(const struct comparison *c)
+{
+	uint64_t now = 0, less = 0;
+
+	for (size_t i = 0; i < c->n_stacks; i++) {
+		uint64_t a = c->weights[i].older.per_worker, b = c->weights[i].newer.per_worker;
+
+		now += b;
+		less += a > b && comparison__state(a, b) != COMPARISON_SAME ? a - b : 0;
+	}
+	for (size_t i = 1; i < flame->n; i++) {
+		const struct flame_node *node = &flame->nodes[i];
+
+		if (node->kind == FLAME_NOW)
+			assert_int_equal(node->bytes, now);
+		if (node->kind == FLAME_LESS)
+			assert_int_equal(node->bytes, less);
+		if (node->kind != FLAME_REST)
+			assert_int_equal(node->bytes,
+					 node->less ? node->older - node->newer : node->newer);
+	}
+}
+
+static void test_any_limit_leaves_a_comparison(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_PAIRS; i++) {
+		struct pair_world p;
+
+		pair__open(&golden_pairs[i], &p);
+		for (size_t max = 1; max < 60; max++) {
+			flame__free(flame);
+			assert_int_equal(flame__new_changed(&p.snap, max, &flame), 0);
+			check_nesting();
+			check_parts(p.comparison);
+			assert_true(flame->n <= 2 * max);
+		}
+		pair__close(&p);
+		flame__free(flame);
+		flame = NULL;
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -246,6 +363,8 @@ int main(void)
 		TEST(test_the_smallest_are_left_out),
 		TEST(test_equal_nodes_go_together),
 		TEST(test_any_limit_leaves_a_tree),
+		TEST(test_a_comparison_has_two_parts),
+		TEST(test_any_limit_leaves_a_comparison),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,8 @@ static void more_sites_than_rows(void **state)
 	v = view(3);
 	assert_true(v->sites.n <= LIVE_ROWS);
 	assert_int_equal(row(&v->sites, "busy")->n.total.copies, 10 * 82);
+	for (size_t i = 0; i < v->sites.n; i++) /* of many copies, but the first to fall silent */
+		assert_string_not_equal(v->sites.rows[i].function, "old");
 	assert_int_equal(v->sites.n + v->sites.n_others, 2 * LIVE_ROWS + 2);
 	assert_true(v->sites.n_others > 0);
 	/* Nothing is missing from any window. */

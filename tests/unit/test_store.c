@@ -9,6 +9,8 @@
 #include <sqlite3.h>
 
 #include "base/cleanup.h"
+#include "golden_file.h"
+#include "model/compare.h"
 #include "store_world.h"
 #include "store/store.h"
 
@@ -207,46 +209,69 @@ static int count_rows(sqlite3 *db, const char *sql)
 
 /* --- recordings of each schema ------------------------------------------------ */
 
-static void compare_golden(unsigned int schema, const struct snapshot *snap,
-			   const struct sink *sink)
-{
-	size_t size, n;
-	_free_ char *path = NULL, *got = world__render(snap, sink, &n);
-	_free_ uint8_t *want = NULL;
+static const struct sink *const golden_sinks[] = {&sink_text, &sink_json, &sink_folded};
 
-	assert_true(asprintf(&path, "tests/golden/recording-%u.%s", schema, sink->name) > 0);
-	if (getenv("UPDATE_GOLDEN")) {
-		world__put(path, (const uint8_t *)got, n);
-		return;
+#define N_GOLDEN (sizeof(golden_sinks) / sizeof(golden_sinks[0]))
+
+static void compare_golden(const char *name, const struct snapshot *snap)
+{
+	for (size_t i = 0; i < N_GOLDEN; i++) {
+		size_t size;
+		_free_ char *got = world__render(snap, golden_sinks[i], &size), *path = NULL;
+
+		assert_true(asprintf(&path, "tests/golden/%s.%s", name, golden_sinks[i]->name) > 0);
+		golden__compare(path, got, size);
 	}
-	want = world__bytes(path, &size);
-	if (size != n || memcmp(want, got, size) != 0)
-		fail_msg("%s differs; this is what came:\n%s", path, got);
+}
+
+static struct replay *read_golden(unsigned int schema, const struct snapshot **snap)
+{
+	char path[64], why[256] = "";
+	struct replay *replay;
+
+	snprintf(path, sizeof(path), "tests/golden/recording-%u.cow", schema);
+	if (replay__new(path, &replay, why, sizeof(why)))
+		fail_msg("%s %s", path, why);
+	assert_int_equal(replay__snapshot(replay, snap), 0);
+	return replay;
 }
 
 /* What older versions wrote is read for ever. */
 static void test_recordings_of_each_schema(void **state)
 {
-	static const struct sink *const sinks[] = {&sink_text, &sink_json, &sink_folded};
-
 	(void)state;
 	for (unsigned int schema = 1; schema <= STORE_SCHEMA; schema++) {
-		char path[64], why[256] = "";
+		char path[64], name[32];
 		const struct snapshot *snap;
 		struct replay *replay;
 		sqlite3 *db;
 
-		snprintf(path, sizeof(path), "tests/golden/recording-%u.cow", schema);
+		snprintf(name, sizeof(name), "recording-%u", schema);
+		snprintf(path, sizeof(path), "tests/golden/%s.cow", name);
 		assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
 		assert_int_equal(count_rows(db, "PRAGMA user_version"), schema);
 		sqlite3_close(db);
-		if (replay__new(path, &replay, why, sizeof(why)))
-			fail_msg("%s %s", path, why);
-		assert_int_equal(replay__snapshot(replay, &snap), 0);
-		for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++)
-			compare_golden(schema, snap, sinks[i]);
+		replay = read_golden(schema, &snap);
+		compare_golden(name, snap);
 		replay__free(replay);
 	}
+}
+
+/* They can be compared, whichever cowtrace made them. */
+static void test_recordings_are_compared(void **state)
+{
+	const struct snapshot *then, *now;
+	struct replay *older = read_golden(1, &then), *newer = read_golden(2, &now);
+	struct comparison *comparison;
+	struct snapshot shown = *now;
+
+	(void)state;
+	assert_int_equal(comparison__new(then, now, "recording-1.cow", &comparison), 0);
+	shown.comparison = comparison;
+	compare_golden("recordings", &shown);
+	comparison__free(comparison);
+	replay__free(newer);
+	replay__free(older);
 }
 
 /* --- the schema and its words ------------------------------------------------ */
@@ -318,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_happened),
 		cmocka_unit_test(test_a_million_copies_take_24_bytes_each),
 		cmocka_unit_test(test_recordings_of_each_schema),
+		cmocka_unit_test(test_recordings_are_compared),
 		cmocka_unit_test(test_each_column_is_read_and_written),
 		cmocka_unit_test(test_each_value_has_its_word),
 	};

@@ -78,6 +78,11 @@ static void who_has_nothing_to_show(void **state)
 			    "0 copies (0.0 MiB) · 0/s (0.0 MiB/s): 0 in 0.0 s · 0 processes");
 	assert_string_equal(line(3), "  no Python process that forks runs now; waiting");
 	assert_string_equal(line(6), "  no copies yet");
+	data.closed = 17;
+	draw(100, 20);
+	assert_string_equal(line(3),
+			    "  no Python process that forks is seen; 17 processes may not be "
+			    "looked into: run cowtrace as root");
 	data.searching = false;
 	draw(100, 20);
 	assert_string_equal(line(3), "  the processes have ended");
@@ -90,6 +95,7 @@ static void who_does_not_fork(void **state)
 	data.searching = true;
 	add_process(7, "alone", 0, 0);
 	processes[0].facts.forked = false;
+	processes[0].facts.python = "3.11.2";
 	draw(100, 10);
 	assert_string_equal(line(3), "  no Python process that forks runs now; waiting");
 	processes[0].children = 1;
@@ -108,7 +114,9 @@ static void who_has_ended(void **state)
 	add_process(7, "lives", 0, 2);
 	add_process(8, "just ended", 3, 3);
 	add_process(9, "ended", 0, 5);
-	processes[1].facts.exited = processes[2].facts.exited = true;
+	add_process(10, "has copied nothing", 0, 0);
+	for (int i = 1; i < 4; i++)
+		processes[i].facts.exited = true;
 	live.n_ended = 11;
 	live.ended = counts(0, 13);
 	draw(100, 10);
@@ -118,6 +126,25 @@ static void who_has_ended(void **state)
 	assert_non_null(strstr(line(5), "lives"));
 	assert_string_equal(line(6), "");
 	assert_non_null(strstr(line(1), " 1 process"));
+}
+
+/* What a Python starts is traced with it; who looks for Pythons sees it in one row. */
+static void who_runs_no_python(void **state)
+{
+	(void)state;
+	add_process(7, "python", 3, 3);
+	add_process(8, "sh", 5, 7);
+	add_process(9, "cc", 0, 11);
+	processes[0].facts.python = "3.11.2";
+	draw(100, 10);
+	assert_non_null(strstr(screen, "cc"));
+	data.searching = true;
+	draw(100, 10);
+	assert_null(strstr(screen, "cc"));
+	assert_non_null(strstr(line(3), "18 "));
+	assert_non_null(strstr(line(3), "(2 that run no Python)"));
+	assert_non_null(strstr(line(4), "python"));
+	assert_string_equal(line(5), "");
 }
 
 static void sites_without_a_row(void **state)
@@ -205,6 +232,7 @@ int main(void)
 		SCREEN(who_has_nothing_to_show),
 		SCREEN(who_does_not_fork),
 		SCREEN(who_has_ended),
+		SCREEN(who_runs_no_python),
 		SCREEN(sites_without_a_row),
 		SCREEN(what_is_lost),
 		SCREEN(nothing_steers_the_terminal),

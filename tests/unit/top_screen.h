@@ -72,7 +72,7 @@ static inline int setup(void **state)
 	live.sites.rows = sites;
 	live.causes.rows = causes;
 	capture = (struct snapshot_capture){.witness = "fexit", .seconds = 42};
-	data = (struct top_data){&live, &capture, "6.18.5", 4096, false, NULL};
+	data = (struct top_data){&live, &capture, "6.18.5", 4096, false, 0, NULL};
 	return top__new(0, &top);
 }
 
@@ -104,11 +104,11 @@ static inline const char *draw(int width, int height)
 
 	assert_int_equal(canvas__resize(&canvas, width, height), 0);
 	assert_int_equal(top__draw(top, &data, &canvas), 0);
-	for (int y = 0; y < height; y++) {
+	for (int y = 0; y < canvas.height; y++) {
 		char *last = to;
 
-		for (int x = 0; x < width; x++) {
-			uint32_t character = canvas.cells[y * width + x].character;
+		for (int x = 0; x < canvas.width; x++) {
+			uint32_t character = canvas.cells[y * canvas.width + x].character;
 
 			if (character)
 				to += utf8__encode(to, character);

@@ -163,10 +163,10 @@ test('flame graph: inside of a zoom, a search counts what is shown', async () =>
 
 test('flame graph: the legend shows where a cause is', async () => {
 	await withFlame('gunicorn', {}, async (page) => {
-		await page.locator('.ct-item[data-cause="gc-header"]').click();
+		await page.locator('.ct-item[data-search="cause:gc-header"]').click();
 		assert.equal(await page.locator('.ct-tools input').evaluate((input) => input.value), 'cause:gc-header');
 		assert.match(await output(page), /^matched: 1\.4 %, 6 frames$/);
-		await page.locator('.ct-item[data-cause="gc-header"]').click();
+		await page.locator('.ct-item[data-search="cause:gc-header"]').click();
 		assert.equal(await output(page), '');
 	});
 });

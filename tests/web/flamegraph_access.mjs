@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { file, require, THEMES, withFlame, withPage } from './tools.mjs';
+import { contrasts, faults, file, THEMES, withFlame, withPage } from './tools.mjs';
 
 const focused = (page) => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
 const press = async (page, ...keys) => { for (const key of keys) await page.keyboard.press(key); };
@@ -75,13 +75,6 @@ test('flame graph: every frame says what it is', async () => {
 	});
 });
 
-const faults = async (page) => {
-	await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
-	const { violations } = await page.evaluate(() => window.axe.run(document));
-	return violations.filter((v) => ['serious', 'critical'].includes(v.impact))
-		.map((v) => `${v.id}: ${v.help}: ${v.nodes[0].html.slice(0, 150)}`);
-};
-
 test('flame graph: axe finds no serious fault, alone and inside of a page', async () => {
 	for (const theme of THEMES)
 		for (const name of ['gunicorn', 'losses', 'markup', 'empty']) {
@@ -97,24 +90,6 @@ ${readFileSync(file(name + '.svg'), 'utf8')}</main></html>`);
 			});
 		}
 });
-
-// Of what is really drawn: axe does not look at text in SVG.
-const contrasts = () => {
-	const parse = (color) => color.match(/[\d.]+/g).map(Number);
-	const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-	const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
-	const paper = parse(getComputedStyle(document.querySelector('.ct-paper')).fill);
-	const result = {};
-	for (const frame of document.querySelectorAll('.ct-f')) {
-		const rect = getComputedStyle(frame.querySelector('rect')), fill = parse(rect.fill), alpha = +rect.fillOpacity;
-		const ground = fill.slice(0, 3).map((v, i) => v * alpha + paper[i] * (1 - alpha));
-		result[frame.getAttribute('class')] = ratio(parse(getComputedStyle(frame.querySelector('text')).fill), ground);
-	}
-	for (const line of document.querySelectorAll('.ct-line, .ct-legend text, .ct-legend .ct-name'))
-		result[line.getAttribute('class') || 'legend'] = ratio(parse(getComputedStyle(line).fill), paper);
-	return result;
-};
 
 test('flame graph: text stands out, in both themes, on every colour', async () => {
 	for (const theme of THEMES)

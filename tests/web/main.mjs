@@ -4,3 +4,4 @@ import './flamegraph.mjs';
 import './flamegraph_access.mjs';
 import './html.mjs';
 import './speedscope.mjs';
+import './changed.mjs';

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "golden_cases.h"
+#include "golden_pairs.h"
 #include "base/cleanup.h"
 #include "sink/sink.h"
 
@@ -142,26 +142,47 @@ static const struct {
 	{&sink_html, "html"},
 };
 
-static void write_case(const struct golden_case *c, const char *directory)
+static void write_outputs(const char *name, const struct snapshot *snap, const char *directory)
 {
 	const struct sink_options opt = {};
-	struct world w;
 
-	world__open(&w);
-	c->build(&w);
 	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
 		_free_ char *path = NULL;
 		FILE *file;
 
-		if (asprintf(&path, "%s/%s.%s", directory, c->name, outputs[i].suffix) < 0)
+		if (asprintf(&path, "%s/%s.%s", directory, name, outputs[i].suffix) < 0)
 			abort();
 		file = fopen(path, "w");
-		if (!file || outputs[i].sink->write(world__snapshot(&w), &opt, file) ||
-		    fclose(file))
+		if (!file || outputs[i].sink->write(snap, &opt, file) || fclose(file))
 			err(1, "%s", path);
 	}
+}
+
+static void write_case(const struct golden_case *c, const char *directory)
+{
+	struct world w;
+
+	world__open(&w);
+	c->build(&w);
+	write_outputs(c->name, world__snapshot(&w), directory);
 	world__close(&w);
 }
+
+static void write_pair(const struct golden_pair *pair, const char *directory)
+{
+	struct pair_world p;
+
+	pair__open(pair, &p);
+	write_outputs(pair->name, &p.snap, directory);
+	pair__close(&p);
+}
+
+/* Everything that is hostile, long or much, before and after. */
+static const struct golden_pair more_pairs[] = {
+	{"markup_again", case_markup, case_markup},
+	{"long_again", case_long, case_markup},
+	{"many_again", case_many, case_full},
+};
 
 int main(int argc, char **argv)
 {
@@ -171,5 +192,9 @@ int main(int argc, char **argv)
 		write_case(&golden_cases[i], argv[1]);
 	for (size_t i = 0; i < sizeof(more_cases) / sizeof(more_cases[0]); i++)
 		write_case(&more_cases[i], argv[1]);
+	for (size_t i = 0; i < N_PAIRS; i++)
+		write_pair(&golden_pairs[i], argv[1]);
+	for (size_t i = 0; i < sizeof(more_pairs) / sizeof(more_pairs[0]); i++)
+		write_pair(&more_pairs[i], argv[1]);
 	return 0;
 }

@@ -14,6 +14,9 @@ const { chromium } = require('playwright-core');
 
 export const CASES = ['gunicorn', 'empty', 'nothing_shared', 'loaded_after_fork', 'hostile', 'losses',
 	'unsupported', 'noted', 'no_python', 'cut_off', 'markup', 'long', 'deep', 'many', 'full'];
+// Two runs, compared; the report is that of the newer one.
+export const PAIRS = ['next_release', 'last_release', 'unchanged', 'first_workers', 'not_alike', 'hostile_again', 'nothing_left',
+	'markup_again', 'long_again', 'many_again'];
 export const THEMES = ['light', 'dark'];
 export const WIDTHS = [1280, 400];
 export const HEIGHT = 800;
@@ -63,3 +66,29 @@ export const sum = (rows, key = 'copied_bytes') => rows.reduce((total, row) => t
 export async function screenshot(page, name) {
 	await page.screenshot({ path: path.join(work, 'screenshots', name + '.png') });
 }
+
+// What axe has to say.
+export const faults = async (page) => {
+	await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
+	const { violations } = await page.evaluate(() => window.axe.run(document));
+	return violations.filter((v) => ['serious', 'critical'].includes(v.impact))
+		.map((v) => `${v.id}: ${v.help}: ${v.nodes[0].html.slice(0, 150)}`);
+};
+
+// Of what is really drawn: axe does not look at text in SVG.
+export const contrasts = () => {
+	const parse = (color) => color.match(/[\d.]+/g).map(Number);
+	const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+	const paper = parse(getComputedStyle(document.querySelector('.ct-paper')).fill);
+	const result = {};
+	for (const frame of document.querySelectorAll('.ct-f')) {
+		const rect = getComputedStyle(frame.querySelector('rect')), fill = parse(rect.fill), alpha = +rect.fillOpacity;
+		const ground = fill.slice(0, 3).map((v, i) => v * alpha + paper[i] * (1 - alpha));
+		result[frame.getAttribute('class')] = ratio(parse(getComputedStyle(frame.querySelector('text')).fill), ground);
+	}
+	for (const line of document.querySelectorAll('.ct-line, .ct-legend text, .ct-legend .ct-name'))
+		result[line.getAttribute('class') || 'legend'] = ratio(parse(getComputedStyle(line).fill), paper);
+	return result;
+};

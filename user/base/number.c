@@ -2,6 +2,7 @@
 #include "base/number.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,14 +22,34 @@ struct number number__count(uint64_t n)
 	return out;
 }
 
-struct number number__mib(uint64_t bytes)
+/* With one decimal, in units of 2^shift. */
+static struct number tenths(uint64_t n, unsigned int shift)
 {
-	uint64_t mib = bytes >> 20, rest = bytes & ((1u << 20) - 1);
-	uint64_t tenths = mib * 10 + ((rest * 10 + (1u << 19)) >> 20);
-	struct number out = number__count(tenths / 10);
+	uint64_t whole = n >> shift, rest = n & ((1ull << shift) - 1);
+	uint64_t all = whole * 10 + ((rest * 10 + (1ull << (shift - 1))) >> shift);
+	struct number out = number__count(all / 10);
 	size_t len = strlen(out.s);
 
-	snprintf(out.s + len, sizeof(out.s) - len, ".%" PRIu64, tenths % 10);
+	snprintf(out.s + len, sizeof(out.s) - len, ".%" PRIu64, all % 10);
+	return out;
+}
+
+struct number number__mib(uint64_t bytes)
+{
+	return tenths(bytes, 20);
+}
+
+struct number number__kib(uint64_t bytes)
+{
+	return tenths(bytes, 10);
+}
+
+struct number number__bytes(uint64_t bytes)
+{
+	bool small = bytes && bytes < 1u << 20;
+	struct number out = small ? number__kib(bytes) : number__mib(bytes);
+
+	strcat(out.s, small ? " KiB" : " MiB");
 	return out;
 }
 

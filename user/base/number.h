@@ -11,6 +11,8 @@ struct number {
 
 struct number number__count(uint64_t n);		      /* "234,611" */
 struct number number__mib(uint64_t bytes);		      /* "1,024.5": MiB with one decimal */
+struct number number__kib(uint64_t bytes);		      /* the same in KiB */
+struct number number__bytes(uint64_t bytes);		      /* "12.0 KiB", "1,024.5 MiB" */
 struct number number__percent(uint64_t part, uint64_t whole); /* "97.9"; never rounds to 0 or 100 */
 
 #endif

@@ -20,6 +20,8 @@
 /* How many sites, the first ones, have their line quoted; the text shows far fewer. */
 #define SNAPSHOT_SOURCES 200
 
+struct comparison;
+
 struct snapshot_host {
 	const char *kernel, *machine;
 	uint32_t page_size;
@@ -185,6 +187,7 @@ struct snapshot {
 	const struct snapshot_size *sizes;	/* by size */
 	struct snapshot_history history;
 	struct snapshot_map map;
+	const struct comparison *comparison; /* with an older run: model/compare.h; NULL: none */
 };
 
 /* It began with pages of another one, or had such when cowtrace attached to it. */

@@ -6,23 +6,29 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "model/compare.h"
 #include "model/snapshot.h"
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 #include "sink/string_table.h"
 #include "sink/words.h"
 
-/* A stack as a path from the root: level 1 is its process, the last ones are cause and type. */
+/* A stack as a path from the root: level 1 is its process, the last ones are cause and type. In a
+ * comparison, level 1 is the part that it belongs to. */
 struct row {
 	const struct snapshot_stack *stack;
 	const uint32_t *numbers; /* of its frames */
 	uint32_t cause, type;	 /* numbers of the names */
+	uint8_t part;		 /* FLAME_NOW, FLAME_LESS; 0: there are no parts */
+	uint64_t bytes, copies, older, newer;
 };
 
 struct builder {
 	const struct snapshot *snap;
+	const struct comparison *comparison; /* NULL: a graph of the snapshot alone */
 	struct stack_table *stacks;
 	struct string_table *names;
 	struct row *rows;
+	size_t n_rows;
 	struct flame_node *nodes;
 	size_t n, room;
 	uint32_t *path; /* nodes of the row before, by level */
@@ -32,7 +38,7 @@ struct builder {
 
 static uint32_t last_level(const struct row *row)
 {
-	return 1 + row->stack->n + 1 + (row->stack->type != NULL);
+	return (row->part != 0) + 1 + row->stack->n + 1 + (row->stack->type != NULL);
 }
 
 /* What tells the nodes of one parent apart; 0 behind the end. */
@@ -40,6 +46,9 @@ static uint64_t key(const struct row *row, uint32_t level)
 {
 	uint32_t frames = row->stack->n;
 
+	if (row->part && level == 1)
+		return (uint64_t)row->part << 32;
+	level -= row->part != 0;
 	if (level == 1)
 		return (uint64_t)FLAME_PROCESS << 32 | row->stack->process;
 	if (level <= 1 + frames)
@@ -69,24 +78,58 @@ static int order_rows(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int make_rows(struct builder *b)
+static void add_rows(struct builder *b, const struct snapshot_stack *stacks, size_t i)
 {
-	const struct snapshot *snap = b->snap;
+	const struct comparison_weight *weight = b->comparison ? &b->comparison->weights[i] : NULL;
+	struct row *row = &b->rows[b->n_rows++];
+	uint64_t then, now;
+
+	*row = (struct row){.stack = &stacks[i],
+			    .numbers = stack_table__numbers(b->stacks, &stacks[i]),
+			    .copies = stacks[i].copies,
+			    .bytes = snapshot__bytes(b->snap, stacks[i].pages)};
+	if (!weight)
+		return;
+	row->part = FLAME_NOW;
+	row->older = then = weight->older.per_worker;
+	row->newer = row->bytes = now = weight->newer.per_worker;
+	if (then <= now || comparison__state(then, now) == COMPARISON_SAME)
+		return;
+	b->rows[b->n_rows] = *row;
+	row = &b->rows[b->n_rows++];
+	row->part = FLAME_LESS;
+	row->bytes = then - now;
+	row->copies = weight->older.copies;
+}
+
+static int name_rows(struct builder *b)
+{
 	int err = 0;
 
-	b->rows = calloc(snap->n_stacks + 1, sizeof(*b->rows));
-	if (!b->rows)
-		return -ENOMEM;
-	for (size_t i = 0; i < snap->n_stacks && !err; i++) {
+	for (size_t i = 0; i < b->n_rows && !err; i++) {
 		struct row *row = &b->rows[i];
 
-		row->stack = &snap->stacks[i];
-		row->numbers = stack_table__numbers(b->stacks, row->stack);
 		err = string_table__add(b->names, row->stack->cause, &row->cause);
 		if (!err && row->stack->type)
 			err = string_table__add(b->names, row->stack->type, &row->type);
 	}
-	qsort(b->rows, snap->n_stacks, sizeof(*b->rows), order_rows);
+	return err;
+}
+
+static int make_rows(struct builder *b)
+{
+	const struct snapshot_stack *stacks =
+		b->comparison ? b->comparison->stacks : b->snap->stacks;
+	size_t n = b->comparison ? b->comparison->n_stacks : b->snap->n_stacks;
+	int err = stack_table__new(stacks, n, &b->stacks) ?: string_table__new(&b->names);
+
+	b->rows = calloc(2 * n + 1, sizeof(*b->rows));
+	if (err || !b->rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		add_rows(b, stacks, i);
+	err = name_rows(b);
+	qsort(b->rows, b->n_rows, sizeof(*b->rows), order_rows);
 	return err;
 }
 
@@ -120,11 +163,14 @@ static int add_level(struct builder *b, const struct row *row, uint32_t level)
 	if (!node)
 		return -ENOMEM;
 	node->kind = (uint8_t)(key(row, level) >> 32);
-	if (node->kind == FLAME_PROCESS)
+	node->less = row->part == FLAME_LESS;
+	if (node->kind == FLAME_PROCESS && b->comparison)
+		node->role = &b->comparison->processes.rows[stack->process];
+	else if (node->kind == FLAME_PROCESS)
 		node->process = &b->snap->processes[stack->process];
 	else if (node->kind == FLAME_FRAME)
-		node->frame = &stack->frames[level - 2];
-	else
+		node->frame = &stack->frames[level - 2 - (row->part != 0)];
+	else if (node->kind == FLAME_CAUSE || node->kind == FLAME_TYPE)
 		node->cause = stack->cause;
 	if (node->kind == FLAME_CAUSE)
 		node->name = stack->cause;
@@ -136,20 +182,25 @@ static int add_level(struct builder *b, const struct row *row, uint32_t level)
 
 static int add_row(struct builder *b, const struct row *row, uint32_t common)
 {
-	uint64_t bytes = snapshot__bytes(b->snap, row->stack->pages);
-
 	for (uint32_t level = common + 1; level <= last_level(row); level++)
 		if (add_level(b, row, level))
 			return -ENOMEM;
 	for (uint32_t level = 0; level <= last_level(row); level++) {
-		b->nodes[b->path[level]].bytes += bytes;
-		b->nodes[b->path[level]].copies += row->stack->copies;
+		struct flame_node *node = &b->nodes[b->path[level]];
+
+		node->bytes += row->bytes;
+		if (!level && row->part == FLAME_LESS)
+			continue; /* it has been counted as part of what is now */
+		node->copies += row->copies;
+		node->older += row->older;
+		node->newer += row->newer;
 	}
 	return 0;
 }
 
 /* What is missing from the graph has a place in it. */
-static int add_lost(struct builder *b, uint32_t parent, const char *name, uint64_t copies)
+static int add_lost(struct builder *b, uint32_t parent, const char *name, uint64_t copies,
+		    uint64_t bytes, uint64_t older)
 {
 	struct flame_node *node = add_node(b, parent);
 
@@ -158,7 +209,8 @@ static int add_lost(struct builder *b, uint32_t parent, const char *name, uint64
 	node->kind = FLAME_LOST;
 	node->name = name;
 	node->copies = copies;
-	node->bytes = snapshot__bytes(b->snap, copies);
+	node->bytes = node->newer = bytes;
+	node->older = older;
 	return 0;
 }
 
@@ -170,13 +222,24 @@ static int add_all_lost(struct builder *b)
 
 	if (!capture->lost)
 		return 0;
-	err = add_lost(b, 0, NULL, capture->lost);
-	for (unsigned int i = 0; i < CT_LOST_MAX && !err; i++)
-		if (capture->lost_by_reason[i])
-			err = add_lost(b, parent, words__lost(i), capture->lost_by_reason[i]);
+	err = add_lost(b, 0, NULL, capture->lost, 0, 0);
+	for (unsigned int i = 0; i < CT_LOST_MAX && !err; i++) {
+		uint64_t bytes, older;
+
+		if (!capture->lost_by_reason[i])
+			continue;
+		bytes = comparison__lost(b->snap, b->comparison, i, true);
+		older = comparison__lost(b->snap, b->comparison, i, false);
+		err = add_lost(b, parent, words__lost(i), capture->lost_by_reason[i], bytes, older);
+		b->nodes[parent].bytes += bytes;
+		b->nodes[parent].newer += bytes;
+		b->nodes[parent].older += older;
+	}
 	if (!err) {
 		b->nodes[0].copies += capture->lost;
 		b->nodes[0].bytes += b->nodes[parent].bytes;
+		b->nodes[0].newer += b->nodes[parent].newer;
+		b->nodes[0].older += b->nodes[parent].older;
 	}
 	return err;
 }
@@ -186,13 +249,13 @@ static int build(struct builder *b)
 	uint32_t levels = 0;
 	int err = 0;
 
-	for (size_t i = 0; i < b->snap->n_stacks; i++)
+	for (size_t i = 0; i < b->n_rows; i++)
 		if (last_level(&b->rows[i]) > levels)
 			levels = last_level(&b->rows[i]);
 	b->path = calloc(levels + 1, sizeof(*b->path));
 	if (!b->path || !add_node(b, 0))
 		return -ENOMEM;
-	for (size_t i = 0; i < b->snap->n_stacks && !err; i++)
+	for (size_t i = 0; i < b->n_rows && !err; i++)
 		err = add_row(b, &b->rows[i], i ? common_levels(&b->rows[i - 1], &b->rows[i]) : 0);
 	return err ?: add_all_lost(b);
 }
@@ -240,8 +303,9 @@ static void count_dropped(struct builder *b, struct flame *flame, uint32_t *plac
 			flame->nodes[flame->n++].parent = places[node->parent];
 		} else {
 			places[i] = places[node->parent];
-			flame->nodes[places[i]].dropped++;
-			flame->dropped++;
+			/* of a comparison: what is gone is among what is less */
+			flame->nodes[places[i]].dropped += node->bytes > 0;
+			flame->dropped += node->bytes > 0;
 		}
 	}
 }
@@ -256,6 +320,7 @@ static void add_rests(const struct builder *b, struct flame *flame, const uint32
 		rests[i] = (struct flame_node){.kind = FLAME_REST,
 					       .parent = (uint32_t)i,
 					       .depth = flame->nodes[i].depth + 1,
+					       .less = flame->nodes[i].less,
 					       .dropped = flame->nodes[i].dropped};
 	for (size_t i = 1; i < b->n; i++) {
 		const struct flame_node *node = &b->nodes[i];
@@ -264,6 +329,8 @@ static void add_rests(const struct builder *b, struct flame *flame, const uint32
 			continue;
 		rests[places[i]].bytes += node->bytes;
 		rests[places[i]].copies += node->copies;
+		rests[places[i]].older += node->older;
+		rests[places[i]].newer += node->newer;
 	}
 	for (size_t i = 0; i < kept; i++)
 		if (rests[i].bytes && stays(flame, &rests[i]))
@@ -277,8 +344,8 @@ static int order_siblings(const void *a, const void *b)
 {
 	const struct flame_node *x = *(struct flame_node *const *)a;
 	const struct flame_node *y = *(struct flame_node *const *)b;
-	int late_x = x->kind >= FLAME_LOST ? x->kind : 0;
-	int late_y = y->kind >= FLAME_LOST ? y->kind : 0;
+	int late_x = x->kind >= FLAME_LESS ? x->kind : 0;
+	int late_y = y->kind >= FLAME_LESS ? y->kind : 0;
 
 	if (x->parent != y->parent)
 		return x->parent < y->parent ? -1 : 1;
@@ -338,24 +405,36 @@ static int reduce(struct builder *b, size_t max, struct flame *flame)
 	return place(flame);
 }
 
-int flame__new(const struct snapshot *snap, size_t max, struct flame **out)
+static int make(struct builder *b, size_t max, struct flame **out)
 {
-	struct builder b = {.snap = snap};
 	struct flame *flame = calloc(1, sizeof(*flame));
 	int err = flame ? 0 : -ENOMEM;
 
-	err = err ?: stack_table__new(snap, &b.stacks) ?: string_table__new(&b.names)	?:
-	      make_rows(&b) ?: build(&b) ?: reduce(&b, max, flame);
-	stack_table__free(b.stacks);
-	string_table__free(b.names);
-	free(b.rows);
-	free(b.nodes);
-	free(b.path);
+	err = err ?: make_rows(b) ?: build(b) ?: reduce(b, max, flame);
+	stack_table__free(b->stacks);
+	string_table__free(b->names);
+	free(b->rows);
+	free(b->nodes);
+	free(b->path);
 	if (err)
 		flame__free(flame);
 	else
 		*out = flame;
 	return err;
+}
+
+int flame__new(const struct snapshot *snap, size_t max, struct flame **out)
+{
+	struct builder b = {.snap = snap};
+
+	return make(&b, max, out);
+}
+
+int flame__new_changed(const struct snapshot *snap, size_t max, struct flame **out)
+{
+	struct builder b = {.snap = snap, .comparison = snap->comparison};
+
+	return make(&b, max, out);
 }
 
 void flame__free(struct flame *flame)

@@ -30,10 +30,8 @@
 /* So many frames make a file of some 4 MB, which browsers zoom without delay. */
 #define MAX_FRAMES 8000
 
-#define LINE_HEIGHT    18
 #define LEGEND_COLUMNS 3
 #define LEGEND_WIDTH   ((GRAPH_WIDTH - 2 * GRAPH_MARGIN) / LEGEND_COLUMNS)
-#define LINE_CHARS     150 /* of 13 px: more would run out of the picture */
 
 static const char style[] =
 #include "flamegraph.css.inc"
@@ -43,23 +41,15 @@ static const char script[] =
 #include "flamegraph.js.inc"
 	;
 
-struct graph {
-	const struct snapshot *snap;
-	const struct flame *flame;
-	uint64_t by_cause[CAUSE_MAX]; /* bytes */
-	FILE *out;
-	unsigned int y; /* of the next line */
-};
-
 /* --- lines of text ----------------------------------------------------------- */
 
-static void open_line(struct graph *g, const char *class)
+void flamegraph__open_line(struct graph *g, const char *class)
 {
 	g->y += LINE_HEIGHT;
 	fprintf(g->out, "<text class=\"ct-line%s\" x=\"%d\" y=\"%u\">", class, GRAPH_MARGIN, g->y);
 }
 
-static void close_line(struct graph *g)
+void flamegraph__close_line(struct graph *g)
 {
 	fputs("</text>\n", g->out);
 }
@@ -69,14 +59,14 @@ static void put_title(struct graph *g)
 	const struct snapshot_capture *capture = &g->snap->capture;
 
 	g->y += 8;
-	open_line(g, " ct-heading");
+	flamegraph__open_line(g, " ct-heading");
 	if (capture->copies) {
-		flamegraph__bytes(g->out, snapshot__bytes(g->snap, capture->pages));
+		fputs(number__bytes(snapshot__bytes(g->snap, capture->pages)).s, g->out);
 		fprintf(g->out, " copied by writes to shared memory");
 	} else {
 		fputs("No page copied", g->out);
 	}
-	close_line(g);
+	flamegraph__close_line(g);
 	g->y += 2;
 }
 
@@ -95,9 +85,18 @@ static void put_subtitle(struct graph *g)
 		     words__plural(capture->copies, "copy", "copies"),
 		     number__count(capture->lost).s) < 0)
 		line = NULL;
-	open_line(g, "");
+	flamegraph__open_line(g, "");
 	svg__text_cut(g->out, line ?: "?", LINE_CHARS);
-	close_line(g);
+	flamegraph__close_line(g);
+}
+
+static void put_meaning(struct graph *g)
+{
+	flamegraph__open_line(g, " ct-dim");
+	fputs("From top to bottom: process, lines of Python as they called each other, cause of "
+	      "the copy, type of object. Width: copied bytes.",
+	      g->out);
+	flamegraph__close_line(g);
 }
 
 static void put_notes(struct graph *g)
@@ -105,33 +104,28 @@ static void put_notes(struct graph *g)
 	const struct snapshot_capture *capture = &g->snap->capture;
 	const struct flame *flame = g->flame;
 
-	open_line(g, " ct-dim");
-	fputs("From top to bottom: process, lines of Python as they called each other, cause of "
-	      "the copy, type of object. Width: copied bytes.",
-	      g->out);
-	close_line(g);
 	if (capture->cut) {
-		open_line(g, " ct-warning");
+		flamegraph__open_line(g, " ct-warning");
 		fputs("Cut off: ", g->out);
 		svg__text_cut(g->out, capture->cut, LINE_CHARS);
-		close_line(g);
+		flamegraph__close_line(g);
 	}
 	if (capture->lost) {
-		open_line(g, " ct-warning");
+		flamegraph__open_line(g, " ct-warning");
 		fprintf(g->out,
 			"Incomplete: %s %s could not be looked at; they stand at the right, as "
 			"[lost].",
 			number__count(capture->lost).s,
 			words__plural(capture->lost, "copy", "copies"));
-		close_line(g);
+		flamegraph__close_line(g);
 	}
 	if (flame->dropped) {
-		open_line(g, " ct-dim");
+		flamegraph__open_line(g, " ct-dim");
 		fprintf(g->out, "%s %s with less than ", number__count(flame->dropped).s,
 			words__plural(flame->dropped, "frame", "frames"));
-		flamegraph__bytes(g->out, flame->smallest);
+		fputs(number__bytes(flame->smallest).s, g->out);
 		fputs(" not drawn; where they add up, they stand together as \xe2\x80\xa6", g->out);
-		close_line(g);
+		flamegraph__close_line(g);
 	}
 }
 
@@ -160,26 +154,50 @@ static unsigned int take_largest(uint64_t *left)
 	return best;
 }
 
+void flamegraph__open_legend(struct graph *g)
+{
+	fprintf(g->out, "<g class=\"ct-legend\" transform=\"translate(0 %u)\">\n", g->y + 10);
+}
+
+void flamegraph__open_item(struct graph *g, unsigned int at, const char *search, const char *class)
+{
+	fprintf(g->out,
+		"<g class=\"ct-item\" data-search=\"%s\" transform=\"translate(%u %u)\">"
+		"<rect class=\"%s\" width=\"12\" height=\"12\"/>"
+		"<text x=\"18\" y=\"10.5\">",
+		search, GRAPH_MARGIN + at % LEGEND_COLUMNS * LEGEND_WIDTH,
+		at / LEGEND_COLUMNS * LINE_HEIGHT, class);
+}
+
+void flamegraph__close_item(struct graph *g)
+{
+	fputs("</text></g>\n", g->out);
+}
+
+void flamegraph__close_legend(struct graph *g, unsigned int n)
+{
+	fputs("</g>\n", g->out);
+	g->y += 10 + (n + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS * LINE_HEIGHT + 8;
+}
+
 static void put_legend(struct graph *g)
 {
 	uint64_t left[CAUSE_MAX], all = snapshot__bytes(g->snap, g->snap->capture.pages);
-	unsigned int c, i = 0, row = 0;
+	unsigned int c, i = 0;
+	char search[64], class[64];
 
 	memcpy(left, g->by_cause, sizeof(left));
-	fprintf(g->out, "<g class=\"ct-legend\" transform=\"translate(0 %u)\">\n", g->y + 10);
+	flamegraph__open_legend(g);
 	for (; (c = take_largest(left)) < CAUSE_MAX; i++) {
-		row = i / LEGEND_COLUMNS;
-		fprintf(g->out,
-			"<g class=\"ct-item\" data-cause=\"%s\" transform=\"translate(%d %u)\">"
-			"<rect class=\"ct-c-%s\" width=\"12\" height=\"12\"/>"
-			"<text x=\"18\" y=\"10.5\"><tspan class=\"ct-name\">%s</tspan> ",
-			cause__name(c), GRAPH_MARGIN + (int)(i % LEGEND_COLUMNS) * LEGEND_WIDTH,
-			row * LINE_HEIGHT, cause__name(c), cause__name(c));
+		snprintf(search, sizeof(search), "cause:%s", cause__name(c));
+		snprintf(class, sizeof(class), "ct-c-%s", cause__name(c));
+		flamegraph__open_item(g, i, search, class);
+		fprintf(g->out, "<tspan class=\"ct-name\">%s</tspan> ", cause__name(c));
 		svg__text(g->out, number__percent(g->by_cause[c], all).s);
-		fprintf(g->out, " %%, %s</text></g>\n", cause__help(c));
+		fprintf(g->out, " %%, %s", cause__help(c));
+		flamegraph__close_item(g);
 	}
-	fputs("</g>\n", g->out);
-	g->y += 10 + (i ? (row + 1) * LINE_HEIGHT : 0) + 8;
+	flamegraph__close_legend(g, i);
 }
 
 /* --- the document ------------------------------------------------------------ */
@@ -190,19 +208,26 @@ static void put_frames(struct graph *g)
 
 	fprintf(g->out, "<g class=\"ct-graph\" transform=\"translate(0 %u)\">\n", g->y);
 	for (size_t i = 0; i < flame->n; i++)
-		flamegraph__frame(g->out, &flame->nodes[i], flame->nodes[0].bytes);
+		flamegraph__frame(g, &flame->nodes[i]);
 	fputs("</g>\n", g->out);
 	g->y += (flame->depth + 1) * ROW_HEIGHT;
 }
 
 static void put_body(struct graph *g)
 {
-	put_title(g);
-	put_subtitle(g);
-	put_notes(g);
-	put_legend(g);
+	if (g->changed) {
+		flamegraph__changed_head(g);
+		put_notes(g);
+		flamegraph__changed_legend(g);
+	} else {
+		put_title(g);
+		put_subtitle(g);
+		put_meaning(g);
+		put_notes(g);
+		put_legend(g);
+	}
 	put_frames(g);
-	open_line(g, " ct-dim ct-footer");
+	flamegraph__open_line(g, " ct-dim ct-footer");
 	fprintf(g->out, "cowtrace %s</text>\n", g->snap->version);
 	g->y += GRAPH_MARGIN;
 }
@@ -222,20 +247,24 @@ static int put_document(struct graph *g, FILE *out)
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cowtrace-flame\" role=\"img\" "
 		"width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\">\n"
-		"<title>cowtrace: copies of shared memory</title>\n"
+		"<title>cowtrace: %s</title>\n"
 		"<style>\n%s</style>\n"
 		"<rect class=\"ct-paper\" width=\"100%%\" height=\"100%%\"/>\n",
-		GRAPH_WIDTH, g->y, GRAPH_WIDTH, g->y, style);
+		GRAPH_WIDTH, g->y, GRAPH_WIDTH, g->y,
+		g->changed ? "what changed in the copies of shared memory"
+			   : "copies of shared memory",
+		style);
 	fwrite(body, 1, size, out);
 	fprintf(out, "<script>\n//<![CDATA[\n%s//]]>\n</script>\n</svg>\n", script);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
+int flamegraph__put(const struct snapshot *snap, bool changed, size_t frames, FILE *out)
 {
 	struct flame *flame = NULL;
-	struct graph g = {.snap = snap};
-	int err = flame__new(snap, frames, &flame);
+	struct graph g = {.snap = snap, .changed = changed};
+	int err = changed ? flame__new_changed(snap, frames, &flame)
+			  : flame__new(snap, frames, &flame);
 
 	if (err)
 		return err;
@@ -249,7 +278,7 @@ int flamegraph__put(const struct snapshot *snap, size_t frames, FILE *out)
 static int flamegraph__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
 	(void)opt;
-	return flamegraph__put(snap, MAX_FRAMES, out);
+	return flamegraph__put(snap, snap->comparison, MAX_FRAMES, out);
 }
 
 const struct sink sink_flamegraph = {.name = "flamegraph", .write = flamegraph__write};

@@ -48,11 +48,15 @@ function readFrame(element, path) {
 		element: element, text: element.querySelector('text'), kind: element.classList[1].slice(3),
 		start: +element.dataset.s, bytes: +element.dataset.b,
 		level: Math.round(+element.getAttribute('y') / ROW),
-		name: lines[0], what: lines[1], numbers: lines[2], label: lines[0], cause: '', children: []
+		name: lines[0], what: lines[1], numbers: lines[2], label: lines[0], cause: '', change: '', children: []
 	};
 	frame.end = frame.start + frame.bytes;
 	if (frame.kind === 'python') frame.label += ' ' + frame.what.slice(frame.what.lastIndexOf('/') + 1);
-	element.classList.forEach(function (c) { if (c.slice(0, 5) === 'ct-c-') frame.cause = c.slice(5); });
+	if (element.dataset.d) frame.label += '  ' + element.dataset.d;
+	element.classList.forEach(function (c) {
+		if (c.slice(0, 5) === 'ct-c-') frame.cause = c.slice(5);
+		if (c.slice(0, 5) === 'ct-d-') frame.change = c.slice(5);
+	});
 	frame.parent = path[frame.level - 1] || null;
 	if (frame.parent) frame.parent.children.push(frame);
 	path.length = frame.level;
@@ -87,7 +91,8 @@ function makeTools() {
 		box: box, div: div,
 		input: make(HTML, 'input', {type: 'text', 'aria-label': 'Search functions, files, causes and types',
 			placeholder: 'Search: text or /regex/', spellcheck: 'false', autocomplete: 'off',
-			title: 'Key /. Text, /regular expression/ or cause:NAME. Enter: to the largest match. Escape: clear'}, div),
+			title: 'Key /. Text, /regular expression/, cause:NAME' + (frames[0].change ? ', change:more, change:less' : '') +
+				'. Enter: to the largest match. Escape: clear'}, div),
 		reset: make(HTML, 'button', {type: 'button', title: 'All copies, no search'}, div),
 		output: make(HTML, 'output', {role: 'status', 'aria-live': 'polite'}, div)
 	};
@@ -235,6 +240,8 @@ function compile(text) {
 	if (!text) return null;
 	if (lower.slice(0, 6) === 'cause:')
 		return function (frame) { return frame.cause === lower.slice(6).trim(); };
+	if (lower.slice(0, 7) === 'change:')
+		return function (frame) { return !!frame.change && frame.change.indexOf(lower.slice(7).trim()) === 0; };
 	if (text.length > 2 && text[0] === '/' && text[text.length - 1] === '/') {
 		regex = new RegExp(text.slice(1, -1), 'iu');
 		return function (frame) { return regex.test(frame.name) || hasFile(frame) && regex.test(frame.what); };
@@ -360,7 +367,7 @@ function key(event) {
 }
 
 function pick(item, event) {
-	var wanted = 'cause:' + item.dataset.cause;
+	var wanted = item.dataset.search;
 	setSearch(tools.input.value === wanted ? '' : wanted);
 	event.preventDefault();
 }
@@ -383,7 +390,7 @@ svg.setAttribute('aria-label', svg.querySelector('title').textContent);
 svg.classList.add('ct-live');
 setCurrent(current);
 legend.setAttribute('role', 'group');
-legend.setAttribute('aria-label', 'Causes: choose one to see where it happens');
+legend.setAttribute('aria-label', (frames[0].change ? 'Changes' : 'Causes') + ': choose one to see where it happens');
 legend.querySelectorAll('.ct-item').forEach(function (item) {
 	item.setAttribute('role', 'button');
 	item.setAttribute('tabindex', '0');

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "model/cause.h"
+#include "model/compare.h"
 #include "model/snapshot.h"
 #include "sink/escape.h"
 #include "sink/flame.h"
@@ -31,14 +32,6 @@ const char *flamegraph__cause_class(const char *cause)
 		if (strcmp(cause, cause__name(i)) == 0)
 			return cause__name(i);
 	return cause__name(CAUSE_UNKNOWN);
-}
-
-void flamegraph__bytes(FILE *out, uint64_t bytes)
-{
-	if (bytes && bytes < 1u << 20)
-		fprintf(out, "%.1f KiB", (double)bytes / 1024);
-	else
-		fprintf(out, "%s MiB", number__mib(bytes).s);
 }
 
 /* Frames of one file have one tint, so that a change of module can be seen. */
@@ -81,16 +74,13 @@ static void put_class(FILE *out, const struct flame_node *node)
 	case FLAME_REST:
 		fputs("ct-rest", out);
 		break;
+	case FLAME_NOW:
+	case FLAME_LESS:
+		fputs("ct-part", out);
+		break;
 	default:
 		fputs("ct-all", out);
 	}
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 /* What stands in the frame; python: also where the function is, as short as possible. */
@@ -105,13 +95,21 @@ static char *make_name(const struct flame_node *node, bool label)
 	case FLAME_ALL:
 		n = asprintf(&made, "all copies");
 		break;
+	case FLAME_NOW:
+		n = asprintf(&made, "copied now");
+		break;
+	case FLAME_LESS:
+		n = asprintf(&made, "copied no longer");
+		break;
 	case FLAME_PROCESS:
+		if (node->role)
+			return words__role(node->role);
 		n = words__process(node->process, &made);
 		break;
 	case FLAME_FRAME:
 		name = frame->function && frame->function[0] ? frame->function : "?";
 		if (label && frame->file)
-			n = asprintf(&made, "%s %s:%" PRIu32, name, base_name(frame->file),
+			n = asprintf(&made, "%s %s:%" PRIu32, name, words__file(frame->file),
 				     frame->line);
 		else
 			n = asprintf(&made, "%s", name);
@@ -148,13 +146,30 @@ static const char *cause_help(const char *cause)
 	return cause__help(CAUSE_UNKNOWN);
 }
 
+static void put_role(FILE *out, const struct comparison_row *role)
+{
+	fprintf(out, "%s then, %s now; they %s with shared pages",
+		number__count(role->older_processes).s, number__count(role->newer_processes).s,
+		role->worker ? "began" : "did not begin");
+}
+
 static void put_what(FILE *out, const struct flame_node *node)
 {
 	switch (node->kind) {
 	case FLAME_ALL:
 		fputs("all processes", out);
 		break;
+	case FLAME_NOW:
+		fputs("by all processes, in the newer run", out);
+		break;
+	case FLAME_LESS:
+		fputs("what the older run copied more", out);
+		break;
 	case FLAME_PROCESS:
+		if (node->role) {
+			put_role(out, node->role);
+			break;
+		}
 		fputs(node->process->forked ? "forked process" : "process", out);
 		fputs(node->process->python ? ", CPython " : "", out);
 		svg__text_cut(out, node->process->python ?: "", NAME_CHARS);
@@ -179,37 +194,79 @@ static void put_what(FILE *out, const struct flame_node *node)
 	}
 }
 
-static void put_title(FILE *out, const struct flame_node *node, uint64_t total)
+static void put_numbers(FILE *out, const struct flame_node *node, uint64_t total)
 {
-	_free_ char *name = make_name(node, false);
-
-	fputs("<title>", out);
-	svg__text_cut(out, name ?: "?", NAME_CHARS);
-	fputc('\n', out);
-	put_what(out, node);
-	fputc('\n', out);
-	flamegraph__bytes(out, node->bytes);
+	fputs(number__bytes(node->bytes).s, out);
 	fputs(", ", out);
 	svg__text(out, number__percent(node->bytes, total).s);
-	fprintf(out, " %% of all, %s %s</title>", number__count(node->copies).s,
+	fprintf(out, " %% of all, %s %s", number__count(node->copies).s,
 		words__plural(node->copies, "copy", "copies"));
 }
 
-void flamegraph__frame(FILE *out, const struct flame_node *node, uint64_t total)
+static void put_title(const struct graph *g, const struct flame_node *node)
 {
+	_free_ char *name = make_name(node, false);
+
+	fputs("<title>", g->out);
+	svg__text_cut(g->out, name ?: "?", NAME_CHARS);
+	fputc('\n', g->out);
+	put_what(g->out, node);
+	fputc('\n', g->out);
+	if (g->changed)
+		flamegraph__changed_numbers(g->out, node);
+	else
+		put_numbers(g->out, node, g->flame->nodes[0].bytes);
+	fputs("</title>", g->out);
+}
+
+/* In a comparison it says by how much it changed, since not all see colours alike. */
+static struct number change_words(const struct flame_node *node)
+{
+	struct number none = {""};
+
+	if (node->kind == FLAME_NOW)
+		return number__bytes(node->newer);
+	if (node->less)
+		return words__signed(-(int64_t)node->bytes);
+	if (comparison__state(node->older, node->newer) == COMPARISON_SAME)
+		return none;
+	return words__percent(node->older, node->newer);
+}
+
+static char *make_label(const struct graph *g, const struct flame_node *node, size_t columns)
+{
+	_free_ char *name = columns >= 2 ? make_name(node, true) : NULL;
+	const struct number change = change_words(node);
+	char *label;
+
+	if (!name || !g->changed || !*change.s)
+		return TAKE_PTR(name);
+	return asprintf(&label, "%s  %s", name, change.s) < 0 ? NULL : label;
+}
+
+void flamegraph__frame(const struct graph *g, const struct flame_node *node)
+{
+	uint64_t total = g->flame->nodes[0].bytes;
 	double scale = (GRAPH_WIDTH - 2 * GRAPH_MARGIN) / (double)(total ?: 1);
 	double width = total ? (double)node->bytes * scale : GRAPH_WIDTH - 2 * GRAPH_MARGIN;
 	double columns = (width - 2 * TEXT_MARGIN) / COLUMN_WIDTH;
-	_free_ char *label = columns >= 2 ? make_name(node, true) : NULL;
+	_free_ char *label = make_label(g, node, columns > 0 ? (size_t)columns : 0);
+	FILE *out = g->out;
 
 	fputs("<svg class=\"ct-f ", out);
 	put_class(out, node);
+	if (g->changed)
+		fprintf(out, " ct-d-%s%s", flamegraph__change_class(node),
+			node->less ? " ct-no-longer" : "");
 	fprintf(out,
 		"\" x=\"%.2f\" y=\"%" PRIu32 "\" width=\"%.2f\" height=\"%d\" data-s=\"%" PRIu64
-		"\" data-b=\"%" PRIu64 "\">",
+		"\" data-b=\"%" PRIu64 "\"",
 		GRAPH_MARGIN + (double)node->start * scale, node->depth * ROW_HEIGHT, width,
 		ROW_HEIGHT - 1, node->start, node->bytes);
-	put_title(out, node, total);
+	if (g->changed && *change_words(node).s)
+		fprintf(out, " data-d=\"%s\"", change_words(node).s);
+	fputc('>', out);
+	put_title(g, node);
 	fputs("<rect width=\"100%\" height=\"100%\"/>", out);
 	fprintf(out, "<text x=\"%d\" y=\"13\">", TEXT_MARGIN);
 	if (label)

@@ -67,8 +67,9 @@ static void put_header(const struct snapshot *snap, FILE *out)
 	put_text(out, snap->host.kernel);
 	fputs(DOT "witness ", out);
 	put_text(out, snap->capture.witness);
-	fputs("</span></p>\n"
-	      "<nav aria-label=\"Parts of this page\"><a href=\"#memory\">Memory over time</a> "
+	fprintf(out, "</span></p>\n<nav aria-label=\"Parts of this page\">%s",
+		snap->comparison ? "<a href=\"#changed\">What changed</a> " : "");
+	fputs("<a href=\"#memory\">Memory over time</a> "
 	      "<a href=\"#time\">Causes over time</a> <a href=\"#flame\">Flame graph</a> "
 	      "<a href=\"#map\">Address space</a> <a href=\"#causes\">Causes</a> "
 	      "<a href=\"#sites\">Lines</a> <a href=\"#types\">Types</a> "
@@ -160,7 +161,7 @@ static void put_advice(const struct snapshot *snap, FILE *out)
 
 /* --- the rest ---------------------------------------------------------------- */
 
-static void put_section(FILE *out, const char *id, const char *title, const char *words)
+void html__section(FILE *out, const char *id, const char *title, const char *words)
 {
 	fprintf(out,
 		"<section id=\"%s\" aria-labelledby=\"h-%s\">\n<h2 id=\"h-%s\">%s</h2>\n<p "
@@ -172,31 +173,32 @@ static int put_flame(const struct snapshot *snap, FILE *out)
 {
 	int err;
 
-	put_section(out, "flame", "Flame graph",
-		    "From the process through the lines of Python to the cause and the type; the "
-		    "wider, the more bytes.");
+	html__section(out, "flame", "Flame graph",
+		      "From the process through the lines of Python to the cause and the type; the "
+		      "wider, the more bytes.");
 	fputs("<div class=\"flame\">\n", out);
-	err = flamegraph__put(snap, MAX_FRAMES, out);
+	err = flamegraph__put(snap, false, MAX_FRAMES, out);
 	fputs("</div>\n</section>\n", out);
 	return err;
 }
 
 static void put_tables(FILE *out)
 {
-	put_section(
+	html__section(
 		out, "map", "Address space",
 		"Each square is a page that a process copied, in the colour of the cause of the "
 		"first copy; parts without any are left out.");
 	fputs("</section>\n", out);
-	put_section(out, "causes", "Why: the causes", "What kind of write it was.");
+	html__section(out, "causes", "Why: the causes", "What kind of write it was.");
 	fputs("</section>\n", out);
-	put_section(out, "sites", "Where: the lines",
-		    "The line of Python that was running, or the function where there was none.");
+	html__section(out, "sites", "Where: the lines",
+		      "The line of Python that was running, or the function where there was none.");
 	fputs("</section>\n", out);
-	put_section(out, "types", "What: the types", "The type of the object that was written to.");
+	html__section(out, "types", "What: the types",
+		      "The type of the object that was written to.");
 	fputs("</section>\n", out);
-	put_section(out, "processes", "Who: the processes",
-		    "Shared then: when it was forked. New: allocated since.");
+	html__section(out, "processes", "Who: the processes",
+		      "Shared then: when it was forked. New: allocated since.");
 	fputs("</section>\n", out);
 }
 
@@ -213,7 +215,7 @@ static int put_text_report(const struct snapshot *snap, const struct sink_option
 	err = sink_text.write(snap, &plain, text);
 	if (fclose(text) || err)
 		return err ?: -ENOMEM;
-	put_section(out, "text", "Text report", "The same as the terminal shows.");
+	html__section(out, "text", "Text report", "The same as the terminal shows.");
 	fputs("<details open><summary>show or hide</summary>\n<pre tabindex=\"0\">", out);
 	for (const char *at = report; *at;) { /* line by line: a line end is no name */
 		size_t n = strcspn(at, "\n");
@@ -232,17 +234,20 @@ static int put_body(const struct snapshot *snap, const struct sink_options *opt,
 	int err;
 
 	put_header(snap, out);
+	err = snap->comparison ? html__changed(snap, MAX_FRAMES, out) : 0;
+	if (err)
+		return err;
 	put_tiles(snap, out);
 	put_advice(snap, out);
 	fputs("<noscript><p class=\"bad\">Charts and tables need JavaScript; the flame graph and "
 	      "the text report below do not.</p></noscript>\n",
 	      out);
-	put_section(
+	html__section(
 		out, "memory", "Memory over time",
 		"What each process still shared with its relatives, what it copied, and what it "
 		"allocated anew.");
 	fputs("</section>\n", out);
-	put_section(out, "time", "Causes over time", "What was copied when, and why.");
+	html__section(out, "time", "Causes over time", "What was copied when, and why.");
 	fputs("</section>\n", out);
 	err = put_flame(snap, out);
 	if (err)

@@ -3,11 +3,18 @@
 #ifndef COWTRACE_SINK_HTML_H
 #define COWTRACE_SINK_HTML_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct snapshot;
 struct snapshot_map;
+
+/* The beginning of a part of the page, up to its introduction: words, which are HTML. */
+void html__section(FILE *out, const char *id, const char *title, const char *words);
+
+/* What changed since an older run, with a flame graph of at most so many frames. 0, -ENOMEM. */
+int html__changed(const struct snapshot *snap, size_t frames, FILE *out);
 
 /* What html.js reads, as JSON that may stand in a script element. 0, -ENOMEM. */
 int html__data(const struct snapshot *snap, FILE *out);

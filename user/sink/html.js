@@ -311,9 +311,11 @@ function map() {
 
 // --- tables ----------------------------------------------------------------------------------------
 
-// columns: {title, of(row), number, show(cell, row)}; rows come sorted by the first number
+// columns: {title, of(row), number, show(cell, row), first}; rows come sorted by the one that is first, or else by
+// the first number
 function table(id, title, columns, rows, total) {
-	var place = byId(id), sorted = columns.findIndex(function (c) { return c.number; }), down = true, words = '', all = false;
+	var place = byId(id), sorted = columns.findIndex(function (c) { return c.first; }), down = true, words = '', all = false;
+	if (sorted < 0) sorted = columns.findIndex(function (c) { return c.number; });
 	var tools = make(place, 'div', null, {class: 'tools'});
 	var label = make(tools, 'label', 'Filter '), input = make(label, 'input', null, {type: 'search', 'aria-label': 'Filter ' + title});
 	var said = make(tools, 'span', null, {class: 'dim', role: 'status'});
@@ -380,6 +382,42 @@ var where = {title: 'line', of: function (r) {
 	if (r.source) make(td, 'small', r.source);
 }};
 
+// --- what changed since an older run ---------------------------------------------------------------
+
+function sign(n) { return (n < 0 ? '-' : n ? '+' : '') + bytes(Math.abs(n)); }
+function percentOf(r) {
+	var then = r.older_bytes_per_worker, now = r.newer_bytes_per_worker;
+	if (r.state === 'appeared') return 'new';
+	if (r.state === 'same' || r.state === 'gone') return r.state;
+	if (now >= 10 * then) return 'x ' + Math.round(now / then);
+	var percent = 100 * (now - then) / then;
+	return (percent > 0 ? '+' : '') + (Math.abs(percent) < 10 ? percent.toFixed(1) : Math.max(-99, percent).toFixed(0)) + ' %';
+}
+var changes = [amount('then', 'older_bytes_per_worker'), amount('now', 'newer_bytes_per_worker'),
+	// by its size, in whichever direction
+	{title: 'change', number: true, first: true, of: function (r) { return Math.abs(r.change_bytes_per_worker); }, show: function (td, r) {
+		var change = r.change_bytes_per_worker;
+		make(td, 'span', sign(change), {class: r.state === 'same' ? 'dim' : change < 0 ? 'less' : 'more'});
+	}},
+	{title: '%', of: percentOf}];
+var whereChanged = {title: 'line', of: function (r) { // what is gone, where it was
+	return where.of(r.older_file && !r.newer_copies ? {file: r.older_file, line: r.older_line, function: r.function} : r);
+}, show: function (td, r) {
+	td.textContent = this.of(r);
+	if (r.source) make(td, 'small', r.source.trim());
+	if (r.older_file && r.newer_copies) make(td, 'small', 'was ' + (r.older_file === r.file ? 'line ' : r.older_file + ':') + r.older_line);
+}};
+
+function changed(baseline) {
+	table('changed-causes', 'changed causes', [plain('cause', 'cause')].concat(changes), baseline.causes, 0);
+	table('changed-sites', 'changed lines', [whereChanged, plain('cause', 'cause'), plain('type', 'type')].concat(changes), baseline.sites, 0);
+	table('changed-types', 'changed types', [plain('type', 'type'), plain('cause', 'cause')].concat(changes), baseline.types, 0);
+	table('changed-processes', 'changed processes', [{title: 'command', of: function (r) { return r.command + (r.workers ? ' workers' : ''); }},
+		{title: 'how many', of: function (r) { return r.older_processes + ' then, ' + r.newer_processes + ' now'; }}].concat(changes),
+	baseline.processes, 0);
+}
+
+if (data.baseline) changed(data.baseline);
 memories();
 causesOverTime();
 map();

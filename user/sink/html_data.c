@@ -139,6 +139,11 @@ int html__data(const struct snapshot *snap, FILE *out)
 
 	if (!root)
 		return -ENOMEM;
+	if (snap->comparison &&
+	    json_object_set_new(root, "baseline", json__baseline(snap, MAX_ROWS))) {
+		json_decref(root);
+		return -ENOMEM;
+	}
 	escape_all(root);
 	err = json_dump_callback(root, put, out,
 				 JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));

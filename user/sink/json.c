@@ -24,7 +24,7 @@ static json_t *text(const char *s)
 
 static json_t *count(uint64_t n)
 {
-	return n == SNAPSHOT_UNKNOWN ? json_null() : json_integer((json_int_t)n);
+	return json__count(n);
 }
 
 static json_t *real(double value)
@@ -39,7 +39,7 @@ static json_t *bytes(const struct snapshot *snap, uint64_t pages)
 
 /* --- the parts --------------------------------------------------------------- */
 
-static json_t *host(const struct snapshot *snap)
+json_t *json__host(const struct snapshot *snap)
 {
 	return json_pack("{s:o, s:o, s:o}", "kernel", text(snap->host.kernel), "machine",
 			 text(snap->host.machine), "page_size", count(snap->host.page_size));
@@ -75,7 +75,7 @@ static json_t *capture_part(const struct snapshot *snap)
 }
 
 /* With what only recordings have that were cut. */
-static json_t *capture_whole(const struct snapshot *snap)
+json_t *json__capture(const struct snapshot *snap)
 {
 	json_t *capture = capture_part(snap);
 
@@ -215,17 +215,12 @@ json_t *json__sites(const struct snapshot *snap, size_t limit)
 	return array(snap, at_most(snap->n_sites, limit), site);
 }
 
-json_t *json__capture(const struct snapshot *snap)
-{
-	return capture_part(snap);
-}
-
 static json_t *document(const struct snapshot *snap)
 {
 	return json_pack(
 		"{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-		SCHEMA, "version", text(snap->version), "host", host(snap), "capture",
-		capture_whole(snap), "processes", array(snap, snap->n_processes, process), "causes",
+		SCHEMA, "version", text(snap->version), "host", json__host(snap), "capture",
+		json__capture(snap), "processes", array(snap, snap->n_processes, process), "causes",
 		array(snap, snap->n_causes, cause), "types", array(snap, snap->n_types, type),
 		"sites", array(snap, snap->n_sites, site), "advice",
 		array(snap, snap->n_advice, advice),
@@ -238,8 +233,15 @@ static json_t *document(const struct snapshot *snap)
 
 static int json__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
+	json_t *root = document(snap);
+
 	(void)opt;
-	return json__finish(document(snap), out);
+	if (root && snap->comparison &&
+	    json_object_set_new(root, "baseline", json__baseline(snap, SIZE_MAX))) {
+		json_decref(root);
+		root = NULL;
+	}
+	return json__finish(root, out);
 }
 
 const struct sink sink_json = {.name = "json", .write = json__write};

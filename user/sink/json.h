@@ -15,5 +15,8 @@ json_t *json__causes(const struct snapshot *snap, size_t limit);
 json_t *json__types(const struct snapshot *snap, size_t limit);
 json_t *json__sites(const struct snapshot *snap, size_t limit);
 json_t *json__capture(const struct snapshot *snap);
+json_t *json__host(const struct snapshot *snap);
+/* The comparison; limit: of rows in each table. */
+json_t *json__baseline(const struct snapshot *snap, size_t limit);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "model/snapshot.h"
 
 /* jansson takes valid UTF-8 only; who calls promises it, a file from elsewhere may not keep it. */
 json_t *json__text(const char *s)
@@ -23,6 +24,11 @@ json_t *json__text(const char *s)
 		return NULL;
 	utf8__sanitize(valid, size, s, strlen(s));
 	return json_string(valid);
+}
+
+json_t *json__count(uint64_t n)
+{
+	return n == SNAPSHOT_UNKNOWN ? json_null() : json_integer((json_int_t)n);
 }
 
 /* jansson escapes control characters and, when told, all that is not ASCII, but not DEL. In JSON it

@@ -8,17 +8,22 @@
  * an empty first string, Pyroscope for a mapping that has_functions (else it looks for symbols) and
  * for a period type. A function has no system_name: with an equal one, go tool pprof takes
  * "<module>" for a C++ template and drops it.
+ *
+ * With a baseline it is what `go tool pprof -diff_base` makes of two profiles: the samples of the
+ * older run are negative and have the label pprof::base, so that they are what percents are of.
+ * Values are per worker then, and frames where they are in the newer run.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "model/compare.h"
 #include "model/snapshot.h"
 #include "sink/gzip.h"
 #include "sink/proto.h"
 #include "sink/sink.h"
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 #include "sink/string_table.h"
 #include "sink/words.h"
 
@@ -127,6 +132,20 @@ static void comment(struct pprof *p, const char *text)
 	put_number(p, PROFILE_COMMENT, string(p, text));
 }
 
+static void put_baseline(struct pprof *p)
+{
+	const struct comparison *c = p->snap->comparison;
+	_free_ char *sentence = c ? words__change(c) : NULL;
+	_free_ char *per_worker = c ? words__per_worker(c) : NULL;
+
+	if (!c)
+		return;
+	comment(p, sentence ?: "?");
+	comment(p, per_worker ?: "?");
+	for (size_t i = 0; i < c->n_remarks; i++)
+		comment(p, c->remarks[i].text);
+}
+
 static void put_head(struct pprof *p)
 {
 	const struct snapshot_capture *capture = &p->snap->capture;
@@ -145,6 +164,7 @@ static void put_head(struct pprof *p)
 	snprintf(line, sizeof(line), "cowtrace %s, witness %s", p->snap->version, capture->witness);
 	comment(p, line);
 	comment(p, who ?: "?");
+	put_baseline(p);
 	if (capture->cut) {
 		comment(p, "cut off:");
 		comment(p, capture->cut);
@@ -215,34 +235,83 @@ static void label(struct pprof *p, const char *key, const char *value)
 	put_part(p, SAMPLE_LABEL);
 }
 
-static void put_process(struct pprof *p, const struct snapshot_stack *stack)
+/* The numbers of a sample; base: of the older run. */
+struct sample {
+	const struct snapshot_stack *stack;
+	uint64_t copies, bytes;
+	bool base;
+};
+
+static void put_labels(struct pprof *p, const struct sample *sample)
 {
-	if (!stack->pid) {
-		label(p, "group", stack->command);
-		return;
+	const struct snapshot_stack *stack = sample->stack;
+	const struct comparison *c = p->snap->comparison;
+	_free_ char *role = c ? words__role(&c->processes.rows[stack->process]) : NULL;
+
+	if (!c && stack->pid) {
+		proto__number(&p->part, LABEL_KEY, string(p, "pid"));
+		proto__number(&p->part, LABEL_NUMBER, stack->pid);
+		put_part(p, SAMPLE_LABEL);
 	}
-	proto__number(&p->part, LABEL_KEY, string(p, "pid"));
-	proto__number(&p->part, LABEL_NUMBER, stack->pid);
-	put_part(p, SAMPLE_LABEL);
-	label(p, "command", stack->command);
-}
-
-static void put_sample(struct pprof *p, const struct snapshot_stack *stack)
-{
-	const uint32_t *numbers = stack_table__numbers(p->stacks, stack);
-
-	for (uint32_t i = stack->n; i-- > 0;) /* leaf first */
-		proto__item(&p->part, numbers[i] + 1);
-	put_part(p, SAMPLE_LOCATION);
-	proto__item(&p->part, stack->copies);
-	proto__item(&p->part, snapshot__bytes(p->snap, stack->pages));
-	put_part(p, SAMPLE_VALUE);
-	put_process(p, stack);
+	label(p, stack->pid || c ? "command" : "group", c ? role ?: "?" : stack->command);
 	label(p, "cause", stack->cause);
 	label(p, "type", stack->type);
 	label(p, "certainty", stack->certainty);
 	label(p, "origin", stack->origin);
+	if (sample->base)
+		label(p, "pprof::base", "true");
+}
+
+static void put_sample(struct pprof *p, const struct sample *sample)
+{
+	const uint32_t *numbers = stack_table__numbers(p->stacks, sample->stack);
+	uint64_t sign = sample->base ? UINT64_MAX : 1; /* -1, as two's complement has it */
+
+	if (!sample->copies && !sample->bytes)
+		return;
+	for (uint32_t i = sample->stack->n; i-- > 0;) /* leaf first */
+		proto__item(&p->part, numbers[i] + 1);
+	put_part(p, SAMPLE_LOCATION);
+	proto__item(&p->part, sign * sample->copies);
+	proto__item(&p->part, sign * sample->bytes);
+	put_part(p, SAMPLE_VALUE);
+	put_labels(p, sample);
 	put_message(p, PROFILE_SAMPLE);
+}
+
+static void put_difference(struct pprof *p)
+{
+	const struct comparison *c = p->snap->comparison;
+
+	for (size_t i = 0; i < c->n_stacks; i++) {
+		const struct comparison_side *now = &c->weights[i].newer,
+					     *then = &c->weights[i].older;
+
+		put_sample(p, &(struct sample){.stack = &c->stacks[i],
+					       .copies = comparison__per_worker(now->copies,
+										c->newer_workers),
+					       .bytes = now->per_worker});
+		put_sample(p, &(struct sample){.stack = &c->stacks[i],
+					       .copies = comparison__per_worker(then->copies,
+										c->older_workers),
+					       .bytes = then->per_worker,
+					       .base = true});
+	}
+}
+
+static void put_samples(struct pprof *p)
+{
+	const struct snapshot *snap = p->snap;
+
+	if (snap->comparison) {
+		put_difference(p);
+		return;
+	}
+	for (size_t i = 0; i < snap->n_stacks; i++)
+		put_sample(p,
+			   &(struct sample){.stack = &snap->stacks[i],
+					    .copies = snap->stacks[i].copies,
+					    .bytes = snapshot__bytes(snap, snap->stacks[i].pages)});
 }
 
 static void put_strings(struct pprof *p)
@@ -257,15 +326,16 @@ static void put_strings(struct pprof *p)
 
 static int pprof__write(const struct snapshot *snap, const struct sink_options *opt, FILE *out)
 {
+	const struct comparison *c = snap->comparison;
 	struct pprof p = {.snap = snap};
 
 	(void)opt;
 	p.err = gzip__new(out, &p.gzip) ?: string_table__new(&p.strings) ?:
-		stack_table__new(snap, &p.stacks);
+		stack_table__new(c ? c->stacks : snap->stacks, c ? c->n_stacks : snap->n_stacks,
+				 &p.stacks);
 	if (!p.err) {
 		put_head(&p);
-		for (size_t i = 0; i < snap->n_stacks; i++)
-			put_sample(&p, &snap->stacks[i]);
+		put_samples(&p);
 		put_mapping(&p);
 		put_locations(&p);
 		put_strings(&p);

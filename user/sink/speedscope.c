@@ -14,7 +14,7 @@
 #include "model/snapshot.h"
 #include "sink/escape.h"
 #include "sink/sink.h"
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 #include "sink/string_table.h"
 #include "sink/words.h"
 
@@ -242,7 +242,7 @@ static int speedscope__write(const struct snapshot *snap, const struct sink_opti
 	int err;
 
 	(void)opt;
-	err = stack_table__new(snap, &sp.stacks) ?: string_table__new(&sp.names) ?: write_all(&sp);
+	err = stack_table__new(snap->stacks, snap->n_stacks, &sp.stacks) ?: string_table__new(&sp.names) ?: write_all(&sp);
 	stack_table__free(sp.stacks);
 	string_table__free(sp.names);
 	return err;

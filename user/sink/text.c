@@ -246,6 +246,8 @@ static int text__write(const struct snapshot *snap, const struct sink_options *o
 		.color = opt->color,
 	};
 
+	if (snap->comparison)
+		text__changed(&t);
 	headline(&t);
 	if (snapshot__nothing_shared(snap)) {
 		text__warnings(&t);

@@ -69,6 +69,16 @@ void text__sizes(const struct text *t);
 
 void text__why(const struct text *t);
 void text__where(const struct text *t);
+/* "file:line in function()" in width characters, allocated; file NULL: a native function. */
+char *text__place(const char *file, uint32_t line, const char *function, size_t width);
+/* A line of its own that quotes a line of Python; NULL: none. lead: "", or it ends in ": ". */
+void text__source(const struct text *t, const char *lead, const char *source);
+
+/* --- text_changed.c
+ * ------------------------------------------------------------------------------- */
+
+/* The comparison with an older run. */
+void text__changed(const struct text *t);
 
 /* --- text_who.c
  * ----------------------------------------------------------------------------------- */

@@ -168,43 +168,47 @@ void text__why(const struct text *t)
 
 /* --- WHERE ------------------------------------------------------------------- */
 
-/* "file:line in function()" in width characters: the end of a path and the start of a name tell
- * most. */
-static char *site_name(const struct snapshot_site *site, size_t width)
+/* The end of a path and the start of a name tell most. */
+char *text__place(const char *file, uint32_t line, const char *function, size_t width)
 {
-	_free_ char *place = NULL, *file = NULL, *cut = NULL;
-	const char *function;
-	const char *call = site->function && site->function[0] != '<' ? "()" : "";
+	_free_ char *place = NULL, *path = NULL, *cut = NULL;
+	const char *call = function && function[0] != '<' ? "()" : "";
 	size_t taken;
 	char *out;
 
-	if (!site->file) { /* a native function, or "read (kernel)" */
-		function = site->function ?: "?";
+	function = function ?: "?";
+	if (!file) { /* a native function, or "read (kernel)" */
 		if (asprintf(&out, "%s%s", function, strchr(function, '(') ? "" : " (native)") < 0)
 			return NULL;
 		place = out;
 		return escape__fit(place, width, ESCAPE_CUT_MIDDLE);
 	}
-	cut = escape__fit(site->function ?: "?", width / 2, ESCAPE_CUT_MIDDLE);
-	if (!cut || asprintf(&place, "%s:%u", site->file, site->line) < 0)
+	cut = escape__fit(function, width / 2, ESCAPE_CUT_MIDDLE);
+	if (!cut || asprintf(&place, "%s:%u", file, line) < 0)
 		return NULL;
 	taken = escape__width(cut) + strlen(" in ") + strlen(call);
-	file = escape__fit(place, width - taken, ESCAPE_CUT_START);
-	if (!file || asprintf(&out, "%s in %s%s", file, cut, call) < 0)
+	path = escape__fit(place, width - taken, ESCAPE_CUT_START);
+	if (!path || asprintf(&out, "%s in %s%s", path, cut, call) < 0)
 		return NULL;
 	return out;
 }
 
 /* The text of the line without its indentation; tabs inside would only show as \x09. */
-static void where_source(const struct text *t, const char *source)
+void text__source(const struct text *t, const char *lead, const char *source)
 {
-	_free_ char *line = strdup(source + strspn(source, " \t\f"));
+	_free_ char *line = NULL;
+	size_t begin;
 
-	if (!line)
+	if (asprintf(&line, "%s%s", lead, source ? source + strspn(source, " \t\f") : "") < 0) {
+		line = NULL;
 		return;
-	line[strcspn(line, "\r\n")] = '\0';
+	}
+	begin = strlen(lead);
+	line[begin + strcspn(line + begin, "\r\n")] = '\0';
 	for (char *p = line; (p = strchr(p, '\t'));)
 		*p = ' ';
+	if (!line[begin]) /* then the lead ends in a colon */
+		line[begin ? begin - 2 : 0] = '\0';
 	if (!*line)
 		return;
 	fputs("      ", t->out);
@@ -214,10 +218,9 @@ static void where_source(const struct text *t, const char *source)
 
 static void where_row(const struct text *t, const struct snapshot_site *site)
 {
-	_free_ char *name = site_name(site, WHERE_NAME), *what = NULL;
+	_free_ char *name = text__place(site->file, site->line, site->function, WHERE_NAME);
+	_free_ char *what = words__kind(site->cause, site->type);
 
-	if (asprintf(&what, "%s%s%s", site->cause, site->type ? " of " : "", site->type ?: "") < 0)
-		what = NULL;
 	fputs("  ", t->out);
 	text__left(t, name, WHERE_NAME, ESCAPE_CUT_END);
 	text__right(t, number__count(site->copies).s, WHERE_PAGES);
@@ -226,8 +229,7 @@ static void where_row(const struct text *t, const struct snapshot_site *site)
 	text__right(t, number__count(site->processes).s, WHERE_PROCS);
 	fputs("  ", t->out);
 	text__last(t, what, WHERE_WHAT);
-	if (site->source)
-		where_source(t, site->source);
+	text__source(t, "", site->source);
 }
 
 static void where_rest(const struct text *t, size_t shown)

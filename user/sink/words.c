@@ -90,3 +90,10 @@ char *words__processes(const struct snapshot *snap)
 	free(first);
 	return n < 0 ? NULL : words;
 }
+
+const char *words__file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}

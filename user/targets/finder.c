@@ -27,6 +27,7 @@ struct seen { /* one process; another program in it is looked at anew */
 	struct proc_stat stat;
 	bool python;  /* or chosen */
 	bool own;     /* cowtrace, or what it was started by */
+	bool closed;  /* may not be looked into */
 	bool related; /* has forked, or was forked */
 	unsigned int looks;
 	uint64_t next_look; /* round */
@@ -144,10 +145,14 @@ static void seen__look(struct finder *f, struct seen *s)
 	}
 	if (s->python || s->looks >= MAX_LOOKS || f->round < s->next_look)
 		return;
-	if (parent && parent->python && same_program(&parent->stat, &s->stat))
+	if (parent && parent->python && same_program(&parent->stat, &s->stat)) {
 		s->python = true;
-	else
-		s->python = !py_process__look(f->elves, s->pid);
+	} else {
+		int err = py_process__look(f->elves, s->pid);
+
+		s->python = !err;
+		s->closed = err == -EACCES || err == -EPERM;
+	}
 	s->next_look = f->round + (1ull << s->looks);
 	s->looks++;
 }
@@ -246,6 +251,15 @@ static size_t choose(const struct finder *f)
 		alone += !s->related;
 		f->found[n++] = (struct finder_target){.pid = s->pid, .alone = !s->related};
 	}
+	return n;
+}
+
+size_t finder__closed(const struct finder *f)
+{
+	size_t n = 0;
+
+	for (const struct seen *s = f->seen; s; s = s->hh.next)
+		n += s->closed;
 	return n;
 }
 

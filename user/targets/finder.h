@@ -40,4 +40,7 @@ void finder__free(struct finder *finder);
  */
 int finder__look(struct finder *finder, const struct finder_target **out, size_t *n);
 
+/* How many processes may not be looked into, for lack of privileges. */
+size_t finder__closed(const struct finder *finder);
+
 #endif

@@ -70,15 +70,28 @@ struct pane_columns {
 /* columns.c */
 const struct pane_columns *columns__of(enum pane pane);
 
+/* Processes that are one row together. */
+enum sum {
+	SUM_NONE, /* it has its own */
+	SUM_ENDED,
+	SUM_NO_PYTHON,
+	SUMS,
+};
+
+struct row_of_sum {
+	struct live_process row;
+	uint64_t n;
+	char text[64];
+};
+
 /* rows.c: the rows of one table, filtered and sorted. */
 struct rows {
 	struct row *rows;
 	size_t n;
 	size_t n_all; /* before the filter */
-	/* Sums as rows. */
-	struct live_process ended;
-	struct live_row others;
-	char ended_text[64], others_text[64];
+	struct row_of_sum sums[SUMS];
+	struct live_row others; /* the sum of lines without a row */
+	char others_text[64];
 };
 
 /* 0 or -ENOMEM. */

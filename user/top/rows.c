@@ -14,53 +14,63 @@
 
 /* --- collecting -------------------------------------------------------------- */
 
-/* Has ended and does nothing any more, or runs Python, but has nothing to do with forks. */
-static bool is_shown(const struct top_data *data, const struct live_process *p)
+static void add_counts(struct live_counts *to, const struct live_counts *n)
 {
-	if (p->facts.exited)
-		return p->n.recent.copies;
-	return !data->searching || p->facts.forked || p->children || p->n.total.copies;
+	to->total.copies += n->total.copies;
+	to->total.pages += n->total.pages;
+	to->recent.copies += n->recent.copies;
+	to->recent.pages += n->recent.pages;
+}
+
+/* Which sum it belongs to, if it has no row of its own: so that all rows add up to the whole. */
+static enum sum sum_of(const struct top_data *data, const struct live_process *p)
+{
+	const struct process_facts *facts = &p->facts;
+
+	if (facts->exited && !p->n.recent.copies)
+		return SUM_ENDED;
+	if (!data->searching)
+		return SUM_NONE;
+	/* Programs that were started by a Python. */
+	if (!facts->python && !facts->python_problem)
+		return SUM_NO_PYTHON;
+	/* It has nothing to do with forks, and nothing to show. */
+	return facts->forked || p->children || p->n.total.copies ? SUM_NONE : SUM_NO_PYTHON;
+}
+
+static void collect_sum(struct rows *out, enum sum which, const char *words)
+{
+	struct row_of_sum *sum = &out->sums[which];
+
+	if (!sum->row.n.total.copies)
+		return;
+	snprintf(sum->text, sizeof(sum->text), "(%s that %s)", number__count(sum->n).s, words);
+	sum->row.facts = (struct process_facts){
+		.command = sum->text,
+		.shared_at_fork = SNAPSHOT_UNKNOWN,
+		.shared_now = SNAPSHOT_UNKNOWN,
+		.new_bytes = SNAPSHOT_UNKNOWN,
+	};
+	out->rows[out->n++] = (struct row){.key = UINT64_MAX - which, .process = &sum->row};
 }
 
 static void collect_processes(const struct top_data *data, struct rows *out)
 {
 	const struct live_view *live = data->live;
 
+	out->sums[SUM_ENDED].n = live->n_ended;
+	add_counts(&out->sums[SUM_ENDED].row.n, &live->ended);
 	for (size_t i = 0; i < live->n_processes; i++) {
 		const struct live_process *p = &live->processes[i];
+		enum sum sum = sum_of(data, p);
 
-		if (is_shown(data, p)) {
+		if (sum == SUM_NONE)
 			out->rows[out->n++] = (struct row){.key = p->number, .process = p};
-			continue;
-		}
-		if (!p->n.total.copies)
-			continue;
-		out->ended.n.total.copies += p->n.total.copies;
-		out->ended.n.total.pages += p->n.total.pages;
-		out->ended.children++;
+		out->sums[sum].n += p->n.total.copies > 0;
+		add_counts(&out->sums[sum].row.n, &p->n);
 	}
-}
-
-/* Those that have no row any more; so the rows add up to the whole. */
-static void collect_ended(const struct top_data *data, struct rows *out)
-{
-	const struct live_view *live = data->live;
-	uint64_t n = live->n_ended + out->ended.children;
-
-	out->ended.n.total.copies += live->ended.total.copies;
-	out->ended.n.total.pages += live->ended.total.pages;
-	out->ended.n.recent = live->ended.recent;
-	if (!out->ended.n.total.copies)
-		return;
-	snprintf(out->ended_text, sizeof(out->ended_text), "(%s that have ended)",
-		 number__count(n).s);
-	out->ended.facts = (struct process_facts){
-		.command = out->ended_text,
-		.shared_at_fork = SNAPSHOT_UNKNOWN,
-		.shared_now = SNAPSHOT_UNKNOWN,
-		.new_bytes = SNAPSHOT_UNKNOWN,
-	};
-	out->rows[out->n++] = (struct row){.key = UINT64_MAX, .process = &out->ended};
+	collect_sum(out, SUM_ENDED, "have ended");
+	collect_sum(out, SUM_NO_PYTHON, "run no Python");
 }
 
 /* FNV-1a over what tells sites apart: strings are interned. */
@@ -163,15 +173,13 @@ int top_rows__make(const struct top *top, const struct top_data *data, enum pane
 
 	if (pane != PANE_WORKERS)
 		most = pane == PANE_SITES ? live->sites.n : live->causes.n;
-	*out = (struct rows){.rows = calloc(most + 1, sizeof(*out->rows))};
+	*out = (struct rows){.rows = calloc(most + SUMS, sizeof(*out->rows))};
 	if (!out->rows)
 		return -ENOMEM;
-	if (pane == PANE_WORKERS) {
+	if (pane == PANE_WORKERS)
 		collect_processes(data, out);
-		collect_ended(data, out);
-	} else {
+	else
 		collect_lines(pane == PANE_SITES ? &live->sites : &live->causes, out);
-	}
 	filter(top, data, pane, out);
 	qsort_r(out->rows, out->n, sizeof(*out->rows), compare_rows, &order);
 	if (top->max_rows && out->n > top->max_rows)

@@ -162,15 +162,23 @@ void table__detail(const struct top *top, const struct top_data *data, enum pane
 
 /* --- the whole --------------------------------------------------------------- */
 
-static const char *nothing(const struct top *top, const struct top_data *data, enum pane pane,
-			   const struct rows *rows)
+static void say_nothing(const struct top *top, const struct top_data *data, enum pane pane,
+			const struct rows *rows, struct canvas *canvas, int y)
 {
+	const char *text = "the processes have ended";
+	char closed[128];
+
+	snprintf(closed, sizeof(closed),
+		 "no Python process that forks is seen; %zu processes may not be looked into: run "
+		 "cowtrace as root",
+		 data->closed);
 	if (rows->n_all)
-		return top->filter[0] ? "nothing matches the filter" : "";
-	if (pane != PANE_WORKERS)
-		return "no copies yet";
-	return data->searching ? "no Python process that forks runs now; waiting"
-			       : "the processes have ended";
+		text = top->filter[0] ? "nothing matches the filter" : "";
+	else if (pane != PANE_WORKERS)
+		text = "no copies yet";
+	else if (data->searching)
+		text = data->closed ? closed : "no Python process that forks runs now; waiting";
+	canvas__text(canvas, 2, y, canvas->width - 2, STYLE_DIM, text);
 }
 
 void table__draw(struct top *top, const struct top_data *data, enum pane pane,
@@ -187,8 +195,7 @@ void table__draw(struct top *top, const struct top_data *data, enum pane pane,
 	follow_mark(look, rows);
 	scroll(look, rows, look->height);
 	if (!rows->n && look->height > 0)
-		canvas__text(canvas, 2, y + 1, canvas->width - 2, STYLE_DIM,
-			     nothing(top, data, pane, rows));
+		say_nothing(top, data, pane, rows, canvas, y + 1);
 	for (int i = 0; i < look->height && look->offset + (size_t)i < rows->n; i++) {
 		size_t at = look->offset + (size_t)i;
 

@@ -7,6 +7,7 @@
 #define COWTRACE_TOP_TOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct canvas;
@@ -20,6 +21,7 @@ struct top_data {
 	const char *kernel;
 	uint32_t page_size;
 	bool searching;	     /* for services on the whole machine; else processes were named */
+	size_t closed;	     /* processes that could not be looked into, when searching */
 	const char *message; /* the newest warning, or NULL */
 };
 

@@ -15,7 +15,8 @@
 #define bpf_core_type_size(type) sizeof(type)
 
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
-#define bpf_core_field_exists(member) shim__has_field(#member)
+#define bpf_core_field_exists(member)		shim__has_field(#member)
+#define bpf_core_enum_value_exists(type, value) shim__has_field(#value)
 
 static bool shim__has_field(const char *member);
 

@@ -36,6 +36,7 @@ static void *bpf_get_current_task_btf(void);
 static uint64_t bpf_get_current_task(void);
 static uint64_t bpf_get_current_pid_tgid(void);
 static long bpf_task_pt_regs(void *task);
+static long bpf_loop(uint32_t n, void *turn, void *ctx, uint64_t flags);
 static long bpf_get_stack(void *ctx, void *buf, uint32_t size, uint64_t flags);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sink/stack_table.h"
+#include "model/stack_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ struct place {
 
 struct stack_table {
 	struct layout *layouts; /* by the address of their frames */
-	size_t n_layouts;
+	size_t n_layouts, n_numbers;
 	uint32_t *numbers;
 	const struct snapshot_frame **frames; /* by number */
 	size_t n_frames;
@@ -47,7 +47,7 @@ static int compare_texts(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-static int compare_frames(const struct snapshot_frame *a, const struct snapshot_frame *b)
+int stack_table__compare(const struct snapshot_frame *a, const struct snapshot_frame *b)
 {
 	return compare_texts(a->function, b->function) ?: compare_texts(a->file, b->file) ?:
 	       (a->line < b->line ? -1 : a->line > b->line);
@@ -55,19 +55,20 @@ static int compare_frames(const struct snapshot_frame *a, const struct snapshot_
 
 static int order_places(const void *a, const void *b)
 {
-	return compare_frames(((const struct place *)a)->frame, ((const struct place *)b)->frame);
+	return stack_table__compare(((const struct place *)a)->frame,
+				    ((const struct place *)b)->frame);
 }
 
 /* Fills layouts, sorted and each once; returns how many frames they have. */
-static size_t find_layouts(const struct snapshot *snap, struct stack_table *table)
+static size_t find_layouts(const struct snapshot_stack *stacks, size_t n_stacks,
+			   struct stack_table *table)
 {
 	size_t n = 0, frames = 0;
 
-	for (size_t i = 0; i < snap->n_stacks; i++)
-		table->layouts[i] =
-			(struct layout){.frames = snap->stacks[i].frames, .n = snap->stacks[i].n};
-	qsort(table->layouts, snap->n_stacks, sizeof(*table->layouts), order_layouts);
-	for (size_t i = 0; i < snap->n_stacks; i++) {
+	for (size_t i = 0; i < n_stacks; i++)
+		table->layouts[i] = (struct layout){.frames = stacks[i].frames, .n = stacks[i].n};
+	qsort(table->layouts, n_stacks, sizeof(*table->layouts), order_layouts);
+	for (size_t i = 0; i < n_stacks; i++) {
 		if (n && table->layouts[n - 1].frames == table->layouts[i].frames)
 			continue;
 		table->layouts[n] = table->layouts[i];
@@ -93,15 +94,15 @@ static void number_frames(struct stack_table *table, struct place *places, size_
 	}
 }
 
-static int fill(struct stack_table *table, const struct snapshot *snap)
+static int fill(struct stack_table *table, const struct snapshot_stack *stacks, size_t n_stacks)
 {
 	_free_ struct place *places = NULL;
 	size_t n;
 
-	table->layouts = calloc(snap->n_stacks + 1, sizeof(*table->layouts));
+	table->layouts = calloc(n_stacks + 1, sizeof(*table->layouts));
 	if (!table->layouts)
 		return -ENOMEM;
-	n = find_layouts(snap, table);
+	table->n_numbers = n = find_layouts(stacks, n_stacks, table);
 	places = calloc(n + 1, sizeof(*places));
 	table->numbers = calloc(n + 1, sizeof(*table->numbers));
 	table->frames = calloc(n + 1, sizeof(*table->frames));
@@ -111,10 +112,10 @@ static int fill(struct stack_table *table, const struct snapshot *snap)
 	return 0;
 }
 
-int stack_table__new(const struct snapshot *snap, struct stack_table **out)
+int stack_table__new(const struct snapshot_stack *stacks, size_t n, struct stack_table **out)
 {
 	struct stack_table *table = calloc(1, sizeof(*table));
-	int err = table ? fill(table, snap) : -ENOMEM;
+	int err = table ? fill(table, stacks, n) : -ENOMEM;
 
 	if (err)
 		stack_table__free(table);
@@ -143,12 +144,22 @@ const struct snapshot_frame *stack_table__frame(const struct stack_table *table,
 	return table->frames[number];
 }
 
-const uint32_t *stack_table__numbers(const struct stack_table *table,
-				     const struct snapshot_stack *stack)
+size_t stack_table__size(const struct stack_table *table)
+{
+	return table->n_numbers;
+}
+
+size_t stack_table__first(const struct stack_table *table, const struct snapshot_stack *stack)
 {
 	struct layout wanted = {.frames = stack->frames};
 	const struct layout *found =
 		bsearch(&wanted, table->layouts, table->n_layouts, sizeof(wanted), order_layouts);
 
-	return table->numbers + (found ? found->first : 0);
+	return found ? found->first : 0;
+}
+
+const uint32_t *stack_table__numbers(const struct stack_table *table,
+				     const struct snapshot_stack *stack)
+{
+	return table->numbers + stack_table__first(table, stack);
 }
