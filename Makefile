@@ -182,8 +182,8 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads check matrix verifier vm vm-arm64
-test demo bench workloads:
+.PHONY: test demo bench workloads lab check matrix verifier vm vm-arm64
+test demo bench workloads lab:
 	scripts/$@
 matrix: all targets
 	scripts/matrix

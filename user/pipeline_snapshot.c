@@ -84,9 +84,10 @@ int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
 	p->capture = (struct snapshot_capture){};
 	pipeline__fill_capture(p, &p->capture);
 	err = aggregate__snapshot(p->model, &host, &p->capture, p->started, out);
-	if (!err)
-		quote_sources(p, *out);
-	return err;
+	if (err)
+		return err;
+	quote_sources(p, *out);
+	return aggregate__advise(p->model);
 }
 
 /* --- the file ---------------------------------------------------------------- */

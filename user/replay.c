@@ -182,7 +182,8 @@ int replay__snapshot(struct replay *replay, const struct snapshot **out)
 
 	fill_cut(replay, &capture);
 	err = aggregate__snapshot(replay->model, &head->host, &capture, head->start_time, out);
-	if (!err)
-		quote_sources(replay, *out);
-	return err;
+	if (err)
+		return err;
+	quote_sources(replay, *out);
+	return aggregate__advise(replay->model);
 }

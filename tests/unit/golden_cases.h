@@ -61,6 +61,8 @@ static inline const struct snapshot *world__snapshot(struct world *w)
 	for (size_t i = 0; w->source && i < snap->n_sites; i++)
 		if (!w->source_line || snap->sites[i].line == w->source_line)
 			aggregate__set_source(w->agg, i, w->source);
+	if (aggregate__advise(w->agg))
+		abort();
 	return snap;
 }
 

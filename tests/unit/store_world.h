@@ -290,6 +290,8 @@ static inline const struct snapshot *world__snapshot(struct store_world *w)
 		if (site->file && site->line % 3)
 			aggregate__set_source(w->model, i, line);
 	}
+	if (aggregate__advise(w->model))
+		abort();
 	return snap;
 }
 

@@ -100,6 +100,25 @@ static void test_helpers_are_no_workers(void **state)
 			 (101 + 20) * PAGE); /* nothing is left out */
 }
 
+/* When cowtrace attaches, the master shares its pages, too: with its workers. */
+static void test_an_attached_master_is_no_worker(void **state)
+{
+	(void)state;
+	for (uint32_t pid = 1; pid < 5; pid++) {
+		world__process(&newer, (struct process_facts){.pid = pid,
+							      .ppid = pid > 1,
+							      .command = "app",
+							      .attached = true,
+							      .forked = pid > 1,
+							      .shared_at_fork = MIB,
+							      .started = START - 10 + pid});
+		add_process(&older, pid, "app", pid > 1);
+	}
+	compare();
+	assert_int_equal(comparison->older_workers, 3);
+	assert_int_equal(comparison->newer_workers, 3);
+}
+
 static void test_other_workers(void **state)
 {
 	(void)state;
@@ -324,6 +343,7 @@ int main(void)
 		TEST(test_workers_divide),
 		TEST(test_no_workers_are_one),
 		TEST(test_helpers_are_no_workers),
+		TEST(test_an_attached_master_is_no_worker),
 		TEST(test_other_workers),
 		TEST(test_nothing_at_all),
 		TEST(test_little_is_not_significant),

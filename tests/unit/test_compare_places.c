@@ -382,6 +382,70 @@ static void test_stacks_meet_where_they_are_now(void **state)
 	}
 }
 
+/* A worker of one run that copies in a comprehension. */
+static void copy_in(struct world *w, uint32_t pid, const char *function, uint64_t n)
+{
+	struct stack_fact *stack = strstr(function, "comp>")
+					   ? STACK(w, CT_UNWIND_COMPLETE, {"/a.py", function, 7, 0},
+						   {"/a.py", "f", 6, 0}, {"/a.py", "main", 30, 0})
+					   : STACK(w, CT_UNWIND_COMPLETE, {"/a.py", function, 7, 0},
+						   {"/a.py", "main", 30, 0});
+
+	world__copy(
+		w, n,
+		(struct deed){.pid = pid, .cause = CAUSE_REFCOUNT, .type = "int", .stack = stack});
+}
+
+/* From 3.11 to 3.12 (PEP 709). */
+static void test_comprehensions_were_inlined(void **state)
+{
+	static const char *const functions[] = {"f.<locals>.<listcomp>", "f.<locals>.<dictcomp>",
+						"f.<locals>.<setcomp>.<listcomp>"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		close_worlds(NULL);
+		open_worlds(NULL);
+		add_workers();
+		copy_in(&older, 5, functions[i], 23);
+		copy_in(&newer, 9, "f", 29);
+		compare();
+		assert_int_equal(comparison->sites.n, 1);
+		assert_row(site("f", 7, "int"), 23, 29);
+		assert_int_equal(comparison->n_stacks, 1);
+		assert_int_equal(comparison->stacks[0].n, 2);
+	}
+}
+
+static void test_what_is_no_inlined_comprehension(void **state)
+{
+	static const char *const functions[] = {"f.<locals>.<lambda>", ".<locals>.<listcomp>",
+						"<listcomp>",	       "g.<locals>.<listcomp>",
+						"f.<listcomp>",	       ".<listcomp>",
+						"f.<locals>.<genexpr>"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		close_worlds(NULL);
+		open_worlds(NULL);
+		add_workers();
+		copy_in(&older, 5, functions[i], 23);
+		copy_in(&newer, 9, "f", 29);
+		compare();
+		assert_int_equal(comparison->sites.n, 2);
+	}
+	/* Where it still is a function, it is compared as one. */
+	close_worlds(NULL);
+	open_worlds(NULL);
+	add_workers();
+	copy_in(&older, 5, "f.<locals>.<listcomp>", 23);
+	copy_in(&newer, 9, "f.<locals>.<listcomp>", 29);
+	copy_in(&newer, 9, "f", 31);
+	compare();
+	assert_row(site("f.<locals>.<listcomp>", 7, "int"), 23, 29);
+	assert_row(site("f", 7, "int"), 0, 31);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +469,8 @@ int main(void)
 		TEST(test_numbers_in_commands),
 		TEST(test_roles),
 		TEST(test_stacks_meet_where_they_are_now),
+		TEST(test_comprehensions_were_inlined),
+		TEST(test_what_is_no_inlined_comprehension),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,9 @@
 
 #include "model/snapshot.h"
 
-#define ADVICE_MAX 8
+#define ADVICE_MAX 16
 /* Names in a text are cut by what is left of this. */
-#define ADVICE_TEXT_MAX 2048
+#define ADVICE_TEXT_MAX 3072
 
 /* Rows and the texts they point to. */
 struct advice {
@@ -17,8 +17,8 @@ struct advice {
 	char texts[ADVICE_MAX][ADVICE_TEXT_MAX];
 };
 
-/* Fills out->rows, most useful first; returns how many. A text is one paragraph without markup;
- * what is to be typed stands in `backticks`. */
-size_t advice__give(const struct snapshot *snap, struct advice *out);
+/* Fills out->rows, most useful first; returns how many, or -ENOMEM. A text is one paragraph without
+ * markup; what is to be typed stands in `backticks`. */
+int advice__give(const struct snapshot *snap, struct advice *out);
 
 #endif

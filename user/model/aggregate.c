@@ -428,3 +428,8 @@ void aggregate__set_source(struct aggregate *agg, size_t site, const char *sourc
 	if (agg->derived && site < agg->derived->view.n_sites)
 		agg->derived->sites[site].source = intern__str(agg->pool, source);
 }
+
+int aggregate__advise(struct aggregate *agg)
+{
+	return derive__advise(agg->derived);
+}

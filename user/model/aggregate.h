@@ -69,4 +69,8 @@ int aggregate__snapshot(struct aggregate *agg, const struct snapshot_host *host,
 /* Sets the text of a source line of a site of the last snapshot (index into sites). */
 void aggregate__set_source(struct aggregate *agg, size_t site, const char *source);
 
+/* Adds the advice to the last snapshot: it may go by the text of lines, so their sources come
+ * first. 0 or -ENOMEM. */
+int aggregate__advise(struct aggregate *agg);
+
 #endif

@@ -125,7 +125,7 @@ static struct comparison_row role(const struct pair *pair, bool newer,
 {
 	return (struct comparison_row){
 		.command = renames__command(pair->to->renames, p->command),
-		.worker = snapshot__is_sharer(p),
+		.worker = compare__may_work(p),
 		.older_processes = !newer,
 		.newer_processes = newer,
 	};
@@ -209,7 +209,7 @@ static int prepare(const struct pair *pair)
 	       stack_table__new(newer->stacks, newer->n_stacks, &to->newer_frames)	       ?:
 	       renames__new(older, to->older_frames, newer, to->newer_frames, to->pool, &to->renames) ?:
 	       places__new(older, to->older_frames, newer, to->newer_frames, to->renames,
-			   &to->places);
+			   to->pool, &to->places);
 }
 
 static int fill(const struct pair *pair)

@@ -32,6 +32,12 @@ const char *renames__command(const struct renames *renames, const char *command)
 
 /* --- compare_workers.c ------------------------------------------------------- */
 
+/* It may be one: it began with shared pages, and is no master that ran when cowtrace attached. */
+static inline bool compare__may_work(const struct snapshot_process *p)
+{
+	return snapshot__is_sharer(p) && !(p->attached && !p->forked && p->children);
+}
+
 /* Finds who the workers of each run are, and counts them. 0 or -ENOMEM. */
 int compare__workers(struct comparison *out, const struct snapshot *newer,
 		     const struct renames *renames);
@@ -54,17 +60,17 @@ void lines__match(struct line *older, size_t n_older, struct line *newer, size_t
 /* Where the frames of the older run are in the newer one. */
 struct places;
 
-/* The tables: of the stacks of each. All must outlive it. 0 or -ENOMEM. */
+/* The tables: of the stacks of each; pool: of new names. All must outlive it. 0 or -ENOMEM. */
 int places__new(const struct snapshot *older, const struct stack_table *older_frames,
 		const struct snapshot *newer, const struct stack_table *newer_frames,
-		const struct renames *renames, struct places **out);
+		const struct renames *renames, struct intern *pool, struct places **out);
 void places__free(struct places *places);
 /* From a frame of the older run to its place in the newer one. False: it has none, and keeps its
  * line, in the newer file. */
 bool places__find(const struct places *places, struct snapshot_frame *frame);
-/* The frames of a stack of the older run. */
+/* The frames of a stack of the older run: *n of them. */
 const struct snapshot_frame *places__stack(const struct places *places,
-					   const struct snapshot_stack *old);
+					   const struct snapshot_stack *old, uint32_t *n);
 
 /* --- compare_rows.c ---------------------------------------------------------- */
 

@@ -36,15 +36,15 @@ static int order_halves(const void *a, const void *b)
 /* What is of no other process and proven or not is one: the rest would be told apart by chance. */
 static struct snapshot_stack reduce(const struct snapshot_stack *stack, uint32_t group,
 				    const struct comparison *comparison,
-				    const struct snapshot_frame *frames)
+				    const struct snapshot_frame *frames, uint32_t n)
 {
 	return (struct snapshot_stack){
 		.process = group,
 		.command = comparison->processes.rows[group].command,
 		.cause = stack->cause,
 		.type = stack->type,
-		.n = stack->n,
-		.frames = stack->n ? frames : NULL,
+		.n = n,
+		.frames = n ? frames : NULL,
 		.copies = stack->copies,
 		.pages = stack->pages,
 	};
@@ -58,18 +58,20 @@ static size_t collect(const struct comparison *comparison, const struct snapshot
 
 	for (size_t i = 0; i < older->n_stacks; i++) {
 		const struct snapshot_stack *stack = &older->stacks[i];
+		uint32_t length;
+		const struct snapshot_frame *frames = places__stack(places, stack, &length);
 
 		halves[n].bytes = snapshot__bytes(older, stack->pages);
-		halves[n++].stack = reduce(stack, groups->older[stack->process], comparison,
-					   places__stack(places, stack));
+		halves[n++].stack =
+			reduce(stack, groups->older[stack->process], comparison, frames, length);
 	}
 	for (size_t i = 0; i < newer->n_stacks; i++) {
 		const struct snapshot_stack *stack = &newer->stacks[i];
 
 		halves[n].newer = true;
 		halves[n].bytes = snapshot__bytes(newer, stack->pages);
-		halves[n++].stack =
-			reduce(stack, groups->newer[stack->process], comparison, stack->frames);
+		halves[n++].stack = reduce(stack, groups->newer[stack->process], comparison,
+					   stack->frames, stack->n);
 	}
 	return n;
 }

@@ -32,7 +32,7 @@ static size_t collect(const struct snapshot *const *runs, const struct renames *
 		for (size_t i = 0; i < runs[newer]->n_processes; i++) {
 			const struct snapshot_process *p = &runs[newer]->processes[i];
 
-			if (!snapshot__is_sharer(p))
+			if (!compare__may_work(p))
 				continue;
 			crews[n].command = renames__command(renames, p->command);
 			crews[n].bytes[newer] = snapshot__bytes(runs[newer], p->pages);

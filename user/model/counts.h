@@ -118,6 +118,8 @@ struct aggregate {
 /* Fills a new view of agg. 0 or -ENOMEM. */
 int derive__new(const struct aggregate *agg, const struct snapshot_host *host,
 		const struct snapshot_capture *capture, uint64_t start_time, struct derived **out);
+/* Adds the advice. 0 or -ENOMEM. */
+int derive__advise(struct derived *derived);
 void derive__free(struct derived *derived);
 
 /* derive_stacks.c: the part of it that fills stacks and frames. 0 or -ENOMEM. */

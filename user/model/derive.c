@@ -351,8 +351,17 @@ static int fill(const struct aggregate *agg, struct derived *out, uint64_t start
 	view->details = out->details;
 	view->foreign = out->foreign;
 	view->stacks = out->stacks;
-	view->advice = out->advice.rows;
-	view->n_advice = advice__give(view, &out->advice);
+	return 0;
+}
+
+int derive__advise(struct derived *derived)
+{
+	int n = advice__give(&derived->view, &derived->advice);
+
+	if (n < 0)
+		return n;
+	derived->view.advice = derived->advice.rows;
+	derived->view.n_advice = (size_t)n;
 	return 0;
 }
 

@@ -28,6 +28,19 @@ static int compare_frames_of(const struct count *a, const struct count *b)
 	       compare_name(a->native, b->native);
 }
 
+/* Whose variables or memory; a collection, or not. Counts that go up and down are one row. */
+static const char *detail_of(const struct count *count)
+{
+	switch (count->key.cause) {
+	case CAUSE_NATIVE_DATA:
+	case CAUSE_BUFFER:
+	case CAUSE_GC_HEADER:
+		return count->key.detail;
+	default:
+		return "";
+	}
+}
+
 static int compare_rows_of(const struct count *a, const struct count *b)
 {
 	return compare_frames_of(a, b) ?:
@@ -35,7 +48,8 @@ static int compare_rows_of(const struct count *a, const struct count *b)
 	       compare_number(a->key.cause, b->key.cause)			      ?:
 	       compare_number(a->key.origin, b->key.origin)			      ?:
 	       compare_number(a->key.certainty, b->key.certainty)		      ?:
-	       compare_name(a->key.type, b->key.type);
+	       compare_name(a->key.type, b->key.type)				      ?:
+	       compare_name(detail_of(a), detail_of(b));
 }
 
 static int compare_counts(const void *a, const void *b)
@@ -65,7 +79,7 @@ static int order_stacks(const void *a, const void *b)
 	       compare_name(x->cause, y->cause)		?: compare_name(x->type, y->type) ?:
 	       compare_name(x->origin, y->origin)	?:
 	       compare_name(x->certainty, y->certainty) ?: compare_number(y->pages, x->pages) ?:
-	       compare_frames(x, y);
+	       compare_frames(x, y)			?: compare_name(x->detail, y->detail);
 }
 
 /* A stack that does not reach its root says why there; one of a thread without Python is whole. */
@@ -130,6 +144,7 @@ static void start_row(struct snapshot_stack *row, const struct count *count)
 	row->type = count->key.type;
 	row->origin = origin__name(count->key.origin);
 	row->certainty = certainty__name(count->key.certainty);
+	row->detail = detail_of(count);
 }
 
 /* Merges sorted counts to rows; returns how many. */

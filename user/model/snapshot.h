@@ -133,6 +133,8 @@ struct snapshot_stack {
 	const char *command;
 	const char *cause, *type; /* type may be NULL */
 	const char *origin, *certainty;
+	/* Of those causes for which it tells who wrote, for the advice; else "". */
+	const char *detail;
 	uint32_t n;
 	const struct snapshot_frame *frames; /* root first */
 	uint64_t copies, pages;
