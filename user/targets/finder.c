@@ -137,9 +137,11 @@ static void seen__look(struct finder *f, struct seen *s)
 {
 	const struct seen *parent = s->stat.forked ? seen__find(f, s->stat.ppid) : NULL;
 
-	if (s->own || s->stat.ppid == getpid())
+	if (s->own)
 		return;
 	if (has_choice(f)) {
+		if (s->stat.ppid == getpid()) /* the HTTP process is in the cgroup of cowtrace */
+			return;
 		s->python = s->python || has_chosen_name(f, s) || in_chosen_cgroup(f, s->pid);
 		return;
 	}
