@@ -2,6 +2,7 @@
 #include "cmd_serve.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "cmd_tracing.h"
 #include "pipeline.h"
 #include "serve/address.h"
+#include "serve/http.h"
 #include "serve/notify.h"
 #include "serve/peer.h"
 #include "targets/finder.h"
@@ -29,7 +31,12 @@
 #define FIND_MS 2000
 #define LOOK_MS 15000
 
-static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/* What is allocated; with the buffers, programs and libraries that is less than 64 MiB. */
+#define MEMORY_MAX (32u << 20)
+#define RENEW_MS   60000
+
+/* SIGUSR1: forgets what it knows, as it does when it has grown. */
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1};
 
 struct server {
 	struct options opt;
@@ -40,7 +47,7 @@ struct server {
 	struct answers *answers;
 	struct address address;
 	int listen_fd;
-	uint64_t next_find, next_look; /* ms */
+	uint64_t next_find, next_look, next_renewal; /* ms */
 };
 
 /* --- targets ----------------------------------------------------------------- */
@@ -115,6 +122,23 @@ static int choose_targets(struct server *s)
 
 /* --- the loop ---------------------------------------------------------------- */
 
+static bool has_grown(void)
+{
+	struct mallinfo2 used = mallinfo2();
+
+	return used.uordblks + used.hblkhd > MEMORY_MAX;
+}
+
+static void renew(struct server *s)
+{
+	int err = pipeline__renew(s->tracing.pipeline);
+
+	if (err)
+		log_info("what is known is not forgotten now: %s", strerror(-err));
+	else
+		malloc_trim(0);
+}
+
 static void now_and_then(struct server *s, uint64_t now)
 {
 	if (s->finder && now >= s->next_find) {
@@ -124,6 +148,10 @@ static void now_and_then(struct server *s, uint64_t now)
 	if (now >= s->next_look) {
 		pipeline__look(s->tracing.pipeline);
 		s->next_look = now + LOOK_MS;
+	}
+	if (now >= s->next_renewal && has_grown()) {
+		renew(s);
+		s->next_renewal = now + RENEW_MS;
 	}
 }
 
@@ -145,7 +173,12 @@ static void serve(struct server *s)
 		answers__step(s->answers, now);
 		fd = peer__fd(s->peer, &events);
 		/* To write, it need not be waited for: there is more to do soon enough. */
-		ended = tracing__wait(&s->tracing, wait, peer__ready(s->peer) ? fd : -1, &info);
+		if (!tracing__wait(&s->tracing, wait, peer__ready(s->peer) ? fd : -1, &info))
+			continue;
+		if (info.ssi_signo == SIGUSR1)
+			renew(s);
+		else
+			ended = true;
 	}
 }
 
@@ -176,8 +209,7 @@ static int open_address(struct server *s)
 
 static int open_tracing(struct server *s)
 {
-	int err =
-		tracing__open(&s->tracing, &s->opt, endings, sizeof(endings) / sizeof(endings[0]));
+	int err = tracing__open(&s->tracing, &s->opt, caught, sizeof(caught) / sizeof(caught[0]));
 
 	if (err)
 		return err;
@@ -223,8 +255,13 @@ int cmd_serve(const struct options *opt)
 		.tracing = {.signal_fd = -1, .delayacct = -1},
 		.listen_fd = -1,
 	};
-	int err = tracing__check_targets(opt);
+	int err;
 
+	if (!http__is_built()) {
+		log_error("serve: this cowtrace was built without HTTP (libmicrohttpd)");
+		return STATUS_UNSUPPORTED;
+	}
+	err = tracing__check_targets(opt);
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
 	s.opt.ring_size = s.opt.ring_size ?: RING_SIZE;

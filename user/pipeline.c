@@ -293,15 +293,21 @@ static void use_layout(void *ctx, uint32_t pid, uint32_t slot)
 
 /* --- life cycle --- */
 
-static int pipeline__build(struct pipeline *p)
+int pipeline__new_enrich(struct pipeline *p, struct intern *pool, struct enrich **out)
 {
 	struct enrich_ops ops = {.ctx = p, .set_layout = set_layout, .use_layout = use_layout};
+
+	return enrich__new(pool, p->tree, &ops, out);
+}
+
+static int pipeline__build(struct pipeline *p)
+{
 	int err = intern__new(&p->pool);
 
 	if (!err)
 		err = tree__new(&p->tree);
 	if (!err)
-		err = enrich__new(p->pool, p->tree, &ops, &p->enrich);
+		err = pipeline__new_enrich(p, p->pool, &p->enrich);
 	if (!err)
 		err = settle__new(on_settled, p, &p->settle);
 	if (!err)

@@ -75,6 +75,11 @@ typedef void (*pipeline_namer)(pid_t pid, const char *command, char *name, size_
 int pipeline__group(struct pipeline *p, pipeline_namer name);
 /* How the services are doing now; costs as much as there are living processes. */
 void pipeline__look(struct pipeline *p);
+/*
+ * Forgets what is known of programs, and the profiles: what is needed is asked for anew. Counters
+ * go on. For those who have grown. 0, or, and all is as before: -EBUSY, a window is open; -ENOMEM.
+ */
+int pipeline__renew(struct pipeline *p);
 /* All that is known here; valid until the next call on p. */
 void pipeline__metrics(struct pipeline *p, struct metrics *out);
 /* A snapshot of the services since the start; valid until the next one. 0 or -ENOMEM. */

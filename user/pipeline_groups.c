@@ -10,6 +10,7 @@
 #include "base/intern.h"
 #include "capture/session.h"
 #include "enrich/enrich.h"
+#include "event/settle.h"
 #include "ledger.h"
 #include "model/aggregate.h"
 #include "model/facts.h"
@@ -144,7 +145,8 @@ void pipeline__metrics(struct pipeline *p, struct metrics *out)
 		.groups = groups__rows(p->groups),
 		.groups_retired = groups__retired(p->groups),
 		.events = p->records,
-		.folded = aggregate__folded(p->model),
+		.folded = p->folded + aggregate__folded(p->model),
+		.renewals = p->renewals,
 	};
 	out->types = groups__types(p->groups, &out->n_types);
 	memcpy(out->lost, capture.lost_by_reason, sizeof(out->lost));
@@ -190,7 +192,83 @@ static int services(struct pipeline *p, struct aggregate *model, uint64_t start,
 
 int pipeline__services(struct pipeline *p, const struct snapshot **out)
 {
-	return services(p, p->model, p->started, out);
+	return services(p, p->model, p->profiled ?: p->started, out);
+}
+
+/* --- forgetting --------------------------------------------------------------- */
+
+struct parts {
+	struct intern *pool;
+	struct enrich *enrich;
+	struct aggregate *model;
+};
+
+static void parts__free(struct parts *parts)
+{
+	enrich__free(parts->enrich);
+	aggregate__free(parts->model);
+	intern__free(parts->pool);
+}
+
+static int parts__new(struct pipeline *p, struct parts *out)
+{
+	struct parts parts = {};
+	int err = intern__new(&parts.pool);
+
+	err = err ?: pipeline__new_enrich(p, parts.pool, &parts.enrich);
+	err = err ?: aggregate__new(parts.pool, &parts.model);
+	if (!err)
+		*out = parts;
+	else if (parts.pool)
+		parts__free(&parts);
+	return err;
+}
+
+/* What processes have of the part that goes: enrich__free has taken their images. */
+static void forget_strings(struct pipeline *p)
+{
+	for (struct process *q = tree__first(p->tree); q; q = q->next)
+		q->python = q->python_problem = NULL;
+}
+
+static void adopt_again(struct pipeline *p)
+{
+	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		bool forked = q->forked_memory; /* if its parent has ended, this cannot be known */
+
+		if (q->exited || q->image)
+			continue;
+		enrich__adopted(p->enrich, q, now_ns());
+		q->forked_memory = forked;
+	}
+}
+
+int pipeline__renew(struct pipeline *p)
+{
+	struct parts old = {p->pool, p->enrich, p->model}, fresh;
+	int err;
+
+	for (int i = 0; i < PIPELINE_WINDOWS; i++)
+		if (p->windows[i])
+			return -EBUSY;
+	err = parts__new(p, &fresh);
+	if (err)
+		return err;
+	session__consume(p->session); /* what has come is explained by what is known */
+	settle__flush(p->settle, UINT64_MAX);
+	p->folded += aggregate__folded(p->model);
+	enrich__succeed(fresh.enrich, old.enrich);
+	parts__free(&old);
+	p->pool = fresh.pool;
+	p->enrich = fresh.enrich;
+	p->model = fresh.model;
+	aggregate__bound(p->model, PROFILE_ROWS);
+	p->profiled = now_ns();
+	forget_strings(p);
+	adopt_again(p);
+	enrich__succeeded(p->enrich);
+	p->renewals++;
+	return 0;
 }
 
 /* --- windows ----------------------------------------------------------------- */

@@ -40,7 +40,8 @@ struct pipeline {
 	pipeline_namer namer;
 	struct aggregate *windows[PIPELINE_WINDOWS];
 	uint64_t window_start[PIPELINE_WINDOWS]; /* ns */
-	uint64_t records;
+	uint64_t records, renewals, folded;
+	uint64_t profiled;		 /* ns: when the profiles began anew; 0: at the start */
 	struct snapshot_capture capture; /* of the last snapshot */
 	struct process *command;
 	struct process *adopted; /* first one of the adoption that is going on */
@@ -74,6 +75,8 @@ void pipeline__group_exec(struct pipeline *p, struct process *process);
 void pipeline__group_end(struct pipeline *p, const struct process *process);
 void pipeline__group_copy(struct pipeline *p, const struct process *process,
 			  struct fault_facts *facts, const struct verdict *verdict);
+/* An enrich unit that speaks to the kernel side of this pipeline. 0 or -ENOMEM. */
+int pipeline__new_enrich(struct pipeline *p, struct intern *pool, struct enrich **out);
 void pipeline__groups_free(struct pipeline *p);
 
 /* Tells the model, and the recording, what is known of a process by now. */

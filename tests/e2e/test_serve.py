@@ -170,6 +170,24 @@ def test_the_target_is_killed(any_python: str) -> None:
         assert server.stop() == 0
 
 
+def test_what_is_forgotten_is_learnt_anew(any_python: str) -> None:
+    """SIGUSR1 does what happens when memory runs out: counters go on, profiles begin anew."""
+    with Forker(any_python) as service, Serving(["-p", str(service.pid)]) as server:
+        service.write(503)
+        wait_for_buffers(server, 1509)
+        for times in (1, 2, 3):
+            server.process.send_signal(signal.SIGUSR1)
+            wait_for("it has forgotten", lambda: server.metrics().value("cowtrace_renewals_total") == times)
+            service.write(211)
+            page = wait_for_buffers(server, 1509 + times * 633)
+            assert page.value("cowtrace_processes", group=GROUP) == 4
+            assert page.value("cowtrace_shared_at_fork_bytes", group=GROUP) > 3 * 5003 * PAGE
+        assert page.value("cowtrace_python_layouts_total", result="resolved") == 1
+        Path(server.place.name, "p.gz").write_bytes(server.drawn("/debug/pprof/copies"))
+        top = go_pprof("-top", "-sample_index=copies", str(Path(server.place.name, "p.gz")))
+        assert re.search(r"^ +6[2-4]\d .* write_pages$", top, re.M), top
+
+
 # --- profiles -----------------------------------------------------------------------------------------------
 
 

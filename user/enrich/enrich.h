@@ -31,6 +31,13 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 		struct enrich **out);
 void enrich__free(struct enrich *e);
 
+/*
+ * What takes the place of another one, while that still is there: processes that are adopted again
+ * until enrich__succeeded keep the slots of their layouts.
+ */
+void enrich__succeed(struct enrich *e, const struct enrich *before);
+void enrich__succeeded(struct enrich *e);
+
 /* A process began, by fork (process->parent) or as the traced command; or executed a program. */
 void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);

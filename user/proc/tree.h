@@ -25,6 +25,7 @@ struct process {
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
 	bool adopted;		/* it ran when cowtrace attached */
 	bool exited;
+	uint32_t slot;	    /* of the enrich unit: of the layout that its threads have */
 	bool grouped;	    /* group is known */
 	unsigned int group; /* of the pipeline: see model/groups.h */
 	bool reported;	    /* of the pipeline: those who watch know that it has ended */

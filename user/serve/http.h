@@ -6,10 +6,15 @@
 #ifndef COWTRACE_SERVE_HTTP_H
 #define COWTRACE_SERVE_HTTP_H
 
+#include <stdbool.h>
+
 /* The name that it is started by, and where it finds its descriptors. */
 #define HTTP_PROCESS   "cowtrace-http"
 #define HTTP_LISTEN_FD 3
 #define HTTP_LINK_FD   4
+
+/* Is there such a process in this program? */
+bool http__is_built(void);
 
 /* Until the tracer has gone. Returns the exit status. */
 int http__main(void);
