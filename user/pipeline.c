@@ -460,6 +460,8 @@ int pipeline__step(struct pipeline *p)
 		ledger__sample(p->ledger, p->tree, now, on_sample, p);
 	if (p->writer)
 		writer__tick(p->writer, now);
+	if (p->groups && records >= PIPELINE_RECORDS) /* there is more */
+		return 0;
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 

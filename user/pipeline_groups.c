@@ -34,6 +34,8 @@ int pipeline__group(struct pipeline *p, pipeline_namer name)
 		return err;
 	p->namer = name;
 	aggregate__bound(p->model, PROFILE_ROWS);
+	enrich__limit(p->enrich);
+	session__limit(p->session, PIPELINE_RECORDS);
 	return 0;
 }
 
@@ -263,6 +265,7 @@ int pipeline__renew(struct pipeline *p)
 	p->enrich = fresh.enrich;
 	p->model = fresh.model;
 	aggregate__bound(p->model, PROFILE_ROWS);
+	enrich__limit(p->enrich);
 	p->profiled = now_ns();
 	forget_strings(p);
 	adopt_again(p);

@@ -25,6 +25,9 @@ struct source;
 struct tree;
 struct writer;
 
+/* To be handled in one step of those who have other things to do as well: some 20 ms of work. */
+#define PIPELINE_RECORDS 2048
+
 struct pipeline {
 	struct session *session;
 	struct intern *pool;

@@ -31,6 +31,9 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 		struct enrich **out);
 void enrich__free(struct enrich *e);
 
+/* Remembers less than it does else: what programs' addresses mean is asked for again when it is needed. */
+void enrich__limit(struct enrich *e);
+
 /*
  * What takes the place of another one, while that still is there: processes that are adopted again
  * until enrich__succeeded keep the slots of their layouts.
