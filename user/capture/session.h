@@ -92,8 +92,8 @@ int session__use_layout(struct session *s, pid_t pid, uint32_t slot);
 int session__meta_fd(const struct session *s);
 int session__copies_fd(const struct session *s);
 
-/* So many of each ring are handed over at once, at most, for those who have more to do; 0: all. Records
- * can come as fast as they are taken. */
+/* So many of each ring are handed over at once, at most, for those who have more to do; 0: all.
+ * Records can come as fast as they are taken. */
 void session__limit(struct session *s, unsigned int records);
 /* Hands waiting records to the handler. Returns how many there were, or an error. */
 int session__consume(struct session *s);

@@ -31,7 +31,8 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 		struct enrich **out);
 void enrich__free(struct enrich *e);
 
-/* Remembers less than it does else: what programs' addresses mean is asked for again when it is needed. */
+/* Remembers less than it does else: what programs' addresses mean is asked for again when it is
+ * needed. */
 void enrich__limit(struct enrich *e);
 
 /*

@@ -65,7 +65,10 @@ int jail__drop(unsigned int max_fds)
 {
 	int err = limit(RLIMIT_NOFILE, max_fds) ?: limit(RLIMIT_CORE, 0);
 
-	err = err ?: limit(RLIMIT_FSIZE, 0) ?: limit(RLIMIT_DATA, MAX_MEMORY);
+	err = err ?: limit(RLIMIT_FSIZE, 0);
+#ifndef __SANITIZE_ADDRESS__ /* that maps terabytes */
+	err = err ?: limit(RLIMIT_DATA, MAX_MEMORY);
+#endif
 	err = err ?: drop_bounding() ?: drop_user() ?: drop_capabilities();
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
