@@ -108,3 +108,13 @@ def test_the_unit_of_systemd() -> None:
     found = re.search(r"exposure level for cowtrace\.service: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found[1]) < 4.0, done.stdout
+
+
+def test_the_privileges_of_what_is_deployed() -> None:
+    """Those that the documents name, no more; root in a container has to be able to become nobody."""
+    needed = set(re.findall(r"^PRIVILEGE\((\w+),", (ROOT / "user" / "model" / "privileges.def").read_text(), re.M))
+    unit = (DEPLOY / "cowtrace.service").read_text()
+    for setting in ("AmbientCapabilities", "CapabilityBoundingSet"):
+        assert set(re.search(rf"^{setting}=(.*)", unit, re.M)[1].split()) == {f"CAP_{cap}" for cap in needed}
+    added = set(re.findall(r"^ +- ([A-Z_]+)$", (DEPLOY / "daemonset.yaml").read_text(), re.M))
+    assert added == needed | {"SETUID", "SETGID", "SETPCAP"}
