@@ -11,7 +11,7 @@ import pythons
 from cow import BUILT, PAGE, ROOT, Run, run_cowtrace
 
 # What two runs of the same program differ by: where the allocator happens to have its free blocks.
-NOISE = 24 * PAGE
+NOISE = 32 * PAGE
 
 
 @dataclass(frozen=True)

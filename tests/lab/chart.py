@@ -9,7 +9,7 @@ import verdict
 from measure import Result
 from scenarios import CONSTANT, LINEAR, Scenario
 
-W, H, LEFT, TOP, BOTTOM = 420, 190, 52, 12, 28
+W, H, LEFT, TOP, BOTTOM = 420, 196, 52, 18, 28
 STYLE = """
 :root { --paper: #fff; --ink: #1c1e21; --dim: #5d6570; --line: #d9dde3; --bad: #b3261e; --good: #1b6e3c;
   --c0: #6b7280; --c1: #2563a8; --c2: #c2570c; --c3: #2e7d4f; --c4: #8a3fa0; --c5: #a5841b; --c6: #b0306a; --c7: #197a86;
@@ -56,10 +56,11 @@ class Plane:
             x, y = self.at(0, self.y * part)
             text += f'<line class="axis" x1="{x:.0f}" x2="{W - 10}" y1="{y:.1f}" y2="{y:.1f}"/>'
             text += f'<text x="{x - 6:.0f}" y="{y + 4:.1f}" text-anchor="end">{self.y * part:,.6g}</text>'
-        for tick in ticks:
+        for tick in (t for t in ticks if t <= self.x):
             x, y = self.at(tick, 0)
-            text += f'<text x="{x:.1f}" y="{y + 16:.1f}" text-anchor="middle">{tick:.3g}{unit}</text>'
-        return text
+            anchor = "end" if x > W - 40 else "middle"
+            text += f'<text x="{x:.1f}" y="{y + 16:.1f}" text-anchor="{anchor}">{tick:.3g}{unit}</text>'
+        return text + f'<text x="{LEFT + 4}" y="{TOP - 2}">MiB</text>'
 
 
 def figure(title: str, caption: str, label: str, body: str) -> str:
@@ -96,12 +97,12 @@ def by_workers(results: table.Results) -> str:
     if not lines:
         return ""
     plane = Plane(max(x for _, points in lines for x, _ in points), max(y for _, points in lines for _, y in points))
-    body = plane.axes("", [1, 2, 4, 8])
+    body = plane.axes("", [1, 2, 3, 4, 8])
     legend = ""
     for i, (name, points) in enumerate(lines):
         body += plane.path(points, 1 + i, name)
         legend += f'<span style="color: var(--c{1 + i})">■</span> {escape(name)} &nbsp; '
-    return figure("All processes together, by the number of workers", f"MiB of PSS. {legend}",
+    return figure("All processes together, by the number of workers", f"Proportional set size (PSS). {legend}",
                   "PSS of all processes in MiB by the number of workers", body)
 
 

@@ -23,7 +23,7 @@ def say(**words):
     os.write(1, json.dumps(words).encode() + b"\n")
 
 
-def work(ready, go, done):
+def work(ready, go, done, end):
     os.write(ready, b".")
     os.read(go, 1)
     if "freeze-after" in OPTIONS:
@@ -32,7 +32,7 @@ def work(ready, go, done):
         gc.disable()
     data.access(KIND, held, "read")
     os.write(done, b".")
-    os.read(go, 1)
+    os.read(end, 1)
     os._exit(0)
 
 
@@ -56,12 +56,13 @@ def before_the_fork():
 
 
 def with_fork():
-    ready, done, go = os.pipe(), os.pipe(), os.pipe()
+    # A pipe of its own for the end: else a worker that is done takes what lets another one go.
+    ready, go, done, end = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     pids = []
     for _ in range(WORKERS):
         pid = os.fork()
         if pid == 0:
-            work(ready[1], go[0], done[1])
+            work(ready[1], go[0], done[1], end[0])
         pids.append(pid)
 
     def wait(pipe):
@@ -69,7 +70,8 @@ def with_fork():
             os.read(pipe[0], 1)
 
     wait(ready)
-    return pids, lambda: os.write(go[1], b"." * WORKERS), lambda: wait(done)
+    every = b"." * WORKERS
+    return pids, lambda: os.write(go[1], every), lambda: wait(done), lambda: os.write(end[1], every)
 
 
 def with_multiprocessing(method):
@@ -83,21 +85,24 @@ def with_multiprocessing(method):
         pipes.append(mine)
     for pipe in pipes:
         pipe.recv()
-    return ([p.pid for p in processes], lambda: [pipe.send(".") for pipe in pipes],
-            lambda: [pipe.recv() for pipe in pipes])
+    def tell():
+        for pipe in pipes:
+            pipe.send(".")
+
+    return [p.pid for p in processes], tell, lambda: [pipe.recv() for pipe in pipes], tell
 
 
 def main():
     before_the_fork()
     methods = OPTIONS & {"fork", "forkserver", "spawn"}
-    pids, go, wait = with_multiprocessing(methods.pop()) if methods else with_fork()
+    pids, go, wait, end = with_multiprocessing(methods.pop()) if methods else with_fork()
     say(workers=pids)
     sys.stdin.readline()
     go()
     wait()
     say(done=True)
     sys.stdin.readline()
-    go()
+    end()
     os._exit(0)
 
 

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -119,6 +120,8 @@ class Service:
 
     def line(self) -> dict[str, Any]:
         assert self.process.stdout
+        if not select.select([self.process.stdout], [], [], 600)[0]:
+            raise Failed("the program says nothing")
         text = self.process.stdout.readline()
         if not text:
             raise Failed("the program said no more")

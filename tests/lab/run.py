@@ -71,6 +71,14 @@ def measure_all(args: argparse.Namespace, items: int) -> tuple[table.Results, li
     return results, left_out, failed
 
 
+def replace_part(path: Path, text: str) -> None:
+    """What stands between the markers."""
+    begin, end = "<!-- lab:begin -->\n", "<!-- lab:end -->\n"
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(before + begin + text + end + after)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help=f"{SMALL:,} items instead of {FULL:,}, and fewer scenarios")
@@ -78,7 +86,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, help="another number of items")
     parser.add_argument("--only", help="the scenarios with this in their name")
     parser.add_argument("--out", type=Path, default=HERE.parents[1] / "build" / "lab", help="where lab.html goes")
-    parser.add_argument("--record", action="store_true", help="write tests/lab/RESULTS.md")
+    parser.add_argument("--record", action="store_true", help="write tests/lab/RESULTS.md and the table of README.md")
     args = parser.parse_args()
     items = args.items or (SMALL if args.small else FULL)
     results, left_out, failed = measure_all(args, items)
@@ -89,6 +97,7 @@ def main() -> int:
     (args.out / "lab.html").write_text(chart.page(results, items, about, left_out))
     if args.record:
         (HERE / "RESULTS.md").write_text(text)
+        replace_part(HERE.parents[1] / "README.md", table.summary(results))
     print(f"table: {args.out / 'RESULTS.md'}\npage:  {args.out / 'lab.html'}")
     for line in failed:
         print(f"failed: {line}", file=sys.stderr)

@@ -93,7 +93,7 @@ SCENARIOS = (
              rounds=9, gunicorn="max_requests = 6\n",
              note="A worker that ends copies what it takes apart, and its successor reads all again."),
     # --- code ---
-    plain("functions, first run in the workers", "running code copies it: inline caches (3.11+)", "code", GROWS,
-          note="It is the bytecode that is written to, a small part of what functions take."),
-    plain("functions, run before the fork", "warm code stays shared", "code", STAYS, "warm"),
+    plain("functions, first run in the workers", "running code copies it: inline caches (3.11+)", "code", GROWS),
+    plain("functions, run before the fork", "warm code stays shared", "code", STAYS, "warm",
+          note="Its caches do; the constants that it reads are objects with counts."),
 )

@@ -65,6 +65,7 @@ def main():
     data = Dicts() if sys.argv[1] == "dicts" else Blob()
     ready, go = os.pipe()
     done, finished = os.pipe()
+    over, end = os.pipe()
     pids = []
     # What numpy sets up when it is first used is not the study's.
     say((b"warm", data.read(1)), (b"items", ITEMS))
@@ -75,7 +76,7 @@ def main():
             os.read(ready, 1)
             say((b"pid", os.getpid()), (b"total", work(data, seed)))
             os.write(finished, b".")
-            os.read(ready, 1)
+            os.read(over, 1)
             os._exit(0)
         pids.append(pid)
     before = private()
@@ -83,7 +84,7 @@ def main():
     for _ in pids:
         os.read(done, 1)
     say((b"parent", os.getpid()), (b"before", before), private())
-    os.write(go, b"." * WORKERS)
+    os.write(end, b"." * WORKERS)
     failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in pids)
     os._exit(1 if failed else 0)
 

@@ -23,12 +23,23 @@ def row(scenario: Scenario, results: list[Result]) -> str:
     r, v = verdict.typical(results), verdict.judge(scenario, results)
     change = "{} → {}".format
     what = f"{r.cause}, {verdict.short(r.site)}"
-    said = f"**{'holds' if v.holds else 'does not hold'}**: {v.text}." + (
-        f" {scenario.note}" if scenario.note and not v.holds else "")
+    said = f"**{'holds' if v.holds else 'does not hold'}**: {v.text}."
+    if scenario.note and not v.holds:
+        said += f" {scenario.note}"
     return "| " + " | ".join((
         cell(scenario.name), cell(scenario.claim), number(r.data),
         change(number(r.before.private), number(r.after.private)), change(number(r.before.pss), number(r.after.pss)),
-        f"{r.copies:,.0f}", cell(what), cell(said).replace("\\_", "_") if "`" in said else cell(said))) + " |\n"
+        f"{r.copies:,.0f}", cell(what), cell(said))) + " |\n"
+
+
+def summary(results: Results) -> str:
+    """For README.md: the private memory of a worker, and what is said of the claim."""
+    text = "| scenario | claim | before → after | verdict |\n|---|---|---:|---|\n"
+    for scenario, found in results:
+        r, v = verdict.typical(found), verdict.judge(scenario, found)
+        text += (f"| {cell(scenario.name)} | {cell(scenario.claim)} | {number(r.before.private)} → {number(r.after.private)} "
+                 f"| {'holds' if v.holds else '**does not hold**'} |\n")
+    return text
 
 
 def growth(results: Results) -> str:

@@ -73,9 +73,9 @@ static struct tally ask_collections(struct giver *g, enum beginner wanted)
  * A collection writes to the header of every object it looks at. gc.freeze() takes what exists out
  * of its sight. docs.python.org/3/library/gc.html#gc.freeze: disable early in the parent, so that
  * it makes no holes (advise__refill()), freeze right before the fork, enable in the child. Up
- * to 3.13 and again since 3.14.5 freezing writes to a few list heads only (Modules/gcmodule.c,
- * gc_freeze_impl), so it may come after the fork, too, if no collection has been there before it;
- * in between, and in free-threaded builds, it writes to each object.
+ * to 3.13 freezing writes to a few list heads only (Modules/gcmodule.c, gc_freeze_impl), so it may
+ * come after the fork, too, if no collection has been there before it (measured: tests/lab).
+ * Free-threaded builds write to each object (Python/gc_free_threading.c, visit_freeze).
  */
 void advise__freeze(struct giver *g)
 {

@@ -56,9 +56,12 @@ static bool nothing_shared(struct giver *g)
 	for (size_t i = 0; i < snap->n_processes; i++) {
 		const struct snapshot_process *p = &snap->processes[i];
 
+		/* What it filled, and the variables of libraries that it wrote first. */
+		uint64_t own = peak(snap, i) + snapshot__bytes(snap, p->pages);
+
 		pythons += runs_python(p);
-		if (is_child(snap, p) && runs_python(p) && peak(snap, i) > most)
-			most = peak(snap, i);
+		if (is_child(snap, p) && runs_python(p) && own > most)
+			most = own;
 	}
 	if (pythons < 2)
 		return false;
@@ -123,8 +126,8 @@ void advise__share(struct giver *g)
  * libraries. */
 static bool is_of_python(const struct snapshot_stack *row)
 {
-	static const char *const causes[] = {"refcount", "gc-header",  "allocator",
-					     "mutation", "lazy-cache", "native-data"};
+	static const char *const causes[] = {"refcount",     "gc-header",  "allocator",	 "mutation",
+					     "inline-cache", "lazy-cache", "native-data"};
 
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (row__is(row, causes[i]))
@@ -144,7 +147,7 @@ static bool tears_down(const struct giver *g, const struct snapshot_stack *row, 
 {
 	(void)arg;
 	return row__is_workers(g, row) && g->snap->processes[row->process].exited &&
-	       is_of_python(row) && row__was_shared(row) && !has_python(row);
+	       is_of_python(row) && !has_python(row);
 }
 
 /*
@@ -167,7 +170,6 @@ void advise__exit(struct giver *g)
 				"where they end often."},
 		snapshot__bytes(g->snap, tally.most),
 		"Workers that ended took their Python apart, object by object, and copied %s "
-		"shared "
 		"pages by that.",
 		number__count(tally.pages).s);
 }
