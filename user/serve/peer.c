@@ -47,6 +47,10 @@ static _Noreturn void become_http(int listen_fd, int link)
 	sigset_t nothing;
 	int fds[2];
 
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		_exit(125);
 	/* Out of the way of the numbers that they are to have. */
 	fds[0] = fcntl(listen_fd, F_DUPFD_CLOEXEC, 10);
 	fds[1] = fcntl(link, F_DUPFD_CLOEXEC, 10);
