@@ -26,7 +26,9 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 B ?= build$(if $(CROSS),/$(ARCH))$(if $(filter 1,$(SAN)),/san)
-PKGS := libbpf libelf capstone jansson sqlite3 zlib ncursesw
+# Debian has no static libraries of what its libmicrohttpd needs (GnuTLS, p11-kit): no `serve` in a static program.
+HTTP ?= $(if $(CROSS),0,1)
+PKGS := libbpf libelf capstone jansson sqlite3 zlib ncursesw $(if $(filter 1,$(HTTP)),libmicrohttpd libseccomp)
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
@@ -49,7 +51,8 @@ LDFLAGS += -fuse-ld=lld -B$(GCC_DIR) -L$(GCC_DIR) -L$(SYSROOT)/usr/lib/$(MULTIAR
 PROGRAM_LDFLAGS := -static
 endif
 
-SRCS := $(wildcard user/*.c user/*/*.c)
+SRCS := $(filter-out $(if $(filter 1,$(HTTP)),user/serve/without_http.c,user/serve/http.c user/serve/http_%.c user/serve/jail.c), \
+	$(wildcard user/*.c user/*/*.c))
 LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(SRCS)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 HOST := $(patsubst tests/bpf_host/%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf_host/test_*.c))

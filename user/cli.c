@@ -24,6 +24,10 @@ enum {
 	OPT_RING_SIZE,
 	OPT_DELAYACCT,
 	OPT_FOR,
+	OPT_COMM,
+	OPT_CGROUP,
+	OPT_LISTEN,
+	OPT_LISTEN_PUBLIC,
 	OPT_VERSION,
 };
 
@@ -41,6 +45,10 @@ static const struct option long_options[] = {
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
 	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
 	{"for", required_argument, NULL, OPT_FOR},
+	{"comm", required_argument, NULL, OPT_COMM},
+	{"cgroup", required_argument, NULL, OPT_CGROUP},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"listen-public", no_argument, NULL, OPT_LISTEN_PUBLIC},
 	{"pid", required_argument, NULL, 'p'},
 	{"user", required_argument, NULL, 'u'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -55,6 +63,8 @@ static const char help_text[] =
 	"       cowtrace attach [OPTIONS] [OUTPUTS] -p PID[,PID...] [--for SECONDS]\n"
 	"       cowtrace check [--json FILE]\n"
 	"       cowtrace report [--top N] [OUTPUTS] FILE.cow [--baseline OLDER.cow]\n"
+	"       cowtrace serve [OPTIONS] [-p PID[,PID...] | --comm NAME | --cgroup PATH]...\n"
+	"                      [--listen ADDR:PORT]\n"
 	"       cowtrace top [OPTIONS] [-p PID[,PID...]]\n"
 	"\n"
 	"Runs COMMAND and says which writes break the memory sharing of the processes it forks:\n"
@@ -72,7 +82,11 @@ static const char help_text[] =
 	"With --baseline it says what changed since an older recording of the same program, in "
 	"bytes\n"
 	"per worker. top shows in the terminal what happens now, in these processes, or in every\n"
-	"Python that forks: who copies, where and why; ? names its keys.\n"
+	"Python that forks: who copies, where and why; ? names its keys. serve watches for as long "
+	"as\n"
+	"it runs, and tells Prometheus, Pyroscope, Parca and browsers: metrics and profiles by "
+	"service,\n"
+	"at /metrics and others.\n"
 	"\n"
 	"Outputs (FILE may be - for standard output):\n"
 	"  --json FILE         everything, as JSON\n"
@@ -86,9 +100,16 @@ static const char help_text[] =
 	"\n"
 	"Options:\n"
 	"  -p, --pid PID[,PID...]\n"
-	"                      attach, top: these processes, their threads, and all they have "
+	"                      attach, top, serve: these processes, their threads, and all they "
+	"have "
 	"forked\n"
 	"                      or will fork\n"
+	"  --comm NAME         serve: processes of this name (ps -o comm), now and later\n"
+	"  --cgroup PATH       serve: processes in this cgroup or below it: /proc/PID/cgroup\n"
+	"  --listen ADDR:PORT  serve: where to listen (127.0.0.1:9748)\n"
+	"  --listen-public     serve: also where other machines can ask. Anybody there learns "
+	"names of\n"
+	"                      files and functions; for TLS and passwords, take a reverse proxy\n"
 	"  --for SECONDS       attach: so long\n"
 	"  --baseline OLDER.cow\n"
 	"                      report: what changed since this recording, in all outputs but\n"
@@ -100,8 +121,8 @@ static const char help_text[] =
 	"  --witness NAME      force how copies are proven: fexit, kprobe, tracepoints or\n"
 	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
 	"  --top N             rows per table of the report (10); top: at most so many\n"
-	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432);\n"
-	"                      K, M and G suffixes\n"
+	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (33554432; serve:\n"
+	"                      4194304); K, M and G suffixes\n"
 	"  -q, --quiet         no text report\n"
 	"  -v, --verbose       say more while working; twice: even more\n"
 	"  -h, --help          this text\n"
@@ -110,9 +131,9 @@ static const char help_text[] =
 	"Exit status: that of COMMAND (128+N if signal N ended it); 125 if cowtrace itself "
 	"failed,\n"
 	"126 if COMMAND cannot be executed, 127 if it is not found; 2 for a wrong command line.\n"
-	"Of attach and top: 0; 1 if it failed, 2 for a wrong command line, 3 if this system cannot "
-	"do "
-	"it.\n"
+	"Of attach, top and serve: 0; 1 if it failed, 2 for a wrong command line, 3 if this "
+	"system\n"
+	"cannot do it.\n"
 	"Of check: 0 if tracing works here, 3 if it does not, 1 if check itself failed.\n"
 	"Of report: 0, or 1 if the recording cannot be read or an output not written.\n"
 	"Ctrl-C reaches COMMAND as usual and the report follows; a second one does not wait for "
@@ -193,6 +214,16 @@ static int take_pids(char *list, struct options *opt)
 	return -1;
 }
 
+static int take_name(const char *name, const char **names, size_t *n)
+{
+	if (!*name)
+		return usage("--comm and --cgroup take a name", NULL);
+	if (*n == CLI_MAX_NAMES)
+		return usage("too many names; what shall be done with", name);
+	names[(*n)++] = name;
+	return -1;
+}
+
 /* Where the path of an output goes; NULL: c is no output. */
 static const char **output_path(int c, struct options *opt)
 {
@@ -253,6 +284,16 @@ static int take_option(int c, struct options *opt)
 		if (parse_seconds(optarg, &opt->for_ms))
 			return usage("--for takes a number of seconds, such as 30 or 0.5, not",
 				     optarg);
+		return -1;
+	case OPT_COMM:
+		return take_name(optarg, opt->names, &opt->n_names);
+	case OPT_CGROUP:
+		return take_name(optarg, opt->cgroups, &opt->n_cgroups);
+	case OPT_LISTEN:
+		opt->listen = optarg;
+		return -1;
+	case OPT_LISTEN_PUBLIC:
+		opt->listen_public = true;
 		return -1;
 	case 'p':
 		return take_pids(optarg, opt);
@@ -352,12 +393,17 @@ static int check_report(const struct options *opt)
 	return -1;
 }
 
+static bool has_outputs(const struct options *opt)
+{
+	return opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
+	       opt->html || opt->save;
+}
+
 static int check_top(const struct options *opt)
 {
 	if (opt->argv[0])
 		return usage("top: processes are named with -p, not", opt->argv[0]);
-	if (opt->json || opt->folded || opt->flamegraph || opt->pprof || opt->speedscope ||
-	    opt->html || opt->save)
+	if (has_outputs(opt))
 		return usage("top: writes no outputs (attach does)", NULL);
 	if (opt->baseline)
 		return usage(no_baseline, NULL);
@@ -366,12 +412,26 @@ static int check_top(const struct options *opt)
 	return -1;
 }
 
+static int check_serve(const struct options *opt)
+{
+	if (opt->argv[0])
+		return usage("serve: processes are named with -p, --comm or --cgroup, not",
+			     opt->argv[0]);
+	if (has_outputs(opt))
+		return usage("serve: writes no outputs; its pages have them", NULL);
+	if (opt->user || opt->delayacct || opt->for_ms || opt->top)
+		return usage("serve: takes -p, --comm, --cgroup, --listen, --listen-public, "
+			     "--witness, --ring-size, -q and -v",
+			     NULL);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const struct options *opt);
 } commands[] = {
 	{"run", check_run},	  {"attach", check_attach}, {"check", check_check},
-	{"report", check_report}, {"top", check_top},
+	{"report", check_report}, {"serve", check_serve},   {"top", check_top},
 };
 
 static int find_command(const char *name)
@@ -403,5 +463,9 @@ int cli__parse(int argc, char **argv, struct options *opt)
 	if (status >= 0)
 		return status;
 	opt->argv = argv + 1 + optind;
+	if (strcmp(opt->command, "serve") != 0 &&
+	    (opt->n_names || opt->n_cgroups || opt->listen || opt->listen_public))
+		return usage("--comm, --cgroup, --listen and --listen-public are options of serve",
+			     NULL);
 	return commands[command].check(opt);
 }

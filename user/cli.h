@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CLI_OUTPUTS  6
-#define CLI_MAX_PIDS 4096
+#define CLI_OUTPUTS   6
+#define CLI_MAX_PIDS  4096
+#define CLI_MAX_NAMES 64
 
 /* Exit status (DESIGN 5). */
 enum exit_status {
@@ -24,10 +25,11 @@ enum exit_status {
 };
 
 struct options {
-	const char *command; /* "run", "attach", "check", "report", "top" */
+	const char *command; /* "run", "attach", "check", "report", "serve", "top" */
 	const char *user;    /* -u */
 	const char *witness;
 	size_t ring_size;
+	size_t meta_size; /* no option: what a command chooses */
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;
@@ -38,6 +40,11 @@ struct options {
 	char **argv;		  /* of the traced command; report: the recording */
 	pid_t pids[CLI_MAX_PIDS]; /* to attach to, each once */
 	size_t n_pids;
+	/* serve: instead of every Python that forks */
+	const char *names[CLI_MAX_NAMES], *cgroups[CLI_MAX_NAMES];
+	size_t n_names, n_cgroups;
+	const char *listen; /* ADDR:PORT, NULL: the default */
+	bool listen_public;
 	uint64_t for_ms; /* how long; 0: until it is interrupted */
 };
 

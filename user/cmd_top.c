@@ -221,7 +221,7 @@ static int open_tracing(struct session_of_top *s, const struct options *opt)
 	pipeline = s->tracing.pipeline;
 	err = pipeline__watch(pipeline, &s->live) ?: top__new(opt->top, &s->top);
 	if (!err && !opt->n_pids)
-		err = finder__new(&s->finder);
+		err = finder__new(NULL, &s->finder);
 	if (err)
 		return log_err_r(err, "out of memory");
 	pipeline__begin(pipeline);

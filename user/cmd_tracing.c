@@ -59,6 +59,7 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	struct session_options sopt = {
 		.witness = opt->witness,
 		.ring_size = opt->ring_size,
+		.meta_size = opt->meta_size,
 		.verbose = opt->verbose > 1,
 	};
 	char why[512] = "out of memory";

@@ -7,13 +7,19 @@
 #include "cmd_check.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
+#include "cmd_serve.h"
 #include "cmd_top.h"
+#include "serve/http.h"
 
 int main(int argc, char **argv)
 {
 	struct options opt;
-	int status = cli__parse(argc, argv, &opt);
+	int status;
 
+	/* How serve starts the process that speaks HTTP: see serve/peer.c. */
+	if (argc == 1 && strcmp(argv[0], HTTP_PROCESS) == 0)
+		return http__main();
+	status = cli__parse(argc, argv, &opt);
 	if (status >= 0)
 		return status;
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
@@ -25,6 +31,8 @@ int main(int argc, char **argv)
 		return cmd_check(&opt);
 	if (strcmp(opt.command, "report") == 0)
 		return cmd_report(&opt);
+	if (strcmp(opt.command, "serve") == 0)
+		return cmd_serve(&opt);
 	if (strcmp(opt.command, "top") == 0)
 		return cmd_top(&opt);
 	return cmd_run(&opt);

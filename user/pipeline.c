@@ -50,6 +50,8 @@ void pipeline__publish(struct pipeline *p, const struct process *process)
 	struct process_facts facts;
 	uint32_t number;
 
+	if (p->groups)
+		return;
 	pipeline__facts(p, process, &facts);
 	number = aggregate__process(p->model, &facts);
 	if (p->writer)
@@ -63,10 +65,23 @@ static void save_process(struct pipeline *p, const struct process *process)
 		pipeline__publish(p, process);
 }
 
+static void process__end(struct pipeline *p, struct process *process, uint64_t time)
+{
+	process->exited = true;
+	process->ended = time;
+	p->living--;
+	ledger__exited(p->ledger, p->session, process);
+	pipeline__group_end(p, process);
+}
+
 static struct process *process__begin(struct pipeline *p, uint32_t pid, struct process *parent,
 				      uint64_t time)
 {
-	struct process *process = tree__add(p->tree, pid, parent, time);
+	struct process *process = tree__find(p->tree, pid);
+
+	if (process && !process->exited) /* the record of its end was lost */
+		process__end(p, process, time);
+	process = tree__add(p->tree, pid, parent, time);
 
 	if (!process) {
 		log_warn("out of memory: process %u is not in the report", pid);
@@ -106,6 +121,8 @@ static void on_fork(struct pipeline *p, const struct ct_fork *rec)
 	if (!process->command[0])
 		process__read_command(process, rec->comm);
 	enrich__forked(p->enrich, process);
+	if (parent && parent->grouped)
+		pipeline__group_begin(p, process);
 	save_process(p, process);
 }
 
@@ -124,6 +141,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	process->exec_time = rec->time;
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
+	pipeline__group_exec(p, process);
 	save_process(p, process);
 }
 
@@ -133,11 +151,8 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 
 	if (!process || process->exited)
 		return;
-	process->exited = true;
-	process->ended = rec->time;
 	process->anon_at_exit = rec->anon_pages;
-	p->living--;
-	ledger__exited(p->ledger, p->session, process);
+	process__end(p, process, rec->time);
 	save_process(p, process);
 }
 
@@ -221,6 +236,7 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
+	pipeline__group_copy(p, process, &facts, &verdict);
 	number = aggregate__add(p->model, &facts, &verdict);
 	if (p->live)
 		live__add(p->live, number, &facts, &verdict);
@@ -277,15 +293,21 @@ static void use_layout(void *ctx, uint32_t pid, uint32_t slot)
 
 /* --- life cycle --- */
 
-static int pipeline__build(struct pipeline *p)
+int pipeline__new_enrich(struct pipeline *p, struct intern *pool, struct enrich **out)
 {
 	struct enrich_ops ops = {.ctx = p, .set_layout = set_layout, .use_layout = use_layout};
+
+	return enrich__new(pool, p->tree, &ops, out);
+}
+
+static int pipeline__build(struct pipeline *p)
+{
 	int err = intern__new(&p->pool);
 
 	if (!err)
 		err = tree__new(&p->tree);
 	if (!err)
-		err = enrich__new(p->pool, p->tree, &ops, &p->enrich);
+		err = pipeline__new_enrich(p, p->pool, &p->enrich);
 	if (!err)
 		err = settle__new(on_settled, p, &p->settle);
 	if (!err)
@@ -322,6 +344,7 @@ void pipeline__free(struct pipeline *p)
 		return;
 	writer__free(p->writer);
 	live__free(p->live);
+	pipeline__groups_free(p);
 	session__free(p->session);
 	source__free(p->sources);
 	ledger__free(p->ledger);
@@ -361,6 +384,7 @@ static void adopted__look(struct pipeline *p)
 			enrich__adopted(p->enrich, q, now_ns());
 		else if (!q->image)
 			enrich__forked(p->enrich, q);
+		pipeline__group_begin(p, q);
 		pipeline__publish(p, q);
 	}
 	p->adopted = NULL;
@@ -427,12 +451,17 @@ static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes
 int pipeline__step(struct pipeline *p)
 {
 	uint64_t now = now_ns();
+	int records;
 
-	session__consume(p->session);
+	records = session__consume(p->session);
+	p->records += records > 0 ? (uint64_t)records : 0;
 	settle__flush(p->settle, now - SETTLE_NS);
-	ledger__sample(p->ledger, p->tree, now, on_sample, p);
+	if (!p->groups)
+		ledger__sample(p->ledger, p->tree, now, on_sample, p);
 	if (p->writer)
 		writer__tick(p->writer, now);
+	if (p->groups && records >= PIPELINE_RECORDS) /* there is more */
+		return 0;
 	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 

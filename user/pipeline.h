@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct live;
+struct metrics;
 struct pipeline;
 struct session_options;
 struct snapshot;
@@ -64,6 +65,31 @@ int pipeline__watch(struct pipeline *p, struct live **out);
 void pipeline__tick(struct pipeline *p);
 /* The rest of what there is to say while tracing goes on. */
 void pipeline__capture(struct pipeline *p, struct snapshot_capture *out);
+
+/*
+ * For those who trace for months: counts by service instead of by process, in bounded memory. To be
+ * called first of all. name: what a process that lives belongs to; those that it forks belong to
+ * it, too. 0 or -ENOMEM.
+ */
+typedef void (*pipeline_namer)(pid_t pid, const char *command, char *name, size_t size);
+int pipeline__group(struct pipeline *p, pipeline_namer name);
+/* How the services are doing now; costs as much as there are living processes. */
+void pipeline__look(struct pipeline *p);
+/*
+ * Forgets what is known of programs, and the profiles: what is needed is asked for anew. Counters
+ * go on. For those who have grown. 0, or, and all is as before: -EBUSY, a window is open; -ENOMEM.
+ */
+int pipeline__renew(struct pipeline *p);
+/* All that is known here; valid until the next call on p. */
+void pipeline__metrics(struct pipeline *p, struct metrics *out);
+/* A snapshot of the services since the start; valid until the next one. 0 or -ENOMEM. */
+int pipeline__services(struct pipeline *p, const struct snapshot **out);
+
+/* The same of what happens from now on: an index, or -EBUSY, -ENOMEM. */
+#define PIPELINE_WINDOWS 4
+int pipeline__window_open(struct pipeline *p);
+int pipeline__window(struct pipeline *p, int window, const struct snapshot **out);
+void pipeline__window_close(struct pipeline *p, int window);
 
 /* Stops tracing and handles the rest; afterwards only the snapshot may be asked for. */
 void pipeline__finish(struct pipeline *p);

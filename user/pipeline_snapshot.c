@@ -61,7 +61,7 @@ static void quote_sources(struct pipeline *p, const struct snapshot *snap)
 	}
 }
 
-static void fill_host(struct pipeline *p, struct snapshot_host *host)
+void pipeline__host(struct pipeline *p, struct snapshot_host *host)
 {
 	struct utsname uts;
 
@@ -78,7 +78,7 @@ int pipeline__snapshot(struct pipeline *p, const struct snapshot **out)
 	struct snapshot_host host;
 	int err;
 
-	fill_host(p, &host);
+	pipeline__host(p, &host);
 	for (struct process *process = tree__first(p->tree); process; process = process->next)
 		pipeline__publish(p, process);
 	p->capture = (struct snapshot_capture){};
@@ -103,7 +103,7 @@ int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_s
 	};
 	struct snapshot_host host;
 
-	fill_host(p, &host);
+	pipeline__host(p, &host);
 	return writer__new(path, &host, &capture, &p->writer, why, why_size);
 }
 

@@ -324,6 +324,33 @@ static void top_takes_little(void **state)
 	BAD("top: takes -p", "top", "-u", "www");
 }
 
+static void serve_takes_targets_and_an_address(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("serve"), -1);
+	assert_null(opt.listen);
+	assert_false(opt.listen_public);
+	assert_int_equal(PARSE("serve", "--comm", "gunicorn", "--comm", "celery", "--cgroup", "/a",
+			       "--listen", "[::1]:1", "--listen-public", "-p", (char[]){"12"}),
+			 -1);
+	assert_int_equal(opt.n_names, 2);
+	assert_string_equal(opt.names[1], "celery");
+	assert_int_equal(opt.n_cgroups, 1);
+	assert_string_equal(opt.cgroups[0], "/a");
+	assert_string_equal(opt.listen, "[::1]:1");
+	assert_true(opt.listen_public);
+	assert_int_equal(opt.pids[0], 12);
+	BAD("not: word", "serve", "word");
+	BAD("serve: writes no outputs", "serve", "--json", "x");
+	BAD("serve: takes -p", "serve", "--for", "3");
+	BAD("serve: takes -p", "serve", "--top", "3");
+	BAD("take a name", "serve", "--comm", "");
+	BAD("are options of serve", "top", "--comm", "x");
+	BAD("are options of serve", "attach", "--listen", "x", "-p", (char[]){"1"});
+	BAD("are options of serve", "run", "--listen-public", "true");
+	BAD("check: traces nothing", "check", "--cgroup", "/");
+}
+
 static void check_takes_little(void **state)
 {
 	(void)state;
@@ -425,6 +452,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_process),
 		cmocka_unit_test(more_processes_than_there_is_room_for),
 		cmocka_unit_test(top_takes_little),
+		cmocka_unit_test(serve_takes_targets_and_an_address),
 		cmocka_unit_test(what_a_terminal_obeys_is_not_repeated),
 		cmocka_unit_test(help_and_version),
 		cmocka_unit_test(the_help_is_complete),

@@ -35,7 +35,7 @@ static int forever[2]; /* nobody writes to it */
 static int setup(void **state)
 {
 	(void)state;
-	return pipe(forever) || finder__new(&finder);
+	return pipe(forever) || finder__new(NULL, &finder);
 }
 
 static int teardown(void **state)

@@ -34,14 +34,22 @@ struct session {
 	struct kinds kinds;
 	struct session_handler handler;
 	bool kernel_counts; /* since 6.1 */
+	unsigned int limit; /* records of a ring to be taken at once; 0: all */
+	unsigned int left;
 };
+
+/* An error stops libbpf, after this record. */
+static int enough(struct session *s)
+{
+	return s->limit && --s->left == 0 ? -EXFULL : 0;
+}
 
 static int on_meta(void *ctx, void *data, size_t size)
 {
 	struct session *s = ctx;
 
 	s->handler.meta(s->handler.ctx, data, size);
-	return 0; /* anything else would stop the polling */
+	return enough(s);
 }
 
 static int on_copy(void *ctx, void *data, size_t size)
@@ -49,7 +57,7 @@ static int on_copy(void *ctx, void *data, size_t size)
 	struct session *s = ctx;
 
 	s->handler.copy(s->handler.ctx, data, size);
-	return 0;
+	return enough(s);
 }
 
 static int session__rings(struct session *s)
@@ -319,15 +327,32 @@ int session__copies_fd(const struct session *s)
 	return ring_buffer__epoll_fd(s->copies);
 }
 
+void session__limit(struct session *s, unsigned int records)
+{
+	s->limit = records;
+}
+
+/* The handler of a copy takes from the other ring meanwhile. */
+static int session__drain(struct session *s, struct ring_buffer *ring)
+{
+	unsigned int before = s->left;
+	int n;
+
+	s->left = s->limit;
+	n = ring_buffer__consume(ring);
+	s->left = before;
+	return n == -EXFULL ? (int)s->limit : n;
+}
+
 int session__consume_meta(struct session *s)
 {
-	return ring_buffer__consume(s->meta);
+	return session__drain(s, s->meta);
 }
 
 int session__consume(struct session *s)
 {
-	int meta = ring_buffer__consume(s->meta);
-	int copies = ring_buffer__consume(s->copies);
+	int meta = session__drain(s, s->meta);
+	int copies = session__drain(s, s->copies);
 
 	if (meta < 0 || copies < 0)
 		return meta < 0 ? meta : copies;

@@ -19,6 +19,7 @@ struct session;
 struct session_options {
 	const char *witness; /* force one by name; NULL: the most exact that works */
 	size_t ring_size; /* bytes, rounded up to a power of two of pages; 0: the default, 32 MiB */
+	size_t meta_size; /* the same of the ring for processes and stacks; 0: 16 MiB */
 	bool verbose;	  /* show libbpf's messages */
 };
 
@@ -91,6 +92,9 @@ int session__use_layout(struct session *s, pid_t pid, uint32_t slot);
 int session__meta_fd(const struct session *s);
 int session__copies_fd(const struct session *s);
 
+/* So many of each ring are handed over at once, at most, for those who have more to do; 0: all.
+ * Records can come as fast as they are taken. */
+void session__limit(struct session *s, unsigned int records);
 /* Hands waiting records to the handler. Returns how many there were, or an error. */
 int session__consume(struct session *s);
 /* Only those of the meta ring; may be called from the copy handler. */

@@ -98,6 +98,8 @@ static void trial__configure(struct cowtrace *skel, const struct kernel *kernel,
 
 	witness__prepare(w, kernel, skel->obj);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
+	if (opt->meta_size)
+		bpf_map__set_max_entries(skel->maps.meta, ring__round(opt->meta_size));
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
 	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();

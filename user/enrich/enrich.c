@@ -51,6 +51,14 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 	return 0;
 }
 
+/* Types are told apart by process: workers that come and go would fill any table. */
+#define FEW_NAMES 4096
+
+void enrich__limit(struct enrich *e)
+{
+	names__limit(e->names, FEW_NAMES);
+}
+
 void enrich__free(struct enrich *e)
 {
 	if (!e)

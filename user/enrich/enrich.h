@@ -31,6 +31,17 @@ int enrich__new(struct intern *pool, struct tree *tree, const struct enrich_ops 
 		struct enrich **out);
 void enrich__free(struct enrich *e);
 
+/* Remembers less than it does else: what programs' addresses mean is asked for again when it is
+ * needed. */
+void enrich__limit(struct enrich *e);
+
+/*
+ * What takes the place of another one, while that still is there: processes that are adopted again
+ * until enrich__succeeded keep the slots of their layouts.
+ */
+void enrich__succeed(struct enrich *e, const struct enrich *before);
+void enrich__succeeded(struct enrich *e);
+
 /* A process began, by fork (process->parent) or as the traced command; or executed a program. */
 void enrich__forked(struct enrich *e, struct process *p);
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now);
@@ -57,6 +68,10 @@ void enrich__copy(struct enrich *e, struct process *p, struct process *owner,
 /* Looks for Pythons that were not loaded yet, lets go of processes that have long ended. Returns
  * true while there are young processes to look at again soon. */
 bool enrich__tick(struct enrich *e, uint64_t now);
+
+/* How many programs there have been, by how the search for a Python in them has ended: enum
+ * layout_result of model/metrics.h. */
+void enrich__layouts(const struct enrich *e, uint64_t *out);
 
 /* "3.11.2" or NULL, interned; and why a Python is not explained or, if it is, what must be said of
  * that; NULL: nothing. */

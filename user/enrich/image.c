@@ -235,6 +235,7 @@ bool image__look(struct image *image, struct elf_cache *elves, const struct proc
 		image__forget(image);
 		err = -EAGAIN;
 	}
+	image->error = err;
 	image->searched = err != -EAGAIN;
 	if (err == -EAGAIN)
 		image__wait(image, now);

@@ -26,6 +26,7 @@ struct image {
 	uint64_t start_stack; /* of the memory that the exec made, 0: not known */
 	uint64_t next_look;   /* ns: when to look for a Python again; UINT64_MAX: no more */
 	unsigned int looks;
+	int error;     /* of the last look, 0: found */
 	bool searched; /* no more looking: found, or certain that there is none to support */
 	uint32_t slot; /* of the layout, 0: none */
 	struct py_runtime python;	  /* .hexversion 0: none found */

@@ -51,6 +51,7 @@ struct entry {
 };
 
 struct table {
+	unsigned int max; /* of entries, before they become old */
 	struct entry *entries, *old;
 	struct entry *last;
 };
@@ -68,9 +69,15 @@ int names__new(struct intern *pool, struct elf_cache *elves, struct names **out)
 	if (!names)
 		return -ENOMEM;
 	names->pool = pool;
+	names__limit(names, MAX_ENTRIES);
 	names->elves = elves;
 	*out = names;
 	return 0;
+}
+
+void names__limit(struct names *names, unsigned int max)
+{
+	names->types.max = names->codes.max = names->symbols.max = max;
 }
 
 static void entries__free(struct entry *entries, bool codes)
@@ -121,7 +128,7 @@ static struct entry *table__add(struct table *t, const struct key *key, bool cod
 
 	if (!e)
 		return NULL;
-	if (HASH_COUNT(t->entries) >= MAX_ENTRIES) {
+	if (HASH_COUNT(t->entries) >= t->max) {
 		entries__free(t->old, codes);
 		t->old = t->entries;
 		t->entries = t->last = NULL;

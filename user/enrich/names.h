@@ -37,6 +37,8 @@ struct code_entry {
 /* 0 or -ENOMEM. */
 int names__new(struct intern *pool, struct elf_cache *elves, struct names **out);
 void names__free(struct names *names);
+/* How many types, codes and symbols are remembered; at times twice as many. */
+void names__limit(struct names *names, unsigned int max);
 
 /* What the kernel side read when it first met a code object or a type. process: as it was then. */
 void names__memory(struct names *names, const struct process *process, const struct image *image,

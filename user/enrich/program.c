@@ -85,10 +85,15 @@ struct regions *program__regions(struct enrich *e, struct process *p, uint64_t s
 	return fresh;
 }
 
-static uint32_t slot__take(struct enrich *e)
+/* A thread keeps the slot that it was first given: so does its process, whatever is forgotten. */
+static uint32_t slot__take(struct enrich *e, const struct process *p)
 {
+	if (p->slot) {
+		e->slots[p->slot] = true;
+		return p->slot;
+	}
 	for (uint32_t i = 1; i < CT_MAX_LAYOUTS; i++) {
-		if (e->slots[i])
+		if (e->slots[i] || e->slots_before[i])
 			continue;
 		e->slots[i] = true;
 		return i;
@@ -129,6 +134,42 @@ static void image__announce(struct enrich *e, const struct process *finder, uint
 	image__unref(other);
 }
 
+void enrich__succeed(struct enrich *e, const struct enrich *before)
+{
+	for (struct process *p = tree__first(e->tree); p; p = p->next)
+		p->slot = p->image ? p->image->slot : 0;
+	memcpy(e->slots_before, before->slots, sizeof(e->slots));
+	memcpy(e->layouts_before, before->layouts, sizeof(e->layouts));
+}
+
+void enrich__succeeded(struct enrich *e)
+{
+	for (struct process *p = tree__first(e->tree); p; p = p->next)
+		p->slot = 0;
+	memset(e->slots_before, 0, sizeof(e->slots_before));
+	/* The same programs once more are not more programs. */
+	memcpy(e->layouts, e->layouts_before, sizeof(e->layouts));
+}
+
+void enrich__layouts(const struct enrich *e, uint64_t *out)
+{
+	memcpy(out, e->layouts, sizeof(e->layouts));
+}
+
+/* A look has been in vain: for good? */
+static void count_failure(struct enrich *e, const struct image *image)
+{
+	if (image->searched && image->error == -ENOTSUP)
+		e->layouts[LAYOUT_UNSUPPORTED]++;
+	else if (image->searched && image->error == -EPROTO)
+		e->layouts[LAYOUT_INVALID]++;
+	else if (image->problem[0] && (image->error == -EACCES || image->error == -EAGAIN) &&
+		 (image->searched || image->next_look == UINT64_MAX))
+		e->layouts[LAYOUT_FORBIDDEN]++;
+	else if (image->searched)
+		e->layouts[LAYOUT_UNREADABLE]++;
+}
+
 void program__look(struct enrich *e, struct process *p, uint64_t since)
 {
 	struct ct_pylayout layout = {};
@@ -137,12 +178,17 @@ void program__look(struct enrich *e, struct process *p, uint64_t since)
 	if (!p->image || p->image->searched || since < p->image->next_look)
 		return;
 	regions = program__regions(e, p, since);
-	if (!regions || !image__look(p->image, e->elves, p, regions, since, &layout))
+	if (!regions)
 		return;
+	if (!image__look(p->image, e->elves, p, regions, since, &layout)) {
+		count_failure(e, p->image);
+		return;
+	}
+	e->layouts[LAYOUT_RESOLVED]++;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
 	if (!p->image->slot)
-		p->image->slot = slot__take(e);
+		p->image->slot = slot__take(e, p);
 	if (p->image->slot)
 		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
 	image__announce(e, p, since);

@@ -12,6 +12,7 @@
 
 #include "enrich/block.h"
 #include "enrich/enrich.h"
+#include "model/metrics.h"
 
 struct enrich {
 	struct intern *pool;
@@ -24,6 +25,9 @@ struct enrich {
 	struct sweeps *sweeps;
 	struct block_cache blocks;
 	bool slots[CT_MAX_LAYOUTS];
+	bool slots_before[CT_MAX_LAYOUTS]; /* of the one that it succeeds */
+	uint64_t layouts[LAYOUT_MAX];
+	uint64_t layouts_before[LAYOUT_MAX];
 };
 
 /*

@@ -75,6 +75,16 @@ void aggregate__free(struct aggregate *agg)
 	free(agg);
 }
 
+void aggregate__bound(struct aggregate *agg, size_t max_counts)
+{
+	agg->max_counts = max_counts;
+}
+
+uint64_t aggregate__folded(const struct aggregate *agg)
+{
+	return agg->folded;
+}
+
 /* --- processes --------------------------------------------------------------- */
 
 static struct pid_slot *find_slot(const struct aggregate *agg, uint32_t pid)
@@ -247,19 +257,46 @@ static const struct ledger *find_victim(const struct aggregate *agg,
 	return ledger;
 }
 
-static struct count *find_or_add_count(struct aggregate *agg, const struct count_key *key,
-				       const struct fault_facts *facts)
+static struct count *find_or_add(struct aggregate *agg, const struct count_key *key, bool may_add)
 {
 	unsigned int hash = hash_key(key);
 	struct count *count;
 
 	HASH_FIND_BYHASHVALUE(hh, agg->counts, key, sizeof(*key), hash, count);
-	if (count)
+	if (count || !may_add)
 		return count;
 	count = must_alloc(sizeof(*count));
 	count->key = *key;
-	count->native_name = native_name(agg, facts);
 	HASH_ADD_BYHASHVALUE(hh, agg->counts, key, sizeof(count->key), hash, count);
+	return count;
+}
+
+/* Of these there can only be so many. */
+static struct count *fold(struct aggregate *agg, const struct count_key *key)
+{
+	struct count_key rest = {
+		.process = key->process,
+		.detail = intern__str(agg->pool, ""),
+		.cause = key->cause,
+		.certainty = key->certainty,
+		.origin = key->origin,
+	};
+	struct count *count = find_or_add(agg, &rest, true);
+
+	agg->folded++;
+	count->native_name = intern__str(agg->pool, "[other sites]");
+	return count;
+}
+
+static struct count *find_or_add_count(struct aggregate *agg, const struct count_key *key,
+				       const struct fault_facts *facts)
+{
+	bool room = !agg->max_counts || HASH_COUNT(agg->counts) < agg->max_counts;
+	struct count *count = find_or_add(agg, key, room);
+
+	if (!count)
+		return fold(agg, key);
+	count->native_name = count->native_name ?: native_name(agg, facts);
 	return count;
 }
 
@@ -287,7 +324,7 @@ static void draw(struct aggregate *agg, const struct fault_facts *facts,
 {
 	history__copied(agg->history, series_of(agg, ledger), facts__time(facts), verdict->cause,
 			pages);
-	if (facts->victim || (facts->kernel && !facts->addr))
+	if (agg->max_counts || facts->victim || (facts->kernel && !facts->addr))
 		return; /* the address is one of another process, or not known */
 	pages__add(agg->map, facts->addr >> PAGE_SHIFT, verdict->cause,
 		   region_name(agg, &facts->region));

@@ -25,6 +25,7 @@ struct process_facts {
 	const char *command, *python, *python_problem;
 	bool forked; /* from a process of the tree */
 	bool exited;
+	bool group; /* no process but a service of several: pid is its number, which is not shown */
 	bool attached;	  /* it ran before: shared_at_fork is what was shared then */
 	uint64_t started; /* ns, CLOCK_MONOTONIC */
 	uint64_t shared_at_fork, shared_now, new_bytes;
@@ -35,6 +36,15 @@ struct process_facts {
 /* 0 or -ENOMEM. The pool must outlive the aggregate. */
 int aggregate__new(struct intern *pool, struct aggregate **out);
 void aggregate__free(struct aggregate *agg);
+
+/*
+ * For those who count for months: no more than so many different kinds of copies are told apart;
+ * the rest is counted by process, cause and origin only. Nor is there a map of addresses. To be
+ * called before anything is counted.
+ */
+void aggregate__bound(struct aggregate *agg, size_t max_counts);
+/* How many copies found no room of their own. */
+uint64_t aggregate__folded(const struct aggregate *agg);
 
 /* One copy. Returns the number of the process that it was counted for: 1, 2, ... in the order in
  * which processes became known, by a copy or by aggregate__process(). */

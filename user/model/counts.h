@@ -101,6 +101,8 @@ struct aggregate {
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */
 	uint32_t n_ledgers;
 	uint64_t copies, pages, proven;
+	size_t max_counts; /* 0: as many as there are */
+	uint64_t folded;
 	uint64_t uncounted;		  /* copies that the kernel's own count leaves out */
 	uint64_t sharers[UINT16_MAX + 1]; /* copies of pages that a fork had shared, by how many
 					   * shared them still; 0: not known */

@@ -28,7 +28,7 @@ static void fill_process(struct snapshot_process *row, const struct ledger *ledg
 	bool dated = facts->forked && facts->started;
 
 	*row = (struct snapshot_process){
-		.pid = facts->pid,
+		.pid = facts->group ? 0 : facts->pid,
 		.ppid = facts->ppid,
 		.command = facts->command,
 		.python = facts->python,

@@ -138,7 +138,7 @@ static size_t count_frames(const struct count *const *counts, size_t n)
 static void start_row(struct snapshot_stack *row, const struct count *count)
 {
 	row->process = count->key.process->row;
-	row->pid = count->key.process->facts.pid;
+	row->pid = count->key.process->facts.group ? 0 : count->key.process->facts.pid;
 	row->command = count->key.process->facts.command;
 	row->cause = cause__name(count->key.cause);
 	row->type = count->key.type;

@@ -51,7 +51,7 @@ struct snapshot_capture {
 };
 
 struct snapshot_process {
-	uint32_t pid, ppid;
+	uint32_t pid, ppid; /* pid 0: no process but a service of several */
 	const char *command;
 	const char *python;	    /* "3.11.2", NULL: no Python, or see python_problem */
 	const char *python_problem; /* "CPython 3.7 is older than ..."; with python: a note */
@@ -129,7 +129,7 @@ struct snapshot_frame {
 /* All copies of one process with the same stack and verdict. */
 struct snapshot_stack {
 	uint32_t process; /* index into processes */
-	uint32_t pid;
+	uint32_t pid;	  /* 0: as in the process */
 	const char *command;
 	const char *cause, *type; /* type may be NULL */
 	const char *origin, *certainty;

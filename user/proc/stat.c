@@ -12,6 +12,18 @@
 #define PF_FORKNOEXEC 0x00000040
 #define PF_KTHREAD    0x00200000
 
+/* "PID (NAME) ...": it may hold brackets. */
+static void copy_name(const char *text, const char *end, struct proc_stat *out)
+{
+	const char *start = memchr(text, '(', (size_t)(end - text));
+	size_t n = start ? (size_t)(end - start) - 1 : 0;
+
+	if (n >= sizeof(out->name))
+		n = sizeof(out->name) - 1;
+	if (n)
+		memcpy(out->name, start + 1, n);
+}
+
 int proc_stat__parse(const char *text, size_t len, struct proc_stat *out)
 {
 	const char *rest = memrchr(text, ')', len); /* the name before it may hold anything */
@@ -32,6 +44,7 @@ int proc_stat__parse(const char *text, size_t len, struct proc_stat *out)
 		   "%lu %*u %*d %*u %*u %*u %lu",
 		   &s.state, &s.ppid, &flags, &s.started, &s.stack) != 5)
 		return -EINVAL;
+	copy_name(text, rest, &s);
 	s.forked = flags & PF_FORKNOEXEC;
 	s.kernel = flags & PF_KTHREAD;
 	*out = s;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 struct proc_stat {
+	char name[16]; /* of its first thread, as ps -o comm shows it */
 	pid_t ppid;
 	char state;	  /* 'R', 'S', ... 'Z' */
 	bool kernel;	  /* a thread of the kernel */

@@ -115,6 +115,8 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	p->pid = pid;
 	p->parent = parent;
 	p->ppid = parent ? parent->pid : 0;
+	if (parent)
+		parent->children++;
 	p->started = started;
 	p->anon_at_exit = p->shared_at_end = p->private_before = UINT64_MAX;
 	if (parent)
@@ -125,6 +127,63 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	return p;
 }
 
+/* Those below p were forked with its memory, which was forked with that of its parent. */
+static void hand_over(struct tree *tree, struct process *p)
+{
+	for (struct process *q = tree->first; q; q = q->next) {
+		if (q->parent != p)
+			continue;
+		q->parent = p->parent;
+		p->children--;
+		if (p->parent)
+			p->parent->children++;
+	}
+}
+
+static void process__free(struct tree *tree, struct process *p)
+{
+	struct entry *e;
+
+	HASH_FIND(hh, tree->by_pid, &p->pid, sizeof(p->pid), e);
+	if (e && e->process == p) {
+		HASH_DEL(tree->by_pid, e);
+		tree->last = NULL;
+		free(e);
+		mem_cache__drop(tree->mems, p->pid);
+	}
+	if (p->parent)
+		p->parent->children--;
+	free(p->past);
+	free(p);
+}
+
+void tree__forget(struct tree *tree, uint64_t ended, uint64_t handed)
+{
+	struct process **at = &tree->first, *p;
+
+	while ((p = *at)) {
+		bool gone = p->exited && !p->image && p->ended < ended;
+
+		/* A program that it has executed itself is where the memory of its children comes
+		 * from: it stays as long as they do. */
+		if (gone && p->children && p->forked_memory && p->ended < handed)
+			hand_over(tree, p);
+		if (gone && !p->children) {
+			*at = p->next;
+			process__free(tree, p);
+		} else {
+			at = &p->next;
+		}
+	}
+	tree->tail = at;
+}
+
+static void process__adopt(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	parent->children++;
+}
+
 void tree__find_parents(struct tree *tree)
 {
 	for (struct process *p = tree->first; p; p = p->next) {
@@ -132,7 +191,7 @@ void tree__find_parents(struct tree *tree)
 
 		/* Younger than its child: another process, which has the number now. */
 		if (parent && parent->started <= p->started)
-			p->parent = parent;
+			process__adopt(p, parent);
 	}
 }
 

@@ -18,12 +18,16 @@ struct tree;
 
 struct process {
 	uint32_t pid, ppid, uid;
+	uint32_t children;	/* of the tree, whose parent it is */
 	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
 	uint64_t started;	/* ns */
 	uint64_t start_stack;	/* adopted: of its memory then */
 	uint64_t exec_time;	/* of its last exec, 0: none since it was forked */
 	bool adopted;		/* it ran when cowtrace attached */
 	bool exited;
+	uint32_t slot;	    /* of the enrich unit: of the layout that its threads have */
+	bool grouped;	    /* group is known */
+	unsigned int group; /* of the pipeline: see model/groups.h */
 	bool reported;	    /* of the pipeline: those who watch know that it has ended */
 	uint64_t ended;	    /* ns, if exited */
 	bool forked_memory; /* began with its parent's pages, and has not executed another program
@@ -63,6 +67,12 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 int process__keep_past(struct process *p);
 /* The process as it was at \`time\` (ns). */
 struct process *process__at(struct process *p, uint64_t time);
+/*
+ * Lets go of processes that ended before that time (ns), have no image any more and no children in
+ * the tree; of those that have, if they ended before `handed`: their children then count as forked
+ * by their parent.
+ */
+void tree__forget(struct tree *tree, uint64_t ended, uint64_t handed);
 /* Finds the parents of adopted processes: they may appear in any order. */
 void tree__find_parents(struct tree *tree);
 /* All of them, in order of appearance. */

@@ -104,7 +104,7 @@ static char *make_name(const struct flame_node *node, bool label)
 	case FLAME_PROCESS:
 		if (node->role)
 			return words__role(node->role);
-		n = asprintf(&made, "%s [%" PRIu32 "]", node->process->command, node->process->pid);
+		n = words__process(node->process, &made);
 		break;
 	case FLAME_FRAME:
 		name = frame->function && frame->function[0] ? frame->function : "?";

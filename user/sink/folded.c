@@ -45,7 +45,8 @@ static void put_process(FILE *out, const struct snapshot *snap, const struct sna
 
 	if (!snap->comparison) {
 		put_name(out, stack->command);
-		fprintf(out, " [%" PRIu32 "]", stack->pid);
+		if (stack->pid)
+			fprintf(out, " [%" PRIu32 "]", stack->pid);
 		return;
 	}
 	role = words__role(&snap->comparison->processes.rows[stack->process]);

@@ -122,11 +122,11 @@ function memory(series, n) {
 function memoryChart(parent, m, most, n) {
 	var figure = make(parent, 'figure'), p = m.process, last = n - 1;
 	var caption = make(figure, 'figcaption');
-	make(caption, 'b', p.command + ' [' + p.pid + ']');
+	make(caption, 'b', p.command + (p.pid ? ' [' + p.pid + ']' : ''));
 	make(caption, 'span', ' · ' + bytes(m.copied[last] * MIB) + ' copied' +
 		(p.shared_at_fork_bytes ? ' of ' + bytes(p.shared_at_fork_bytes) + ' shared' : ''));
 	var svg = draw(figure, 'svg', {viewBox: '0 0 ' + W + ' ' + H, role: 'img', 'aria-label':
-		p.command + ', process ' + p.pid + ': at the end ' + bytes(m.shared[last] * MIB) + ' shared at most, ' +
+		p.command + (p.pid ? ', process ' + p.pid : '') + ': at the end ' + bytes(m.shared[last] * MIB) + ' shared at most, ' +
 		bytes(m.copied[last] * MIB) + ' copied, ' + bytes(m.fresh[last] * MIB) + ' new'});
 	var wide = W - LEFT - RIGHT, high = H - TOP - BOTTOM;
 	axes(svg, wide, high, most, n * data.history.seconds);
@@ -427,7 +427,7 @@ table('sites', 'lines', [where, plain('cause', 'cause'), plain('type', 'type'), 
 	{title: 'processes', number: true, of: function (r) { return r.processes; }}], data.sites, data.n_sites);
 table('types', 'types', [plain('type', 'type'), plain('cause', 'cause'), copied, share, pages], data.types, data.types.length);
 table('processes', 'processes', [plain('command', 'command'), {title: 'pid', number: true, of: function (r) { return r.pid; },
-	show: function (td, r) { td.textContent = r.pid; }}, plain('python', 'python'), amount('shared then', 'shared_at_fork_bytes'), copied,
+	show: function (td, r) { td.textContent = r.pid || ''; }}, plain('python', 'python'), amount('shared then', 'shared_at_fork_bytes'), copied,
 	amount('shared now, at most', 'shared_now_bytes'), amount('new', 'new_bytes')], data.processes, data.n_processes);
 document.documentElement.classList.add('ready');
 }());

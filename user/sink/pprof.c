@@ -248,12 +248,12 @@ static void put_labels(struct pprof *p, const struct sample *sample)
 	const struct comparison *c = p->snap->comparison;
 	_free_ char *role = c ? words__role(&c->processes.rows[stack->process]) : NULL;
 
-	if (!c) {
+	if (!c && stack->pid) {
 		proto__number(&p->part, LABEL_KEY, string(p, "pid"));
 		proto__number(&p->part, LABEL_NUMBER, stack->pid);
 		put_part(p, SAMPLE_LABEL);
 	}
-	label(p, "command", c ? role ?: "?" : stack->command);
+	label(p, stack->pid || c ? "command" : "group", c ? role ?: "?" : stack->command);
 	label(p, "cause", stack->cause);
 	label(p, "type", stack->type);
 	label(p, "certainty", stack->certainty);

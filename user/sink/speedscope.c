@@ -49,7 +49,7 @@ static void put_profile_name(struct speedscope *sp, const struct snapshot_proces
 {
 	_free_ char *name = NULL;
 
-	if (asprintf(&name, "%s [%" PRIu32 "]", process->command, process->pid) < 0)
+	if (words__process(process, &name) < 0)
 		name = NULL;
 	put_string(sp, name);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -51,12 +52,20 @@ void words__python(const struct snapshot *snap, char *words, size_t size)
 		snprintf(words, size, problem ? "Python not understood" : "no Python");
 }
 
+int words__process(const struct snapshot_process *process, char **out)
+{
+	if (!process->pid)
+		return asprintf(out, "%s", process->command);
+	return asprintf(out, "%s [%" PRIu32 "]", process->command, process->pid);
+}
+
 char *words__processes(const struct snapshot *snap)
 {
 	const struct snapshot_process *root = NULL;
 	size_t roots = 0, forked = 0;
 	char others[48] = "", children[64] = "";
-	char *words;
+	char *words, *first;
+	int n;
 
 	for (size_t i = 0; i < snap->n_processes; i++) {
 		const struct snapshot_process *p = &snap->processes[i];
@@ -75,10 +84,11 @@ char *words__processes(const struct snapshot *snap)
 	if (forked)
 		snprintf(children, sizeof(children), " and %s forked %s", number__count(forked).s,
 			 words__plural(forked, "process", "processes"));
-	if (asprintf(&words, "%s [%" PRIu32 "]%s%s", root->command, root->pid, others, children) <
-	    0)
+	if (words__process(root, &first) < 0)
 		return NULL;
-	return words;
+	n = asprintf(&words, "%s%s%s", first, others, children);
+	free(first);
+	return n < 0 ? NULL : words;
 }
 
 const char *words__file(const char *path)

@@ -11,6 +11,7 @@
 struct comparison;
 struct comparison_row;
 struct snapshot;
+struct snapshot_process;
 
 /* "process" or "processes" */
 const char *words__plural(uint64_t n, const char *one, const char *many);
@@ -37,5 +38,8 @@ struct number words__signed(int64_t bytes);
 char *words__role(const struct comparison_row *row);
 /* "refcount of int", allocated; NULL if out of memory. */
 char *words__kind(const char *cause, const char *type);
+
+/* "gunicorn [4121]"; "gunicorn.service" of what is no process. As asprintf. */
+int words__process(const struct snapshot_process *process, char **out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Out of memory: the element is not added, and is looked for again in the next round. */
@@ -15,6 +16,7 @@
 #include "elf/elf.h"
 #include "proc/stat.h"
 #include "python/process.h"
+#include "targets/group_name.h"
 
 /* A Python may be loaded late, as a plug-in. Looks come in rounds 0, 1, 3, 7, 15 ... after the
  * program's start. */
@@ -23,7 +25,8 @@
 struct seen { /* one process; another program in it is looked at anew */
 	pid_t pid;
 	struct proc_stat stat;
-	bool python;
+	bool python;  /* or chosen */
+	bool own;     /* cowtrace, or what it was started by */
 	bool closed;  /* may not be looked into */
 	bool related; /* has forked, or was forked */
 	unsigned int looks;
@@ -33,13 +36,14 @@ struct seen { /* one process; another program in it is looked at anew */
 };
 
 struct finder {
+	struct finder_choice choice;
 	struct elf_cache *elves;
 	struct seen *seen; /* hash */
 	uint64_t round;
 	struct finder_target *found;
 };
 
-int finder__new(struct finder **out)
+int finder__new(const struct finder_choice *choice, struct finder **out)
 {
 	struct finder *f = calloc(1, sizeof(*f));
 	int err = f ? elf_cache__new(&f->elves) : -ENOMEM;
@@ -48,6 +52,8 @@ int finder__new(struct finder **out)
 		free(f);
 		return err;
 	}
+	if (choice)
+		f->choice = *choice;
 	*out = f;
 	return 0;
 }
@@ -101,10 +107,44 @@ static bool same_program(const struct proc_stat *a, const struct proc_stat *b)
 	return a->stack == b->stack;
 }
 
+static bool has_choice(const struct finder *f)
+{
+	return f->choice.n_names || f->choice.n_cgroups;
+}
+
+static bool in_chosen_cgroup(const struct finder *f, pid_t pid)
+{
+	char text[4096];
+
+	if (!f->choice.n_cgroups || !group_name__read(pid, text, sizeof(text)))
+		return false;
+	for (size_t i = 0; i < f->choice.n_cgroups; i++)
+		if (group_name__in_cgroup(text, f->choice.cgroups[i]))
+			return true;
+	return false;
+}
+
+/* Names change: by exec, and by prctl while a service starts. What was chosen stays it. */
+static bool has_chosen_name(const struct finder *f, const struct seen *s)
+{
+	for (size_t i = 0; i < f->choice.n_names; i++)
+		if (strncmp(f->choice.names[i], s->stat.name, sizeof(s->stat.name) - 1) == 0)
+			return true;
+	return false;
+}
+
 static void seen__look(struct finder *f, struct seen *s)
 {
 	const struct seen *parent = s->stat.forked ? seen__find(f, s->stat.ppid) : NULL;
 
+	if (s->own)
+		return;
+	if (has_choice(f)) {
+		if (s->stat.ppid == getpid()) /* the HTTP process is in the cgroup of cowtrace */
+			return;
+		s->python = s->python || has_chosen_name(f, s) || in_chosen_cgroup(f, s->pid);
+		return;
+	}
 	if (s->python || s->looks >= MAX_LOOKS || f->round < s->next_look)
 		return;
 	if (parent && parent->python && same_program(&parent->stat, &s->stat)) {
@@ -184,6 +224,7 @@ static void leave_out_own(struct finder *f)
 		if (!s)
 			return;
 		s->python = false;
+		s->own = true;
 		s->looks = MAX_LOOKS;
 		pid = s->stat.ppid;
 	}
@@ -207,7 +248,7 @@ static size_t choose(const struct finder *f)
 	size_t n = 0, alone = 0;
 
 	for (const struct seen *s = f->seen; s; s = s->hh.next) {
-		if (!s->python || (!s->related && alone == FINDER_MAX_ALONE))
+		if (!s->python || (!s->related && alone == FINDER_MAX_ALONE && !has_choice(f)))
 			continue;
 		alone += !s->related;
 		f->found[n++] = (struct finder_target){.pid = s->pid, .alone = !s->related};

@@ -21,8 +21,16 @@ struct finder_target {
 	bool alone; /* runs Python, but has not forked */
 };
 
-/* 0 or -ENOMEM. */
-int finder__new(struct finder **out);
+/* Instead of every Python that forks: processes of these names, or in these cgroups. */
+struct finder_choice {
+	const char *const *names; /* as ps -o comm shows them */
+	size_t n_names;
+	const char *const *cgroups; /* paths as in /proc/PID/cgroup, and what is below them */
+	size_t n_cgroups;
+};
+
+/* choice: must outlive it; NULL or empty: every Python that forks. 0 or -ENOMEM. */
+int finder__new(const struct finder_choice *choice, struct finder **out);
 void finder__free(struct finder *finder);
 
 /*
