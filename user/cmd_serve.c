@@ -214,6 +214,7 @@ static int open_tracing(struct server *s)
 	if (err)
 		return err;
 	tracing__raise_limits();
+	tracing__hurry();
 	err = pipeline__group(s->tracing.pipeline, group_name__of) ?: choose_targets(s);
 	if (err)
 		return log_err_r(err, "out of memory");

@@ -66,6 +66,9 @@ int jail__drop(unsigned int max_fds)
 	int err = limit(RLIMIT_NOFILE, max_fds) ?: limit(RLIMIT_CORE, 0);
 
 	err = err ?: limit(RLIMIT_FSIZE, 0);
+	/* The tracer hurries (tracing__hurry); whoever asks for pages does not. */
+	if (!err && getpriority(PRIO_PROCESS, 0) < 0 && setpriority(PRIO_PROCESS, 0, 0))
+		err = -errno;
 #ifndef __SANITIZE_ADDRESS__ /* that maps terabytes */
 	err = err ?: limit(RLIMIT_DATA, MAX_MEMORY);
 #endif
