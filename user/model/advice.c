@@ -39,6 +39,7 @@ void advice__say(struct giver *g, const struct words *words, uint64_t bytes, con
 
 	if (g->n == ADVICE_MAX)
 		return;
+	bytes += snapshot__bytes(g->snap, ADVICE_MARGIN);
 	va_start(args, fmt);
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
