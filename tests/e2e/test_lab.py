@@ -13,7 +13,7 @@ from cow import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 import chart  # noqa: E402
-import measure  # noqa: E402
+import experiment  # noqa: E402
 import run as lab  # noqa: E402
 import table  # noqa: E402
 import verdict  # noqa: E402
@@ -29,12 +29,12 @@ def results() -> Iterator[table.Results]:
     """Each once; the tests look at them."""
     measured: table.Results = []
     for scenario in SMALL:
-        assert measure.missing(scenario) is None, measure.missing(scenario)
-        measured.append((scenario, [measure.run(scenario, n, lab.SMALL) for n in lab.counts(scenario, True)]))
+        assert experiment.missing(scenario) is None, experiment.missing(scenario)
+        measured.append((scenario, [experiment.run(scenario, n, lab.SMALL) for n in lab.counts(scenario, True)]))
     yield measured
 
 
-def find(results: table.Results, name: str) -> tuple[Scenario, list[measure.Result]]:
+def find(results: table.Results, name: str) -> tuple[Scenario, list[experiment.Result]]:
     return next((s, rs) for s, rs in results if s.name == name)
 
 

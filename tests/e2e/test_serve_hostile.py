@@ -71,7 +71,7 @@ def test_bodies_are_not_taken(watched: tuple[Forker, Serving]) -> None:
     service, server = watched
     for method in (b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"FROB"):
         with connect(server) as s:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):  # it has hung up, perhaps before all was sent
                 s.sendall(method + b" /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\nConnection: close"
                           b"\r\n\r\n" + b"a" * 1_000_000)
                 s.shutdown(socket.SHUT_WR)

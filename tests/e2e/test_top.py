@@ -164,7 +164,7 @@ def test_keys(any_python: str) -> None:
         top.keys("p")
         top.wait_for(rf" 936 .*{SITE}")
         top.keys("Down")
-        top.wait_for(rf"^/.*{SITE} in write_pages +copies/s .*copies 936")
+        top.wait_for(rf"^/.*{SITE} in write_pages +copies/s ")  # as far as there is room
         top.keys("q")
         assert top.ends() == 0
 

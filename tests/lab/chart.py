@@ -6,7 +6,7 @@ from html import escape
 
 import table
 import verdict
-from measure import Result
+from experiment import Result
 from scenarios import CONSTANT, LINEAR, Scenario
 
 W, H, LEFT, TOP, BOTTOM = 420, 196, 52, 18, 28

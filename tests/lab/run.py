@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import chart
-import measure
+import experiment
 import table
 import verdict
 from scenarios import SCENARIOS, Scenario
@@ -21,7 +21,7 @@ FULL, SMALL = 10_000_000, 300_000
 
 
 def output(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=measure.ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, env=experiment.ENVIRONMENT)
     return done.stdout.strip() or "?"
 
 
@@ -30,12 +30,12 @@ def machine() -> list[str]:
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.machine())
     memory = int(Path("/proc/meminfo").read_text().split()[1]) >> 20
-    versions = output(measure.PYTHON, "-c", "import sys, platform, importlib.metadata as m\n"
+    versions = output(experiment.PYTHON, "-c", "import sys, platform, importlib.metadata as m\n"
                       "names = ('gunicorn', 'flask', 'joblib', 'numpy', 'pandas')\n"
                       "def v(n):\n    try: return m.version(n)\n    except m.PackageNotFoundError: return 'none'\n"
                       "print('CPython', platform.python_version() + ',', ', '.join(n + ' ' + v(n) for n in names))")
     return [f"{os.cpu_count()} CPUs ({cpu}), {memory} GiB of memory, Linux {platform.release()}",
-            f"{versions}; {output(str(measure.COWTRACE), '--version').splitlines()[0]}",
+            f"{versions}; {output(str(experiment.COWTRACE), '--version').splitlines()[0]}",
             f"measured on {datetime.date.today().isoformat()}"]
 
 
@@ -53,14 +53,14 @@ def measure_all(args: argparse.Namespace, items: int) -> tuple[table.Results, li
     left_out = ["Arrow: Debian 12 has no python3-pyarrow. A NumPy object array stands for arrays of references."]
     failed = []
     for scenario in chosen(args):
-        why = measure.missing(scenario)
+        why = experiment.missing(scenario)
         if why:
             left_out.append(f"{scenario.name}: {why}")
             failed.append(f"{scenario.name}: {why}")
             continue
         try:
-            found = [measure.run(scenario, n, items) for n in counts(scenario, args.small)]
-        except (measure.Failed, subprocess.SubprocessError, OSError) as error:
+            found = [experiment.run(scenario, n, items) for n in counts(scenario, args.small)]
+        except (experiment.Failed, subprocess.SubprocessError, OSError) as error:
             failed.append(f"{scenario.name}: {error}")
             print(f"FAILED          {failed[-1]}", flush=True)
             continue

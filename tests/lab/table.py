@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import verdict
-from measure import Result
+from experiment import Result
 from scenarios import CONSTANT, LINEAR, Scenario
 
 Results = list[tuple[Scenario, list[Result]]]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 import scenarios
-from measure import Result
+from experiment import Result
 from scenarios import Scenario
 
 MIB = 1 << 20
