@@ -25,6 +25,12 @@ static int close_world(void **state)
 	return 0;
 }
 
+/* What is promised, without what is on top of it. */
+static uint64_t pages_of(const struct snapshot_advice *advice)
+{
+	return advice->bytes_per_process / PAGE - ADVICE_MARGIN;
+}
+
 static const struct snapshot_advice *find(const char *rule)
 {
 	const struct snapshot *snap = world__snapshot(&world);
@@ -61,7 +67,7 @@ static void test_numbers_one_by_one(void **state)
 	read_numbers(2, 501, "int");
 	advice = find("numbers-in-container");
 	assert_non_null(advice);
-	assert_int_equal(advice->bytes_per_process, (1000 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(advice), 1000);
 	assert_non_null(strstr(advice->text, "app.py:14 in total"));
 	assert_non_null(strstr(advice->text, "At most 4.0 MiB"));
 }
@@ -72,8 +78,7 @@ static void test_ints_and_floats_of_a_line_are_one_advice(void **state)
 	(void)state;
 	read_numbers(1, 600, "int");
 	read_numbers(1, 400, "float");
-	assert_int_equal(find("numbers-in-container")->bytes_per_process,
-			 (1000 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("numbers-in-container")), 1000);
 	assert_int_equal(world__snapshot(&world)->n_advice, 1);
 }
 
@@ -116,8 +121,7 @@ static void test_records(void **state)
 	read_numbers(1, 100, "dict");
 	read_numbers(1, 40, "str");
 	assert_int_equal(world__snapshot(&world)->n_advice, 1);
-	assert_int_equal(find("records-in-container")->bytes_per_process,
-			 (140 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("records-in-container")), 140);
 }
 
 /* What a program is made of is no data; a few objects of a class are no container. */
@@ -165,7 +169,7 @@ static void test_collections_at_exit_are_not_advised(void **state)
 		    (struct deed){.pid = 1, .cause = CAUSE_GC_HEADER, .detail = "collect"});
 	assert_null(find("gc-freeze"));
 	collect("collect", 1, 500);
-	assert_int_equal(find("gc-freeze")->bytes_per_process, (500 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("gc-freeze")), 500);
 }
 
 static void test_collections(void **state)
@@ -179,7 +183,7 @@ static void test_collections(void **state)
 	collect("collect", 2, 60);
 	advice = find("gc-freeze");
 	assert_non_null(advice);
-	assert_int_equal(advice->bytes_per_process, (100 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(advice), 100);
 	assert_non_null(strstr(advice->text, "a.py:9 in g"));
 	assert_non_null(strstr(advice->text, "`gc.freeze()` right before `os.fork()`"));
 	assert_null(find("gc-threshold"));
@@ -192,7 +196,7 @@ static void test_collections_that_came_of_themselves(void **state)
 	collect("collect", 1, 1000);
 	world.source = "    made.append(Thing())";
 	assert_null(find("gc-freeze"));
-	assert_int_equal(find("gc-threshold")->bytes_per_process, (1000 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("gc-threshold")), 1000);
 	world.source = "    gc.collect()";
 	assert_non_null(find("gc-freeze"));
 	assert_null(find("gc-threshold"));
@@ -278,7 +282,7 @@ static void test_refill_of_freed_blocks(void **state)
 	in_worker(1, 5000, fill); /* the parent's own affair */
 	assert_null(find("allocator-refill"));
 	in_worker(3, 128, fill);
-	assert_int_equal(find("allocator-refill")->bytes_per_process, (128 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("allocator-refill")), 128);
 	assert_non_null(strstr(find("allocator-refill")->text, "work.py:5 in serve"));
 }
 
@@ -289,7 +293,7 @@ static void test_warm_up(void **state)
 	in_worker(2, 30, (struct deed){.cause = CAUSE_INLINE_CACHE, .detail = "bytecode"});
 	in_worker(2, 10, (struct deed){.cause = CAUSE_LAZY_CACHE, .detail = "keys version"});
 	in_worker(1, 90, (struct deed){.cause = CAUSE_INLINE_CACHE, .detail = "bytecode"});
-	assert_int_equal(find("warm-up")->bytes_per_process, (40 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("warm-up")), 40);
 }
 
 /* All that happens while a module is imported, and nothing of it twice. */
@@ -310,8 +314,7 @@ static void test_imports(void **state)
 	in_worker(2, 40,
 		  (struct deed){.cause = CAUSE_INLINE_CACHE, .detail = "bytecode", .stack = stack});
 	assert_int_equal(world__snapshot(&world)->n_advice, 1);
-	assert_int_equal(find("import-before-fork")->bytes_per_process,
-			 (390 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("import-before-fork")), 390);
 	assert_non_null(strstr(find("import-before-fork")->text, "work.py:7 in answer"));
 }
 
@@ -328,7 +331,7 @@ static void test_variables_of_libraries(void **state)
 	in_worker(3, 90, first);
 	first.origin = CT_ORIGIN_FORK; /* the parent has written there, too: it would not help */
 	in_worker(2, 900, first);
-	assert_int_equal(find("library-data")->bytes_per_process, (100 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("library-data")), 100);
 	assert_non_null(strstr(find("library-data")->text, "libtables.so"));
 }
 
@@ -351,8 +354,7 @@ static void test_teardown(void **state)
 						      .exited = true,
 						      .started = START,
 						      .shared_at_fork = 100 * MIB});
-	assert_int_equal(find("exit-without-teardown")->bytes_per_process,
-			 (500 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("exit-without-teardown")), 500);
 }
 
 static void test_huge_pages(void **state)
@@ -361,7 +363,7 @@ static void test_huge_pages(void **state)
 	workers();
 	in_worker(2, 3, (struct deed){.cause = CAUSE_BUFFER, .origin = CT_ORIGIN_ZERO, .order = 9});
 	in_worker(2, 300, (struct deed){.cause = CAUSE_BUFFER, .origin = CT_ORIGIN_ZERO});
-	assert_int_equal(find("huge-pages")->bytes_per_process, (3 * 512 + ADVICE_MARGIN) * PAGE);
+	assert_int_equal(pages_of(find("huge-pages")), 3 * 512);
 	assert_non_null(strstr(find("huge-pages")->text, "3 times"));
 }
 
