@@ -26,10 +26,7 @@ static int close_world(void **state)
 }
 
 /* What is promised, without what is on top of it. */
-static uint64_t pages_of(const struct snapshot_advice *advice)
-{
-	return advice->bytes_per_process / PAGE - ADVICE_MARGIN;
-}
+#define pages_of(advice) ((advice)->bytes_per_process / PAGE - ADVICE_MARGIN)
 
 static const struct snapshot_advice *find(const char *rule)
 {
