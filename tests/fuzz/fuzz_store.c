@@ -2,7 +2,8 @@
 // link: user/store/reader.c user/store/recorded.c user/store/table.c user/store/connect.c
 // link: user/store/file.c user/store/names.c user/replay.c user/model/aggregate.c
 // link: user/model/history.c user/model/pages.c user/model/derive.c user/model/derive_*.c
-// link: user/model/advice.c user/model/cause.c
+// link: user/model/advice.c user/model/advice_*.c user/model/type_counts.c user/model/groups.c
+// link: user/model/cause.c
 // link: user/model/rules_*.c user/model/compare.c user/model/compare_*.c user/model/stack_table.c
 // link: user/sink/text.c user/sink/text_changed.c user/sink/text_kinds.c user/sink/text_notes.c
 // link: user/sink/text_page.c
@@ -10,7 +11,7 @@
 // link: user/sink/words_changed.c user/sink/json.c user/sink/json_baseline.c
 // link: user/sink/json_value.c user/sink/folded.c user/sink/escape.c user/sink/flame.c
 // link: user/sink/flamegraph.c user/sink/flamegraph_*.c user/sink/string_table.c user/sink/svg.c
-// link: user/base/intern.c user/base/log.c user/base/number.c user/base/utf8.c
+// link: user/base/intern.c user/base/log.c user/base/number.c user/base/progress.c user/base/utf8.c
 // link: -Ibuild/gen -DCOWTRACE_VERSION='"0"' -lsqlite3 -ljansson
 /*
  * Any bytes as a recording, through cause, model and sinks. Bytes alone seldom get past SQLite, so
