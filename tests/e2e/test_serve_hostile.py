@@ -185,8 +185,7 @@ def test_damaged_requests(watched: tuple[Forker, Serving]) -> None:
 def test_the_http_process_is_stopped(watched: tuple[Forker, Serving]) -> None:
     """It holds what it was given and takes no more: tracing does not wait for it."""
     service, server = watched
-    pid = server.http_process()
-    assert pid
+    pid = wait_for("it is there", server.http_process)
     asking = [connect(server) for _ in range(20)]
     for s in asking:
         s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
