@@ -52,48 +52,6 @@ struct server {
 
 /* --- targets ----------------------------------------------------------------- */
 
-static void adopt(struct server *s, const struct finder_target *found, size_t n)
-{
-	_free_ pid_t *pids = calloc(n + 1, sizeof(*pids));
-	size_t fresh = 0;
-	int err;
-
-	for (size_t i = 0; pids && i < n; i++)
-		if (!pipeline__traces(s->tracing.pipeline, found[i].pid))
-			pids[fresh++] = found[i].pid;
-	if (!fresh)
-		return;
-	err = pipeline__adopt(s->tracing.pipeline, pids, fresh);
-	if (err) /* there will be another try */
-		log_info("cannot get hold of %zu processes: %s", fresh, strerror(-err));
-}
-
-static void find_targets(struct server *s)
-{
-	const struct finder_target *found;
-	size_t n;
-	int err = finder__look(s->finder, &found, &n);
-
-	if (err)
-		log_warn("cannot look for processes: %s", strerror(-err));
-	else
-		adopt(s, found, n);
-}
-
-static int take_named(struct server *s)
-{
-	int err;
-
-	if (!s->opt.n_pids)
-		return 0;
-	err = pipeline__adopt(s->tracing.pipeline, s->opt.pids, s->opt.n_pids);
-	if (!err && !pipeline__living(s->tracing.pipeline))
-		err = -ESRCH;
-	if (err == -ESRCH)
-		return log_err_r(err, "there is nothing left to trace");
-	return err ? log_err_r(err, "cannot get hold of these processes: %s", strerror(-err)) : 0;
-}
-
 /* As /proc/PID/cgroup has it: without the place where the file system is mounted. */
 static const char *cgroup_path(char *path)
 {
@@ -142,7 +100,7 @@ static void renew(struct server *s)
 static void now_and_then(struct server *s, uint64_t now)
 {
 	if (s->finder && now >= s->next_find) {
-		find_targets(s);
+		tracing__find(&s->tracing, s->finder);
 		s->next_find = now + FIND_MS;
 	}
 	if (now >= s->next_look) {
@@ -219,7 +177,7 @@ static int open_tracing(struct server *s)
 	if (err)
 		return log_err_r(err, "out of memory");
 	pipeline__begin(s->tracing.pipeline);
-	return take_named(s);
+	return s->opt.n_pids ? tracing__take(&s->tracing, &s->opt) : 0;
 }
 
 static int open_pages(struct server *s)

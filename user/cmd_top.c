@@ -59,44 +59,10 @@ static void on_message(void *ctx, enum log_level level, const char *text)
 
 /* --- targets ----------------------------------------------------------------- */
 
-static void adopt(struct session_of_top *s, const struct finder_target *found, size_t n)
-{
-	_free_ pid_t *pids = calloc(n + 1, sizeof(*pids));
-	size_t fresh = 0;
-	int err;
-
-	for (size_t i = 0; pids && i < n; i++)
-		if (!pipeline__traces(s->tracing.pipeline, found[i].pid))
-			pids[fresh++] = found[i].pid;
-	if (!fresh)
-		return;
-	err = pipeline__adopt(s->tracing.pipeline, pids, fresh);
-	if (err) /* the next second brings another try */
-		log_info("cannot get hold of %zu processes: %s", fresh, strerror(-err));
-}
-
 static void find_targets(struct session_of_top *s)
 {
-	const struct finder_target *found;
-	size_t n;
-	int err = finder__look(s->finder, &found, &n);
-
-	if (err)
-		log_warn("cannot look for processes: %s", strerror(-err));
-	else
-		adopt(s, found, n);
+	tracing__find(&s->tracing, s->finder);
 	s->data.closed = finder__closed(s->finder);
-}
-
-static int take_named(struct session_of_top *s, const struct options *opt)
-{
-	int err = pipeline__adopt(s->tracing.pipeline, opt->pids, opt->n_pids);
-
-	if (!err && !pipeline__living(s->tracing.pipeline))
-		err = -ESRCH;
-	if (err == -ESRCH)
-		return log_err_r(err, "there is nothing left to trace");
-	return err ? log_err_r(err, "cannot get hold of these processes: %s", strerror(-err)) : 0;
 }
 
 /* --- drawing ----------------------------------------------------------------- */
@@ -232,7 +198,7 @@ static int open_tracing(struct session_of_top *s, const struct options *opt)
 		.page_size = (uint32_t)sysconf(_SC_PAGESIZE),
 		.searching = s->finder,
 	};
-	return opt->n_pids ? take_named(s, opt) : 0;
+	return opt->n_pids ? tracing__take(&s->tracing, opt) : 0;
 }
 
 static int run(struct session_of_top *s)

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/session.h"
 #include "cli.h"
@@ -17,6 +19,7 @@
 #include "pipeline.h"
 #include "proc/delayacct.h"
 #include "proc/target.h"
+#include "targets/finder.h"
 
 int tracing__check_targets(const struct options *opt)
 {
@@ -104,6 +107,45 @@ void tracing__raise_limits(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+}
+
+int tracing__take(struct tracing *t, const struct options *opt)
+{
+	int err = pipeline__adopt(t->pipeline, opt->pids, opt->n_pids);
+
+	if (!err && !pipeline__living(t->pipeline))
+		err = -ESRCH;
+	if (err == -ESRCH)
+		return log_err_r(err, "there is nothing left to trace");
+	return err ? log_err_r(err, "cannot get hold of these processes: %s", strerror(-err)) : 0;
+}
+
+static void tracing__adopt(struct tracing *t, const struct finder_target *found, size_t n)
+{
+	_free_ pid_t *pids = calloc(n + 1, sizeof(*pids));
+	size_t fresh = 0;
+	int err;
+
+	for (size_t i = 0; pids && i < n; i++)
+		if (!pipeline__traces(t->pipeline, found[i].pid))
+			pids[fresh++] = found[i].pid;
+	if (!fresh)
+		return;
+	err = pipeline__adopt(t->pipeline, pids, fresh);
+	if (err)
+		log_info("cannot get hold of %zu processes: %s", fresh, strerror(-err));
+}
+
+void tracing__find(struct tracing *t, struct finder *finder)
+{
+	const struct finder_target *found;
+	size_t n;
+	int err = finder__look(finder, &found, &n);
+
+	if (err)
+		log_warn("cannot look for processes: %s", strerror(-err));
+	else
+		tracing__adopt(t, found, n);
 }
 
 #define HURRY -10

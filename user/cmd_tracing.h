@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct finder;
 struct options;
 struct outputs;
 struct pipeline;
@@ -42,6 +43,13 @@ void tracing__close(struct tracing *t);
 void tracing__raise_limits(void);
 /* Before copies arrive, and after the command was forked, which keeps what it was given. */
 void tracing__hurry(void);
+
+/* The processes that were named with -p, besides what is traced. 0 or -errno, of which has been
+ * told.
+ */
+int tracing__take(struct tracing *t, const struct options *opt);
+/* Those that the finder finds and that are not traced yet; what fails now will be tried again. */
+void tracing__find(struct tracing *t, struct finder *finder);
 
 /*
  * Until there is something to do, but not longer than that. other: one more descriptor, -1: none.

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc/stat.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -63,4 +65,22 @@ int proc_stat__read(pid_t pid, struct proc_stat *out)
 		return -ESRCH;
 	n = read(fd, text, sizeof(text));
 	return n <= 0 || proc_stat__parse(text, (size_t)n, out) ? -ESRCH : 0;
+}
+
+int proc__each(void (*visit)(void *ctx, pid_t pid), void *ctx)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while ((entry = readdir(proc))) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (!*end && pid > 0)
+			visit(ctx, (pid_t)pid);
+	}
+	closedir(proc);
+	return 0;
 }

@@ -23,4 +23,7 @@ int proc_stat__parse(const char *text, size_t len, struct proc_stat *out);
 /* 0, -ESRCH. */
 int proc_stat__read(pid_t pid, struct proc_stat *out);
 
+/* Calls visit for each process that there is, once. 0, or -errno: /proc can not be read. */
+int proc__each(void (*visit)(void *ctx, pid_t pid), void *ctx);
+
 #endif

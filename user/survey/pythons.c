@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The Pythons that run on this machine, as the tracing would find them. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "proc/maps.h"
 #include "proc/mem.h"
 #include "proc/root.h"
+#include "proc/stat.h"
 #include "proc/tree.h"
 #include "python/offsets.h"
 #include "python/process.h"
@@ -134,13 +134,17 @@ static void add(struct finder *f, const struct machine_python *python, pid_t pid
 	group->processes++;
 }
 
-static void look(struct finder *f, pid_t pid)
+static void look(void *ctx, pid_t pid)
 {
+	struct finder *f = ctx;
 	struct machine_python python;
 	struct root *root = NULL;
 	struct maps *maps = NULL;
-	int err = maps__read(pid, &maps);
+	int err;
 
+	if (pid == getpid())
+		return;
+	err = maps__read(pid, &maps);
 	if (!err && !maps__count(maps)) /* a thread of the kernel, or a zombie */
 		goto out;
 	if (!err)
@@ -165,24 +169,6 @@ static int by_processes(const void *a, const void *b)
 	return x->processes < y->processes ? 1 : x->processes > y->processes ? -1 : 0;
 }
 
-static int look_at_all(struct finder *f)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	if (!proc)
-		return -errno;
-	while ((entry = readdir(proc))) {
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-
-		if (!*end && pid > 0 && pid != getpid())
-			look(f, (pid_t)pid);
-	}
-	closedir(proc);
-	return 0;
-}
-
 int pythons__find(struct intern *pool, struct machine *m, struct pythons **out)
 {
 	struct finder f = {.pool = pool, .m = m};
@@ -191,7 +177,7 @@ int pythons__find(struct intern *pool, struct machine *m, struct pythons **out)
 	f.found = calloc(1, sizeof(*f.found));
 	err = f.found ? elf_cache__new(&f.elves) : -ENOMEM;
 	if (!err)
-		err = look_at_all(&f);
+		err = proc__each(look, &f);
 	elf_cache__free(f.elves);
 	if (err) {
 		free(f.found);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "targets/finder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -159,8 +158,9 @@ static void seen__look(struct finder *f, struct seen *s)
 	s->looks++;
 }
 
-static void meet(struct finder *f, pid_t pid)
+static void meet(void *ctx, pid_t pid)
 {
+	struct finder *f = ctx;
 	struct proc_stat stat;
 	struct seen *s;
 
@@ -181,24 +181,6 @@ static void meet(struct finder *f, pid_t pid)
 }
 
 /* --- all of them ------------------------------------------------------------- */
-
-static int meet_all(struct finder *f)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	if (!proc)
-		return -errno;
-	while ((entry = readdir(proc))) {
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-
-		if (!*end && pid > 0)
-			meet(f, (pid_t)pid);
-	}
-	closedir(proc);
-	return 0;
-}
 
 static void forget_gone(struct finder *f)
 {
@@ -270,7 +252,7 @@ int finder__look(struct finder *f, const struct finder_target **out, size_t *n)
 	int err;
 
 	f->round++;
-	err = meet_all(f);
+	err = proc__each(meet, f);
 	if (err)
 		return err;
 	forget_gone(f);
