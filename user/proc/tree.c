@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
@@ -23,6 +24,7 @@ struct tree {
 	struct entry *by_pid;
 	struct entry *last;
 	struct process *first, **tail;
+	struct process *present;
 	struct mem_cache *mems;
 };
 
@@ -85,6 +87,18 @@ struct process *tree__first(const struct tree *tree)
 	return tree->first;
 }
 
+struct process *tree__present(const struct tree *tree)
+{
+	return tree->present;
+}
+
+void tree__leave(struct tree *tree, struct process *p)
+{
+	if (p->present)
+		DL_DELETE2(tree->present, p, earlier, later);
+	p->present = false;
+}
+
 static struct entry *entry__make(struct tree *tree, uint32_t pid)
 {
 	struct entry *e = entry__find(tree, pid);
@@ -124,6 +138,8 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	e->process = p;
 	*tree->tail = p;
 	tree->tail = &p->next;
+	DL_APPEND2(tree->present, p, earlier, later);
+	p->present = true;
 	return p;
 }
 
@@ -153,6 +169,7 @@ static void process__free(struct tree *tree, struct process *p)
 	}
 	if (p->parent)
 		p->parent->children--;
+	tree__leave(tree, p);
 	free(p->past);
 	free(p);
 }
@@ -204,7 +221,8 @@ int process__keep_past(struct process *p)
 		return -ENOMEM;
 	free(p->past); /* one is enough: nobody's copies wait for two execs */
 	*past = *p;
-	past->past = past->next = NULL;
+	past->past = past->next = past->later = past->earlier = NULL;
+	past->present = false;
 	past->exited = true;
 	p->past = past;
 	return 0;
