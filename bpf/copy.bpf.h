@@ -48,8 +48,9 @@ static __always_inline bool kstack__has_copy(void *ctx, struct thread *t)
 /* What an allocated page is to a thread. */
 enum alloc {
 	ALLOC_OTHER, /* nothing */
-	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
-	ALLOC_COPY,  /* the copy that t->event describes */
+	ALLOC_TAKEN, /* it is for the fault, and no copy */
+	ALLOC_LATER, /* it may become the copy that t->event describes */
+	ALLOC_COPY,  /* it is that copy */
 };
 
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
@@ -92,22 +93,28 @@ static __always_inline void attempts__forget(struct thread *t, struct task_struc
 {
 	u32 count;
 
-	if (task__wpcopy(task, &count))
+	if (current__wpcopy(&count))
 		t->wpcopy_base += count - t->wpcopy_fault;
 }
 
-static __always_inline void copy__confirm(struct thread *t, u8 origin)
+/* It has its stack. */
+static __always_inline void copy__send(struct thread *t, u8 origin)
 {
 	struct ct_copy *ev = &t->event;
 
 	ev->seq = t->copies++;
 	ev->time = bpf_ktime_get_ns();
 	ev->origin = origin;
-	stack__take(t);
 	count__add(&counters, CT_COUNT_COPIES, 1);
 	t->sent = emit__copy(ev);
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
+}
+
+static __always_inline void copy__confirm(struct thread *t, u8 origin)
+{
+	stack__take(t);
+	copy__send(t, origin);
 }
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)

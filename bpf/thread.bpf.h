@@ -183,7 +183,7 @@ static __always_inline void exit__report(struct task_struct *task)
 	rec->time = bpf_ktime_get_ns();
 	/* Since 6.16 the tracepoint comes before the memory is dropped. */
 	rec->anon_pages = PEEK(task, mm) ? mm__anon_pages(PEEK(task, mm)) : ~0UL;
-	rec->status = PEEK(PEEK(task, signal), group_exit_code) ?: PEEK(task, exit_code);
+	rec->status = BPF_CORE_READ(task, signal, group_exit_code) ?: PEEK(task, exit_code);
 	rec->pad = 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
@@ -205,7 +205,7 @@ static __always_inline void thread__exit(struct task_struct *task)
 		__sync_fetch_and_add(&proc->kernel_copies, count);
 	else if (proc)
 		__sync_fetch_and_add(&proc->kernel_unknown, 1);
-	if (PEEK(PEEK(task, signal), live.counter) == 0) {
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
 		bpf_map_delete_elem(&proc_layouts, &pid);
 		exit__report(task);
 	}
