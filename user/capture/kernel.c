@@ -13,13 +13,16 @@
 
 #include "base/cleanup.h"
 #include "capture/kallsyms.h"
+#include "capture/symbols.h"
 
 /* All modes of a kernel with CONFIG_PREEMPT_DYNAMIC, the chosen one in parentheses. Since 5.13. */
 #define MODES "/sys/kernel/debug/sched/preempt"
 
 struct kernel {
-	struct btf *btf;	  /* NULL: can not be read */
-	struct kallsyms *symbols; /* the same */
+	struct btf *btf;	   /* NULL: can not be read */
+	struct symbols *symbols;   /* NULL: it can not be asked, then they are read */
+	struct kallsyms *kallsyms; /* NULL: not read yet, or can not be */
+	bool was_read;
 };
 
 int kernel__look(struct kernel **out)
@@ -29,10 +32,8 @@ int kernel__look(struct kernel **out)
 	if (!k)
 		return -ENOMEM;
 	k->btf = btf__load_vmlinux_btf();
-	if (kallsyms__read(&k->symbols) == -ENOMEM) {
-		kernel__free(k);
-		return -ENOMEM;
-	}
+	if (symbols__new(&k->symbols))
+		k->symbols = NULL;
 	*out = k;
 	return 0;
 }
@@ -42,12 +43,22 @@ void kernel__free(struct kernel *k)
 	if (!k)
 		return;
 	btf__free(k->btf);
-	kallsyms__free(k->symbols);
+	symbols__free(k->symbols);
+	kallsyms__free(k->kallsyms);
 	free(k);
 }
 
+/* That costs 40 ms: only where the kernel does not answer, or shows no addresses. */
+static const struct kallsyms *kernel__kallsyms(struct kernel *k)
+{
+	if (!k->was_read && kallsyms__read(&k->kallsyms))
+		k->kallsyms = NULL;
+	k->was_read = true;
+	return k->kallsyms;
+}
+
 /* Its number among the types, or less than 0. */
-static __s32 kernel__function(const struct kernel *k, const char *function)
+static __s32 kernel__function(struct kernel *k, const char *function)
 {
 	return k->btf ? btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) : -1;
 }
@@ -98,7 +109,7 @@ static bool preempts(void)
 
 /* Since 7.0 probes run under SRCU. Up to 6.12 there was a tracepoint_srcu too, for the idle loop
  * only, and struct tracepoint had no member ext. */
-static bool tracepoints_use_srcu(const struct kernel *k)
+static bool tracepoints_use_srcu(struct kernel *k)
 {
 	uint64_t start, end;
 
@@ -106,7 +117,7 @@ static bool tracepoints_use_srcu(const struct kernel *k)
 	       kernel__has_member(k, "tracepoint", "ext");
 }
 
-enum preemption kernel__preemption(const struct kernel *k)
+enum preemption kernel__preemption(struct kernel *k)
 {
 	if (!preempts())
 		return PREEMPTION_NONE;
@@ -131,14 +142,14 @@ static bool struct__has_member(const struct btf *btf, const struct btf_type *typ
 	return false;
 }
 
-bool kernel__has_member(const struct kernel *k, const char *type, const char *member)
+bool kernel__has_member(struct kernel *k, const char *type, const char *member)
 {
 	__s32 id = k->btf ? btf__find_by_name_kind(k->btf, type, BTF_KIND_STRUCT) : -1;
 
 	return id < 0 || struct__has_member(k->btf, btf__type_by_id(k->btf, id), member);
 }
 
-int kernel__arguments(const struct kernel *k, const char *function)
+int kernel__arguments(struct kernel *k, const char *function)
 {
 	__s32 id = kernel__function(k, function);
 	const struct btf_type *proto =
@@ -147,19 +158,28 @@ int kernel__arguments(const struct kernel *k, const char *function)
 	return proto ? (int)btf_vlen(proto) : -1;
 }
 
-bool kernel__has_type(const struct kernel *k, const char *type)
+bool kernel__has_type(struct kernel *k, const char *type)
 {
 	return !k->btf || btf__find_by_name(k->btf, type) >= 0;
 }
 
-bool kernel__has_symbol(const struct kernel *k, const char *name)
+bool kernel__has_symbol(struct kernel *k, const char *name)
 {
-	return !k->symbols || kallsyms__has(k->symbols, name);
+	uint64_t start, end;
+	int err = k->symbols ? symbols__range(k->symbols, name, &start, &end) : -ENOTSUP;
+
+	if (!err || err == -ENOENT)
+		return !err;
+	return !kernel__kallsyms(k) || kallsyms__has(k->kallsyms, name);
 }
 
-int kernel__range(const struct kernel *k, const char *function, uint64_t *start, uint64_t *end)
+int kernel__range(struct kernel *k, const char *function, uint64_t *start, uint64_t *end)
 {
-	return k->symbols ? kallsyms__range(k->symbols, function, start, end) : -ENOENT;
+	int err = k->symbols ? symbols__range(k->symbols, function, start, end) : -ENOTSUP;
+
+	if (!err || err == -ENOENT)
+		return err;
+	return kernel__kallsyms(k) ? kallsyms__range(k->kallsyms, function, start, end) : -ENOENT;
 }
 
 /* As events of perf: since 4.17, e12f03d7031a. */
@@ -168,7 +188,7 @@ bool kernel__has_kprobes(void)
 	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
 }
 
-int kernel__try_fexit(const struct kernel *k, const char *function)
+int kernel__try_fexit(struct kernel *k, const char *function)
 {
 	const struct bpf_insn nothing[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
