@@ -227,12 +227,13 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
-	struct process *process = tree__find(p->tree, copy->pid);
-	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
+	struct process *process = tree__find_at(p->tree, copy->pid, copy->time), *owner = process;
 	struct fault_facts facts;
 	struct verdict verdict;
 	uint32_t number;
 
+	if (copy->victim)
+		owner = tree__find_at(p->tree, copy->victim, copy->time);
 	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
@@ -260,10 +261,12 @@ static void on_copy(void *ctx, const void *data, size_t size)
 		return;
 	}
 	if (e->tag == CT_COPY) {
-		struct process *process = tree__find(p->tree, e->copy.pid);
+		struct process *process = tree__find_at(p->tree, e->copy.pid, e->copy.time);
 
-		/* What explains it has been sent before, through the other ring. */
-		if (!process || !enrich__knows(p->enrich, process, &e->copy))
+		/* What explains it has been sent before, through the other ring: who has the pid
+		 * of one that has ended, too. */
+		if (!process || (process->exited && e->copy.time > process->ended) ||
+		    !enrich__knows(p->enrich, process, &e->copy))
 			session__consume_meta(p->session);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {

@@ -106,7 +106,7 @@ void pipeline__group_copy(struct pipeline *p, const struct process *process,
 
 	if (!p->groups)
 		return;
-	groups__copy(p->groups, group, verdict, pages);
+	groups__copy(p->groups, group, verdict, pages, facts->uncounted);
 	/* For the profiles, too, it is the service that has copied. */
 	facts->pid = groups__rows(p->groups)[group].number;
 	facts->victim = 0;
@@ -149,6 +149,8 @@ void pipeline__metrics(struct pipeline *p, struct metrics *out)
 		.events = p->records,
 		.folded = p->folded + aggregate__folded(p->model),
 		.renewals = p->renewals,
+		.names_lost = p->counters.meta_lost,
+		.corrections_lost = p->counters.fixups_lost,
 	};
 	out->types = groups__types(p->groups, &out->n_types);
 	memcpy(out->lost, capture.lost_by_reason, sizeof(out->lost));
