@@ -33,7 +33,7 @@ struct group {
 	uint32_t number; /* never given to another; 0: a free place */
 	uint64_t copies[CAUSE_MAX], pages[CAUSE_MAX];
 	uint64_t reuses;
-	uint64_t uncounted; /* copies that the kernel's own count leaves out */
+	uint64_t uncounted;	 /* copies that the kernel's own count leaves out */
 	struct group_gauges now; /* when groups__look_end was called last */
 	/* Private to groups.c: */
 	uint64_t members, emptied;
