@@ -65,7 +65,7 @@ static void save_process(struct pipeline *p, const struct process *process)
 		pipeline__publish(p, process);
 }
 
-static void process__end(struct pipeline *p, struct process *process, uint64_t time)
+void pipeline__end(struct pipeline *p, struct process *process, uint64_t time)
 {
 	process->exited = true;
 	process->ended = time;
@@ -80,7 +80,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 	struct process *process = tree__find(p->tree, pid);
 
 	if (process && !process->exited) /* the record of its end was lost */
-		process__end(p, process, time);
+		pipeline__end(p, process, time);
 	process = tree__add(p->tree, pid, parent, time);
 
 	if (!process) {
@@ -152,7 +152,7 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 	if (!process || process->exited)
 		return;
 	process->anon_at_exit = rec->anon_pages;
-	process__end(p, process, rec->time);
+	pipeline__end(p, process, rec->time);
 	save_process(p, process);
 }
 

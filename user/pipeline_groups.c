@@ -4,6 +4,7 @@
 #include "pipeline_parts.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,6 +118,12 @@ void pipeline__group_copy(struct pipeline *p, const struct process *process,
 
 /* --- looking ----------------------------------------------------------------- */
 
+/* One whose end did not find room in the ring. */
+static bool has_gone(const struct process *process)
+{
+	return kill((pid_t)process->pid, 0) && errno == ESRCH;
+}
+
 void pipeline__look(struct pipeline *p)
 {
 	uint64_t now = now_ns();
@@ -124,6 +131,8 @@ void pipeline__look(struct pipeline *p)
 
 	groups__look_begin(p->groups);
 	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (!q->exited && p->counters.meta_lost && has_gone(q))
+			pipeline__end(p, q, now);
 		if (q->exited || !q->grouped)
 			continue;
 		facts = (struct process_facts){};
