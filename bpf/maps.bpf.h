@@ -183,10 +183,11 @@ struct {
 	__type(value, struct ct_pylayout);
 } layouts SEC(".maps");
 
-/* Stacks whose record has been sent. LRU: a forgotten one is sent again. */
+/* Stacks whose record has been sent. LRU: a forgotten one is sent again. These are made at once, 80
+ * bytes for each element: more of them only where there are many CPUs (user/capture/trial.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } stacks_seen SEC(".maps");
@@ -194,14 +195,14 @@ struct {
 /* Code objects and types that have been sent: see code__publish, type__publish. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } codes_seen SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } types_seen SEC(".maps");
@@ -209,13 +210,14 @@ struct {
 /* Sizes are set by the daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 32 << 20);
+	__uint(max_entries, 4 << 20);
 } copies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	/* A program that begins to work shows thousands of code objects at once, 2 KiB each. */
-	__uint(max_entries, 16 << 20);
+	/* A program that begins to work shows a thousand code objects at once, 2 KiB each. One that
+	 * finds no room is sent with the next copy. */
+	__uint(max_entries, 4 << 20);
 } meta SEC(".maps");
 
 struct {
