@@ -78,7 +78,7 @@ static __always_inline void stack__take(struct thread *t)
 	ev->opcode = ev->oparg = 0;
 	ev->layout = slot;
 	ev->unwind = CT_UNWIND_NO_PYTHON;
-	if (!slot || !lay)
+	if (!slot || !lay || !(cfg_pieces & CT_PIECE_STACK))
 		return;
 	stack__walk(t, lay, CT_MAX_FRAMES);
 	ev->unwind = t->py.unwind;
