@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 
 import tools
 from figures import Goal
-from service import Rows, value
+from service import Rows, attached, value
 
 HERE = Path(__file__).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -57,26 +56,6 @@ class Workers:
 def cpu_seconds(pid: int) -> float:
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / TICKS
-
-
-@contextlib.contextmanager
-def attached(pid: int, report: Path) -> Iterator[tuple[subprocess.Popen[str], float]]:
-    """cowtrace, and how many seconds it took until copies count."""
-    start = time.monotonic()
-    process = subprocess.Popen([tools.COWTRACE, "attach", "-q", "-v", "--json", report, "-p", str(pid)],
-                               stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    try:
-        for line in process.stderr:
-            if "attached:" in line:
-                break
-        else:
-            sys.exit(f"bench: cowtrace could not attach to {pid}")
-        yield process, time.monotonic() - start
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.stderr.read()
-        process.wait(60)
 
 
 def seconds_per_million(python: str, workers: int, copies: int, place: Path) -> tuple[float, int, int]:

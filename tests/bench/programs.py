@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""programs.py [--json] [--pieces LAST] [--witness NAME] [storm | python | python:DEPTH]: what each BPF program of cowtrace
-takes: ns of one run, runs and ns for each copied page (kernel.bpf_stats_enabled), in the C storm or in Python's.
+"""programs.py [--json] [--pieces LAST] [--witness NAME] [storm | python | python:DEPTH | flask]: what each BPF program of
+cowtrace takes: ns of one run, runs and ns for each copied page (kernel.bpf_stats_enabled), in the C storm, in Python's,
+or in the Flask service of `make bench` while its sharing erodes.
 
 What the programs do while the storm gets ready is not in it: the storm runs once with one child and once with some more,
 and the difference is shown. The counting itself takes time (two looks at the clock for each run) and is in the numbers:
@@ -14,11 +15,14 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import service
 
 ROOT = Path(__file__).resolve().parents[2]
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -60,7 +64,8 @@ def one(work: str, children: int) -> tuple[Runs, int]:
 
 
 def inside(out: str, work: str) -> None:
-    """What cowtrace runs."""
+    """What cowtrace runs. The first time files are read, and more is different."""
+    one(work, 1)
     (few, copies), (many, more) = one(work, 1), one(work, 1 + CHILDREN)
     rows = {name: (n - few[name][0], ns - few[name][1]) for name, (n, ns) in many.items()}
     Path(out).write_text(json.dumps({"runs": rows, "copies": more - copies}))
@@ -92,6 +97,20 @@ def profile(work: str, options: list[str]) -> tuple[list[dict], int]:
     return rows_of(found["runs"], found["copies"]), found["copies"]
 
 
+def profile_flask() -> tuple[list[dict], int]:
+    gunicorn = shutil.which("gunicorn", path="/usr/bin") or sys.exit("programs: no gunicorn here: scripts/setup bench")
+    with service.Service(gunicorn, 2_000_000, 10_000) as flask, tempfile.TemporaryDirectory() as place, stats():
+        flask.rates()
+        flask.share_anew()
+        report = Path(place, "report")
+        with service.attached(flask.process.pid, report) as (daemon, _):
+            before = runs(daemon.pid)
+            flask.rates()
+            after = runs(daemon.pid)
+        copies = json.loads(report.read_text())["capture"]["copies"]
+    return rows_of({name: (n - before[name][0], ns - before[name][1]) for name, (n, ns) in after.items()}, copies), copies
+
+
 def show(rows: list[dict], copies: int) -> None:
     print(f"{copies:,} copies\n{'program':20}{'ns per run':>12}{'runs per copy':>15}{'ns per copy':>13}")
     for row in rows:
@@ -105,14 +124,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pieces")
     parser.add_argument("--witness")
-    parser.add_argument("work", nargs="?", default="storm", help="storm, python or python:DEPTH")
+    parser.add_argument("work", nargs="?", default="storm", help="storm, python, python:DEPTH or flask")
     options = parser.parse_args()
     if options.inside:
         inside(options.inside, options.work)
         return
     passed = [word for name in ("pieces", "witness") if getattr(options, name)
               for word in (f"--{name}", getattr(options, name))]
-    rows, copies = profile(options.work, passed)
+    rows, copies = profile_flask() if options.work == "flask" else profile(options.work, passed)
     if options.json:
         print(json.dumps({"work": options.work, "copies": copies, "programs": rows}, indent=2))
     else:

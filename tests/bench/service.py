@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,6 @@ from typing import Any
 import figures
 import tools
 from figures import Goal
-from tools import ROOT
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = 4
@@ -94,42 +94,87 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def served(tool: tools.Tool, gunicorn: str, items: int, size: int) -> Iterator[int]:
-    """One worker, which has a CPU to itself; the clients have the last one, and cowtrace is where there is room."""
-    port, place = free_port(), Path("/tmp")
-    command = ["/usr/bin/python3", gunicorn, "--preload", "-w", "1", "-b", f"127.0.0.1:{port}", "--timeout", "120",
-               "--log-level", "critical", "--chdir", str(HERE), "slices:app"]
-    cpus = sorted(os.sched_getaffinity(0))
-    process = subprocess.Popen(
-        tool.wrap(["taskset", "-c", str(cpus[0]), *command], place), env={**tools.clean_environment(), "BIG_N": str(items), "SLICE": str(size)},
-        stdin=subprocess.DEVNULL)
-    os.sched_setaffinity(0, cpus[-1:])
+def attached(pid: int, report: Path) -> Iterator[tuple[subprocess.Popen[str], float]]:
+    """cowtrace, and how many seconds it took until copies count."""
+    start = time.monotonic()
+    process = subprocess.Popen([tools.COWTRACE, "attach", "-q", "-v", "--json", report, "-p", str(pid)],
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stderr
     try:
-        wait_until_up(port, process)
-        yield port
+        for line in process.stderr:
+            if "attached:" in line:
+                break
+        else:
+            sys.exit(f"bench: cowtrace could not attach to {pid}")
+        yield process, time.monotonic() - start
     finally:
-        os.sched_setaffinity(0, cpus)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
         process.wait(60)
 
 
+class Service:
+    """gunicorn with one worker, which has a CPU to itself; the clients have the last one, and cowtrace is where there is
+    room."""
+
+    def __init__(self, gunicorn: str, items: int, size: int):
+        self.port, self.requests = free_port(), items // size
+        self.cpus = sorted(os.sched_getaffinity(0))
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(self.cpus[0]), "/usr/bin/python3", gunicorn, "--preload", "-w", "1", "-b",
+             f"127.0.0.1:{self.port}", "--timeout", "120", "--log-level", "critical", "--chdir", str(HERE), "slices:app"],
+            env={**tools.clean_environment(), "BIG_N": str(items), "SLICE": str(size)}, stdin=subprocess.DEVNULL)
+
+    def __enter__(self) -> Service:
+        os.sched_setaffinity(0, self.cpus[-1:])
+        wait_until_up(self.port, self.process)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.sched_setaffinity(0, self.cpus)
+        self.process.terminate()
+        self.process.wait(60)
+
+    def share_anew(self) -> None:
+        """The master forks another worker in place of the one that has copies."""
+        master = self.process.pid
+        (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
+        wait_until_up(self.port, self.process)
+
+    def rates(self) -> list[float]:
+        """While sharing erodes, and then."""
+        return [requests_per_second(self.port, self.requests) for _ in range(2)]
+
+
+PHASES = (("while sharing erodes", 0.97), ("once it has eroded", 0.99))
+
+
 def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
+    """The same service with and without cowtrace attached, in turn; each ratio is of two that were neighbours."""
     gunicorn = shutil.which("gunicorn", path="/usr/bin")
-    goals = ("while sharing erodes", 0.97), ("once it has eroded", 0.99)
     if not gunicorn:
-        return [], [Goal(f"Flask, {when}, of untraced", None, limit, " ×", True, "no gunicorn here") for when, limit in goals]
-    items, size = (2_000_000, 10_000) if options.quick else (10_000_000, 10_000)
-    traced = tools.cowtrace("cowtrace", "")
-    modes = {"untraced": tools.UNTRACED, "cowtrace": tools.Tool("cowtrace", "", lambda c, p: traced.wrap(c, p)[:3] + ["--", *c],
-                                                              traced.read)}
-    rate: dict[tuple[str, str], list[float]] = {}
-    for round_ in range(options.rounds):
-        for name in figures.turns(list(modes), round_):
-            with served(modes[name], gunicorn, items, size) as port:
-                for when, _ in goals:
-                    rate.setdefault((when, name), []).append(requests_per_second(port, items // size))
-                    time.sleep(1)
-    rows = [value(f"{when}, {name}", samples, "requests/s") for (when, name), samples in sorted(rate.items())]
-    median = {key: figures.spread(samples).median for key, samples in rate.items()}
-    return rows, [Goal(f"Flask, {when}, of untraced", median[when, "cowtrace"] / median[when, "untraced"], limit, " ×", True)
-                  for when, limit in goals]
+        return [], [Goal(f"Flask, {when}, of untraced", None, limit, " ×", True, "no gunicorn here")
+                    for when, limit in PHASES]
+    plain: list[list[float]] = []
+    traced: list[list[float]] = []
+    with Service(gunicorn, 2_000_000 if options.quick else 10_000_000, 10_000) as service, \
+            tempfile.TemporaryDirectory(prefix="cowtrace-bench-") as place:
+        service.rates()
+        for round_ in range(3 * options.rounds):
+            for with_cowtrace in (False, True) if round_ % 2 else (True, False):
+                service.share_anew()
+                if not with_cowtrace:
+                    plain.append(service.rates())
+                    continue
+                with attached(service.process.pid, Path(place, "report")):
+                    traced.append(service.rates())
+    rows: Rows = []
+    goals = []
+    for i, (when, limit) in enumerate(PHASES):
+        ratios = [t[i] / p[i] for t, p in zip(traced, plain)]
+        rows += [value(f"{when}, untraced", [p[i] for p in plain], "requests/s"),
+                 value(f"{when}, cowtrace", [t[i] for t in traced], "requests/s"),
+                 value(f"{when}, one of the other", ratios, "×")]
+        goals.append(Goal(f"Flask, {when}, of untraced", rows[-1]["value"], limit, " ×", True))
+    return rows, goals

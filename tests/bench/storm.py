@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """storm.py PAGES DEPTH CHILDREN: each of some forked children, one after the other, takes a reference to one int on each
-of PAGES pages of the heap, as fast as Python can, DEPTH frames deep: one copy for each turn of the loop.
+of PAGES pages of the heap, as fast as Python can, DEPTH frames deep: one copy for each turn of the loop. Each frame is
+of a function of its own, as in programs that do something.
 
 Prints, as JSON, the copies that this must make, those that the kernel's page tables show, and what each child took for
 one. Runs with any CPython from 3.8 on.
@@ -23,8 +24,11 @@ def loop(objects):
     return now() - start
 
 
-def descend(depth, objects):
-    return loop(objects) if depth <= 0 else descend(depth - 1, objects)
+def stacked(frames):
+    """A function that calls another one, and so on, until so many frames are below loop()'s."""
+    names = {"call_0": loop}
+    exec("".join(f"def call_{n}(objects):\n    return call_{n - 1}(objects)\n\n" for n in range(1, frames + 1)), names)
+    return names[f"call_{frames}"]
 
 
 def tell(out, result):
@@ -36,6 +40,7 @@ gc.disable()
 storm, kept = heap.one_on_each_page(int(sys.argv[1]))
 pages = heap.pages_of(storm)
 deep = int(sys.argv[2])
+descend = stacked(max(0, deep - 2))  # above <module>, below loop
 results = []
 for _ in range(int(sys.argv[3])):
     back, out = os.pipe()
@@ -47,7 +52,7 @@ for _ in range(int(sys.argv[3])):
                 pass
             ns = now() - start
         else:
-            ns = descend(deep - 3, storm) if deep > 2 else loop(storm)
+            ns = descend(storm)
         tell(out, [ns / len(storm), sum(a != b for a, b in zip(before, heap.frames(pages)))])
     os.close(out)
     results.append(json.loads(os.read(back, 100).decode()))

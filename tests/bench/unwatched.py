@@ -7,7 +7,6 @@ import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import figures
 import tools
@@ -42,14 +41,18 @@ def touches(pages: int) -> list[float]:
 def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
     witnesses: list[str | None] = [None, *tools.witnesses()]
     samples: dict[str | None, list[float]] = {w: [] for w in witnesses}
+    medians: dict[str | None, list[float]] = {w: [] for w in witnesses}
     pages = 50_000 if options.quick else 200_000
     touches(pages)
     for round_ in range(2 * options.rounds):
         for name in figures.turns([w or "" for w in witnesses], round_):
             with armed(name or None):
-                samples[name or None] += touches(pages)
-    rows: list[dict[str, Any]] = [value(f"cowtrace {w} elsewhere" if w else "no cowtrace", found, "ns")
+                got = touches(pages)
+            samples[name or None] += got
+            medians[name or None].append(figures.spread(got).median)
+    rows: Rows = [value(f"cowtrace {w} elsewhere" if w else "no cowtrace", found, "ns")
                                   for w, found in samples.items()]
-    plain = rows[0]["value"]
-    return rows, [Goal(f"first touch elsewhere, {w}", row["value"] / plain, LIMITS[w], " ×")
-                  for w, row in zip(witnesses, rows) if w in LIMITS]
+    ratios = {w: value(f"{w}, of none", [m / plain for m, plain in zip(medians[w], medians[None])], "×")
+              for w in witnesses if w}
+    return [*rows, *ratios.values()], [Goal(f"first touch elsewhere, {w}", row["value"], LIMITS[w], " ×")
+                                       for w, row in ratios.items() if w in LIMITS]

@@ -16,8 +16,11 @@ def loop(objects):
         pass
 
 
-def descend(depth, objects):
-    return descend(depth - 1, objects) if depth > 0 else loop(objects)
+def stacked(frames):
+    """As in storm.py."""
+    names = {"call_0": loop}
+    exec("".join(f"def call_{n}(objects):\n    return call_{n - 1}(objects)\n\n" for n in range(1, frames + 1)), names)
+    return names[f"call_{frames}"]
 
 
 def worker(work):
@@ -31,6 +34,7 @@ def say(**what):
 
 
 gc.disable()
+descend = stacked(6)  # ten frames, with those of this file
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 storm, kept = heap.one_on_each_page(int(sys.argv[1]))
 workers, generations = int(sys.argv[2]), int(sys.argv[3])
@@ -42,7 +46,7 @@ say(pid=os.getpid())
 sys.stdin.readline()
 for _ in range(generations):
     for _ in range(workers):
-        worker(lambda: descend(7, storm))
+        worker(lambda: descend(storm))
     for _ in range(workers):
         os.wait()
 say(copies=len(storm) * workers * generations)
