@@ -91,7 +91,7 @@ static __always_inline int adopt__thread(struct task_struct *task)
 		return -1;
 	t->adoption = adoption;
 	t->joining = 1;
-	t->started = 1;
+	t->started = !!(cfg_pieces & CT_PIECE_WITNESS);
 	if (!bpf_map_update_elem(&procs, &pid, &proc, BPF_NOEXIST))
 		adopt__report(task);
 	return 1;

@@ -46,6 +46,8 @@ static __always_inline u64 emit__wakeup(u64 now)
 
 static __always_inline bool emit__copy(const struct ct_copy *copy)
 {
+	if (!(cfg_pieces & CT_PIECE_RECORD))
+		return true;
 	return bpf_ringbuf_output(&copies, (void *)copy, sizeof(*copy), emit__wakeup(copy->time)) ==
 	       0;
 }
@@ -60,6 +62,8 @@ static __always_inline bool emit__fixup(u32 pid, u32 tid, u64 seq, u32 kind)
 		.seq = seq,
 	};
 
+	if (!(cfg_pieces & CT_PIECE_RECORD))
+		return true;
 	return bpf_ringbuf_output(&copies, &fixup, sizeof(fixup),
 				  emit__wakeup(bpf_ktime_get_ns())) == 0;
 }

@@ -123,6 +123,8 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->pad = 0;
 	ev->victim = 0;
 	ev->syscall = -1;
+	if (!(cfg_pieces & CT_PIECE_EVIDENCE))
+		return;
 	if (kernel) {
 		ev->flags = CT_F_KERNEL;
 		ev->syscall = (s16)regs__syscall(regs);

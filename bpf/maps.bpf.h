@@ -47,8 +47,13 @@ struct pystack {
 	u64 interp_key;	 /* see interp__key */
 	u64 walks;	 /* so far */
 	u64 instr;	 /* fr_instr of the innermost frame */
-	u32 era;	 /* see code__era */
-	u32 pad;
+	u64 count_key;	 /* interp_key of the last walk */
+	u64 cookie;	 /* of the layout, when the id of `stack` was made */
+	u64 sent;	 /* id of the last stack that the daemon has been sent, 0: none */
+	u32 era;	 /* see code__begin */
+	u32 count;	 /* code objects that the interpreter had made */
+	u32 known;	 /* frames of `stack` that have been checked since it made the last one */
+	u32 changed;	 /* the last walk did not see all these frames */
 };
 
 /* A type that has been looked at and stays what it is: see type__memo. */
@@ -59,7 +64,7 @@ struct type_memo {
 	u32 execs; /* that of the thread when it was looked at */
 };
 
-/* A code object that has been checked: see code__era, code__words_key. */
+/* A code object that has been checked: see code__begin, code__words_key. */
 #define CODE_MEMOS 64
 struct code_memo {
 	u64 code;

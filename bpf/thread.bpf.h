@@ -147,7 +147,7 @@ static __always_inline void thread__exec(struct task_struct *task)
 		return;
 	if (!t->started) { /* the command's first instruction: what came before was the launcher's
 			    */
-		t->started = 1;
+		t->started = !!(cfg_pieces & CT_PIECE_WITNESS);
 		task__wpcopy(task, &t->wpcopy_base);
 	}
 	t->pending = PENDING_NONE;

@@ -224,6 +224,7 @@ int cmd_serve(const struct options *opt)
 		log_error("serve: this cowtrace was built without HTTP (libmicrohttpd)");
 		return STATUS_UNSUPPORTED;
 	}
+	signal(SIGPIPE, SIG_IGN); /* of whoever reads what it says */
 	err = tracing__check_targets(opt);
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;

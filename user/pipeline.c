@@ -60,7 +60,7 @@ static void save_process(struct pipeline *p, const struct process *process)
 		pipeline__publish(p, process);
 }
 
-static void process__end(struct pipeline *p, struct process *process, uint64_t time)
+void pipeline__end(struct pipeline *p, struct process *process, uint64_t time)
 {
 	process->exited = true;
 	process->ended = time;
@@ -75,7 +75,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 	struct process *process = tree__find(p->tree, pid);
 
 	if (process && !process->exited) /* the record of its end was lost */
-		process__end(p, process, time);
+		pipeline__end(p, process, time);
 	process = tree__add(p->tree, pid, parent, time);
 
 	if (!process) {
@@ -149,7 +149,7 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 	if (!process || process->exited)
 		return;
 	process->anon_at_exit = rec->anon_pages;
-	process__end(p, process, rec->time);
+	pipeline__end(p, process, rec->time);
 	save_process(p, process);
 }
 
@@ -224,12 +224,13 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
-	struct process *process = tree__find(p->tree, copy->pid);
-	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
+	struct process *process = tree__find_at(p->tree, copy->pid, copy->time), *owner = process;
 	struct fault_facts facts;
 	struct verdict verdict;
 	uint32_t number;
 
+	if (copy->victim)
+		owner = tree__find_at(p->tree, copy->victim, copy->time);
 	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
@@ -257,10 +258,12 @@ static void on_copy(void *ctx, const void *data, size_t size)
 		return;
 	}
 	if (e->tag == CT_COPY) {
-		struct process *process = tree__find(p->tree, e->copy.pid);
+		struct process *process = tree__find_at(p->tree, e->copy.pid, e->copy.time);
 
-		/* What explains it has been sent before, through the other ring. */
-		if (!process || !enrich__knows(p->enrich, process, &e->copy))
+		/* What explains it has been sent before, through the other ring: who has the pid
+		 * of one that has ended, too. */
+		if (!process || (process->exited && e->copy.time > process->ended) ||
+		    !enrich__knows(p->enrich, process, &e->copy))
 			session__consume_meta(p->session);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {

@@ -267,6 +267,18 @@ enum ct_unwind {
 	CT_UNWIND_MAX,
 };
 
+/*
+ * What the programs do for a copy, each switched on with those before it, to measure what it costs
+ * (tests/bench). Without all of them nothing that comes out is meant to be true.
+ */
+enum ct_piece {
+	CT_PIECE_WITNESS = 1 << 0,  /* else: attached, and back at once from the traced thread */
+	CT_PIECE_RECORD = 1 << 1,   /* a copy is sent, not only counted */
+	CT_PIECE_EVIDENCE = 1 << 2, /* the instruction, the memory around the address, the type */
+	CT_PIECE_STACK = 1 << 3,    /* the Python stack */
+	CT_PIECES_ALL = (1 << 4) - 1,
+};
+
 /* Functions of the kernel that are looked for in its stack. */
 enum ct_code {
 	CT_CODE_FAULT,	 /* handle_mm_fault */

@@ -210,6 +210,19 @@ static void sizes(void **state)
 		BAD("--ring-size takes", "run", "--ring-size", bad[i], "cmd");
 }
 
+/* include/cowtrace/abi.h, enum ct_piece: the last one that is on. */
+static void pieces(void **state)
+{
+	static char *const names[] = {"empty", "witness", "record", "evidence", "stack"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		GOOD("--pieces", names[i], "cmd");
+		assert_int_equal(opt.off, 15 >> i << i);
+	}
+	BAD("--pieces takes", "run", "--pieces", "all", "cmd");
+}
+
 static void rows(void **state)
 {
 	static char *const bad[] = {"0", "-1", "100001", "98k", "1G", "all", "", "10 "};
@@ -444,6 +457,7 @@ int main(void)
 		cmocka_unit_test(other_ways_to_write_them),
 		cmocka_unit_test(the_command_keeps_its_arguments),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(pieces),
 		cmocka_unit_test(rows),
 		cmocka_unit_test(wrong_command_lines),
 		cmocka_unit_test(check_takes_little),

@@ -27,10 +27,15 @@
 /* Kernels for arm64 can have 16 or 64 KiB. bpf/ and the rules for allocators count with this. */
 #define PAGE 4096
 
+#define PIECES_OFF                                                                                 \
+	"ran with parts of cowtrace switched off, to measure what they cost (--pieces): nothing "  \
+	"here says anything about the program"
+
 struct session {
 	struct cowtrace *skel;
 	struct ring_buffer *meta, *copies;
 	const struct witness *witness;
+	bool whole; /* no piece is switched off */
 	struct kinds kinds;
 	struct session_handler handler;
 	bool kernel_counts; /* since 6.1 */
@@ -224,6 +229,7 @@ int session__open(const struct session_options *opt, const struct session_handle
 	if (!s)
 		return -ENOMEM;
 	s->handler = *handler;
+	s->whole = !opt->off;
 	trial__listen(opt->verbose);
 	err = session__begin(s, opt, why, why_size);
 	if (err) {
@@ -234,6 +240,8 @@ int session__open(const struct session_options *opt, const struct session_handle
 		log_warn("/proc/kallsyms hides the kernel's addresses: writes of the kernel itself "
 			 "may be counted too often; run cowtrace as root, or with CAP_SYSLOG, and "
 			 "with a sysctl kernel.kptr_restrict below 2");
+	if (!s->whole)
+		log_warn("cowtrace " PIECES_OFF);
 	*out = s;
 	return 0;
 }
@@ -270,7 +278,7 @@ const char *session__kernel_beyond(const struct session *s)
 
 const char *session__witness_note(const struct session *s)
 {
-	return s->witness->note;
+	return s->whole ? s->witness->note : PIECES_OFF;
 }
 
 int session__trace_from_exec(struct session *s, pid_t pid)

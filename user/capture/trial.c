@@ -121,6 +121,7 @@ static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const
 		bpf_map__set_max_entries(skel->maps.meta, ring__round(opt->meta_size));
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
+	skel->rodata->cfg_pieces = CT_PIECES_ALL & ~opt->off;
 	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
 	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
 	if (kernel__range(kernel, "asm_exc_page_fault", &start, &end) == 0) {

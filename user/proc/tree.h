@@ -19,6 +19,7 @@ struct tree;
 struct process {
 	uint32_t pid, ppid, uid;
 	uint32_t children;	/* of the tree, whose parent it is */
+	struct process *former; /* that had this pid before */
 	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
 	uint64_t started;	/* ns */
 	uint64_t start_stack;	/* adopted: of its memory then */
@@ -58,6 +59,8 @@ void tree__free(struct tree *tree);
 
 /* The living (or last) process with this pid, or NULL. */
 struct process *tree__find(struct tree *tree, uint32_t pid);
+/* The one that had it at that time (ns), as far as it is still here. */
+struct process *tree__find_at(struct tree *tree, uint32_t pid, uint64_t time);
 /* A new process; parent may be NULL. An older one with the same pid counts as ended. NULL: no
  * memory. */
 struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent,
