@@ -15,21 +15,32 @@ static __always_inline u32 is_within(u64 address, const volatile struct ct_range
 }
 
 /*
- * Which functions of the kernel this thread is in. The answer goes through memory, of which the
- * verifier remembers nothing: else it follows each answer on, all the way to the copy.
+ * Which functions of the kernel are in the stack in t->scratch. The answer goes through memory, of
+ * which the verifier remembers nothing: else it follows each answer on, all the way to the copy.
+ * Not static, where the kernel lets it be (5.12): then it is checked once, and not for each caller.
  */
-static __noinline int kstack__look(void *ctx, struct thread *t)
+#ifdef CT_LEGACY
+static __noinline int kstack__judge(struct thread *t, u32 n)
+#else
+__noinline int kstack__judge(struct thread *t, u32 n)
+#endif
 {
-	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
-	const u64 *stack = (const u64 *)t->scratch;
-
 	u32 found = 0;
 
-	for (int i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
+	if (!t)
+		return 0;
+	for (u32 i = 0; i < CODE_DEPTH && i < n; i++)
 		for (u32 code = 0; code < CT_CODES; code++)
-			found |= is_within(stack[i], &cfg_code[code]) << code;
+			found |= is_within(((const u64 *)t->scratch)[i], &cfg_code[code]) << code;
 	t->is_in = found;
 	return 0;
+}
+
+static __always_inline void kstack__look(void *ctx, struct thread *t)
+{
+	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
+
+	kstack__judge(t, size < 0 ? 0 : (u64)size / 8);
 }
 
 /* As it was last looked. */
