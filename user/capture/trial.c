@@ -117,8 +117,6 @@ static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const
 
 	witness__prepare(w, kernel, skel->obj);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
-	if (opt->meta_size)
-		bpf_map__set_max_entries(skel->maps.meta, ring__round(opt->meta_size));
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
 	skel->rodata->cfg_pieces = CT_PIECES_ALL & ~opt->off;
