@@ -100,6 +100,12 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 			 8);
 }
 
+/* For the loop: checked once, and not in each turn. */
+CHECKED_ONCE(tstate__try, u64, tstate)
+{
+	return tstate__load(t, lay, tstate);
+}
+
 /*
  * Every thread state of every interpreter, newest first: for libcs other than glibc.
  */
@@ -113,7 +119,7 @@ CHECKED_ONCE(tstate__by_list, int, max_interps)
 		tstate = user__u64(interp + lay->interp_threads_head);
 	for (int i = 0; i < MAX_THREADS + MAX_INTERPRETERS; i++) {
 		if (tstate) {
-			if (tstate__load(t, lay, tstate))
+			if (tstate__try(t, lay, tstate))
 				return true;
 			/* A read that failed has left zeroes: on to the next interpreter. */
 			tstate = scratch__u64(t->scratch, lay->ts_next);

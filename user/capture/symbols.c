@@ -22,18 +22,19 @@ struct symbols {
 int symbols__new(struct symbols **out)
 {
 	struct symbols *s = calloc(1, sizeof(*s));
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* there is another way */
+	int err = 0;
 
-	if (!s)
-		return -ENOMEM;
-	s->skel = ksym__open_and_load();
-	if (!s->skel) {
-		int err = -errno;
-
+	if (s)
+		s->skel = ksym__open_and_load();
+	if (!s || !s->skel)
+		err = s ? -errno : -ENOMEM;
+	libbpf_set_print(print);
+	if (err)
 		free(s);
-		return err;
-	}
-	*out = s;
-	return 0;
+	else
+		*out = s;
+	return err;
 }
 
 void symbols__free(struct symbols *symbols)
