@@ -36,34 +36,37 @@ static __always_inline bool slab__read(struct thread *t, u64 from, u64 len)
 }
 
 /*
- * Makes the frame readable in t->slab. From 3.11 on frames are pushed to one chunk of memory,
+ * Reads the frame, and more, into t->slab. From 3.11 on frames are pushed to one chunk of memory,
  * callers below their callees: one read brings about a dozen of them. Only the chunk in use is read
  * that way, never beyond its start: a read that fails costs as much as a fault. Others (generators,
  * older chunks, frames up to 3.10) come alone, as do those above a page that is not there.
  */
-static __always_inline bool frame__fetch(struct thread *t, const struct ct_pylayout *lay)
+CHECKED_ONCE(frame__load, u64, frame)
 {
 	struct pystack *py = &t->py;
-	u64 frame = py->frame, from = frame;
-	u64 size = bound(lay->fr_size, CT_FRAME_READ_MAX), len = size;
+	u64 size = bound(lay->fr_size, CT_FRAME_READ_MAX), len = size, from = frame;
 
-	if (frame >= py->slab && frame + size <= py->slab + py->slab_len) {
-		py->slab_offset = frame - py->slab;
-		return true;
-	}
 	if (frame > py->stack && frame < py->limit) {
 		from = frame + size - SLAB_SIZE;
 		if (from < py->stack || from > frame)
 			from = py->stack;
 		len = frame + size - from;
 	}
-	if (!slab__read(t, from, len)) {
-		if (from == frame || !slab__read(t, frame, size))
-			return false;
-		from = frame;
-	}
-	py->slab_offset = frame - from;
+	if (!slab__read(t, from, len) && (from == frame || !slab__read(t, frame, size)))
+		return false;
 	return true;
+}
+
+/* Where py->frame is in t->slab; beyond it: it can not be read. */
+static __always_inline u64 frame__fetch(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pystack *py = &t->py;
+	u64 frame = py->frame, end = frame + lay->fr_size;
+
+	if ((frame < py->slab || end < frame || end > py->slab + py->slab_len) &&
+	    !frame__load(t, lay, frame))
+		return ~0UL;
+	return frame - py->slab;
 }
 
 static __always_inline u32 offset__check(const struct ct_pylayout *lay, u64 offset)
@@ -94,16 +97,33 @@ static __always_inline u64 tlbc__base(const struct ct_pylayout *lay, u64 code, u
 	return copy ? copy - lay->code_adaptive : 0;
 }
 
-static __always_inline u32 frame__offset(const struct ct_pylayout *lay, const u8 *frame, u64 code)
+/* The other ways to say it: the verifier need not follow them in each frame. at: in t->slab. */
+CHECKED_ONCE(frame__offset_of, u64, at)
 {
-	s32 index = lay->flags & CT_PY_TLBC ? frame__s32(frame, lay->fr_tlbc) : 0;
+	const u8 *frame;
+	u64 code;
+	s32 index;
 
+	if (at > SLAB_SIZE)
+		return CT_OFFSET_UNKNOWN;
+	frame = t->slab + at;
 	if (lay->flags & CT_PY_LASTI)
 		return frame__lasti(lay, frame);
+	code = frame__u64(frame, lay->fr_code) & ~3UL;
+	index = frame__s32(frame, lay->fr_tlbc);
 	if (index < 0)
 		return CT_OFFSET_UNKNOWN;
 	if (index > 0)
 		code = tlbc__base(lay, code, index);
+	return code ? offset__check(lay, frame__u64(frame, lay->fr_instr) - code)
+		    : CT_OFFSET_UNKNOWN;
+}
+
+static __always_inline u32 frame__offset(struct thread *t, const struct ct_pylayout *lay,
+					 const u8 *frame, u64 at, u64 code)
+{
+	if (lay->flags & (CT_PY_LASTI | CT_PY_TLBC))
+		return frame__offset_of(t, lay, at);
 	return code ? offset__check(lay, frame__u64(frame, lay->fr_instr) - code)
 		    : CT_OFFSET_UNKNOWN;
 }
@@ -252,33 +272,86 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
 }
 
 /*
+ * 3.11: what tells the code object that a frame's function had when its version was looked at from
+ * all others that are at its address before or after; 0: nothing does.
+ *
+ * A version is given to one function once: _PyFunction_GetVersionForCurrentState() is the only one
+ * that does, it counts one static variable up for all interpreters, and gives no more once that has
+ * come to 0 (funcobject.c). It is set to 0 before func_code changes (func_set_code), when other
+ * things of the function change, when it is freed (func_clear), and where it is made. So while a
+ * function has version v, which is one piece of time, it has one and the same code object K, and
+ * keeps it alive. Say that v was seen in two walks, each time below a frame of that function that
+ * executes what is at address C. A frame has its code object from its function when it is made, and
+ * holds it (_PyFrame_InitializeSpecials). If the second frame was made while the function had v,
+ * what is at C is K, and was at the first walk. If it was made before, it was there at the first
+ * walk, and holds since then what is at C. Either way C is what it was.
+ *
+ * Compared: 3.11.2 and 3.11.7. From 3.12 on the number is that of the code object, and a frame need
+ * not name a function.
+ */
+static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 func = t->py.func;
+	u32 version = 0;
+
+	bpf_probe_read_user(&version, sizeof(version), (void *)(func + lay->func_version));
+	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
+}
+
+/*
  * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. A
  * freed code object's place is taken by the next one at once, at the same depth of the stack, with
  * the same caller and the same pointers: nothing less than its contents will do. 0: unreadable.
  */
-CHECKED_ONCE(frame__check, u64, code)
+static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout *lay,
+				      struct code_memo *memo, u64 code, u64 key)
 {
-	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at, key;
-	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at;
 
-	if (memo->code == code && memo->era == t->py.era)
-		return memo->check;
 	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
 		return 0;
 	code__words(t, lay, words);
-	key = code__words_key(t, lay, words);
-	if (!key || memo->code != code || memo->words != key) {
+	if (!lay->func_version)
+		key = code__words_key(t, lay, words);
+	if (!key || memo->code != code || memo->key != key) {
 		file = scratch__u64(t->scratch, lay->code_file);
 		name = scratch__u64(t->scratch, lay->code_name);
 		at = scratch__u64(t->scratch, lay->code_table);
 		table__read(t, lay, at, table);
 		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
 		memo->check = ct_code_digest(words, name, table);
-		memo->words = key;
+		memo->key = key;
 		memo->code = code;
 	}
 	memo->era = t->py.era;
 	return memo->check;
+}
+
+/*
+ * Functions that run once have no version, and it costs a read to see that: they are asked again
+ * now and then only.
+ */
+static __always_inline bool function__may_have_version(const struct thread *t,
+						       const struct code_memo *memo, u64 code)
+{
+	return memo->code != code || memo->key || !(t->py.walks % 16);
+}
+
+CHECKED_ONCE(frame__check, u64, code)
+{
+	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	u64 key = 0;
+
+	if (memo->code == code && memo->era == t->py.era)
+		return memo->check;
+	if (lay->func_version && function__may_have_version(t, memo, code)) {
+		key = code__function_key(t, lay);
+		if (key && memo->code == code && memo->key == key) {
+			memo->era = t->py.era;
+			return memo->check;
+		}
+	}
+	return code__look(t, lay, memo, code, key);
 }
 
 /*
@@ -294,12 +367,14 @@ static __always_inline u32 frame__checked(struct thread *t, const struct ct_pyla
 }
 
 /* Frame n of the stack; py->changed: the last walk saw another one there. */
-static __always_inline void frame__add(struct thread *t, const struct ct_pylayout *lay, u32 n,
-				       u64 code, u32 offset)
+static __always_inline void frame__add(struct thread *t, const struct ct_pylayout *lay, u64 code,
+				       u32 offset)
 {
+	u64 n = bound(t->py.nframes, CT_MAX_FRAMES - 1);
 	struct ct_frame *at = &t->stack.frames[n];
 	u32 check = frame__checked(t, lay, at, n, code);
 
+	t->py.nframes = n + 1;
 	if (at->code == code && at->offset == offset && at->check == check)
 		return;
 	t->py.changed = 1;
@@ -312,35 +387,33 @@ static __always_inline void frame__add(struct thread *t, const struct ct_pylayou
 static __always_inline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
 					 u32 max_frames)
 {
-	u32 n = t->py.nframes;
+	struct pystack *py = &t->py;
+	u64 at, code;
 	const u8 *frame;
-	u64 offset, code;
 
-	t->py.unwind = CT_UNWIND_COMPLETE;
-	if (!t->py.frame)
+	py->unwind = CT_UNWIND_COMPLETE;
+	if (!py->frame)
 		return false;
-	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	if (n >= max_frames || n >= CT_MAX_FRAMES)
+	py->unwind = CT_UNWIND_TOO_DEEP;
+	if (py->nframes >= max_frames)
 		return false;
-	t->py.unwind = CT_UNWIND_FRAME_UNREADABLE;
-	if (!frame__fetch(t, lay))
+	at = frame__fetch(t, lay);
+	if (at > SLAB_SIZE) {
+		py->unwind = CT_UNWIND_FRAME_UNREADABLE;
 		return false;
-	offset = t->py.slab_offset;
-	if (offset > SLAB_SIZE)
-		return false;
-	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	frame = t->slab + offset;
-	t->py.frame = frame__u64(frame, lay->fr_previous);
+	}
+	frame = t->slab + at;
+	py->frame = frame__u64(frame, lay->fr_previous);
 	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
 	if (lay->fr_owner && frame[lay->fr_owner & 127] >= 3)
 		return true;
-	if (!n)
-		t->py.instr = frame__u64(frame, lay->fr_instr);
+	if (!py->nframes)
+		py->instr = frame__u64(frame, lay->fr_instr);
+	py->func = frame__u64(frame, lay->fr_func);
 	code = frame__u64(frame, lay->fr_code);
 	if (lay->flags & CT_PY_TAGGED)
 		code &= ~3UL;
-	frame__add(t, lay, n, code, frame__offset(lay, frame, code));
-	t->py.nframes = n + 1;
+	frame__add(t, lay, code, frame__offset(t, lay, frame, at, code));
 	return true;
 }
 
@@ -353,23 +426,35 @@ CHECKED_ONCE(frames__visit, u32, max_frames)
 	return true;
 }
 
-/* The id of the stack that t->stack holds now. */
-CHECKED_ONCE(frames__hash, u32, max_frames)
+/* The next WALK_STEP frames of t->stack, from number `from` on, become part of py->id. */
+CHECKED_ONCE(frames__mix, u32, from)
 {
-	u64 id = lay->cookie;
-	u32 n = bound(t->py.nframes, max_frames);
+	u64 id = t->py.id;
 
-	for (u32 i = 0; i < CT_MAX_FRAMES && i < n; i++) {
-		const struct ct_frame *frame = &t->stack.frames[i];
+	for (u64 i = 0; i < WALK_STEP; i++) {
+		u64 n = bound(from + i, CT_MAX_FRAMES - 1);
+		const struct ct_frame *frame = &t->stack.frames[n];
 
-		id = hash__mix(hash__mix(id, frame->code),
-			       (u64)frame->offset << 32 | frame->check);
+		if (from + i >= t->py.nframes)
+			break;
+		id = hash__mix(hash__mix(id, frame->code), (u64)frame->offset << 32 | frame->check);
 	}
-	t->stack.id = hash__mix(id, (u64)t->py.unwind << 8 | n);
-	t->stack.nframes = n;
-	t->stack.unwind = t->py.unwind;
-	t->py.cookie = lay->cookie;
+	t->py.id = id;
 	return 0;
+}
+
+/* The id of the stack that t->stack holds now. */
+static __always_inline void frames__hash(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pystack *py = &t->py;
+
+	py->id = lay->cookie;
+	for (u32 n = 0; n < CT_MAX_FRAMES && n < py->nframes; n += WALK_STEP)
+		frames__mix(t, lay, n);
+	t->stack.id = hash__mix(py->id, (u64)py->unwind << 8 | py->nframes);
+	t->stack.nframes = py->nframes;
+	t->stack.unwind = py->unwind;
+	py->cookie = lay->cookie;
 }
 
 /* The last walk has seen the very same stack: its id need not be found again. */
@@ -396,7 +481,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	if (py->known < py->nframes)
 		py->known = py->nframes;
 	if (!frames__same(t, lay))
-		frames__hash(t, lay, max_frames);
+		frames__hash(t, lay);
 	py->id = t->stack.id;
 }
 
