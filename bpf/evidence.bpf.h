@@ -31,8 +31,8 @@ static __always_inline bool read_part(void *dst, u32 size, u64 from, u64 must)
 }
 
 /*
- * By way of the stack: a kernel that checks what user memory is copied to (CONFIG_HARDENED_USERCOPY)
- * looks for the slab of other memory, which costs a third of the read.
+ * By way of the stack: a kernel that checks what user memory is copied to
+ * (CONFIG_HARDENED_USERCOPY) looks for the slab of other memory, which costs a third of the read.
  */
 static __always_inline bool read_around(void *dst, const u32 size, u64 from, u64 must)
 {

@@ -221,11 +221,30 @@ static __always_inline bool function__may_have_version(const struct thread *t,
 	return memo->code != code || memo->key || !(t->py.walks % 16);
 }
 
+/*
+ * The check of a code object that has been checked in the time that goes on, as that of a frame
+ * near by: the stack is one frame deeper than at the last walk, or one less deep. The frame is
+ * number py->nframes. What it says of a code object it says of all that execute it.
+ */
+static __always_inline const struct ct_frame *frame__near(const struct thread *t, u64 code)
+{
+	u64 n = bound(t->py.nframes, CT_MAX_FRAMES - 2);
+
+	if (n && n <= t->py.known && t->py.above.code == code)
+		return &t->py.above;
+	if (n + 1 < t->py.known && t->stack.frames[n + 1].code == code)
+		return &t->stack.frames[n + 1];
+	return NULL;
+}
+
 CHECKED_ONCE(frame__check, u64, code)
 {
 	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	const struct ct_frame *near = frame__near(t, code);
 	u64 key = 0;
 
+	if (near)
+		return near->check;
 	if (memo->code == code && memo->era == t->py.era)
 		return memo->check;
 	if (lay->func_version && function__may_have_version(t, memo, code)) {

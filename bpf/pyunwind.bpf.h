@@ -127,7 +127,7 @@ static __always_inline u32 frame__offset(struct thread *t, const struct ct_pylay
  * been made since (py->known frames were checked in the time that goes on), else a look at it.
  */
 static __always_inline u32 frame__checked(struct thread *t, const struct ct_pylayout *lay,
-					  const struct ct_frame *last, u32 n, u64 code)
+					  const struct ct_frame *last, u64 n, u64 code)
 {
 	if (n < t->py.known && last->code == code)
 		return last->check;
@@ -143,6 +143,7 @@ static __always_inline void frame__add(struct thread *t, const struct ct_pylayou
 	u32 check = frame__checked(t, lay, at, n, code);
 
 	t->py.nframes = n + 1;
+	t->py.above = *at;
 	if (at->code == code && at->offset == offset && at->check == check)
 		return;
 	t->py.changed = 1;
