@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli.h"
@@ -11,6 +13,19 @@
 #include "cmd_top.h"
 #include "serve/http.h"
 
+/* What is opened next is not to be taken for standard output or error, should one of these be
+ * closed: what is written there fails, as it did. The command of `run` gets none of it. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt;
@@ -19,6 +34,7 @@ int main(int argc, char **argv)
 	/* How serve starts the process that speaks HTTP: see serve/peer.c. */
 	if (argc == 1 && strcmp(argv[0], HTTP_PROCESS) == 0)
 		return http__main();
+	fill_standard_fds();
 	status = cli__parse(argc, argv, &opt);
 	if (status >= 0)
 		return status;

@@ -24,11 +24,6 @@
 #include "proc/tree.h"
 #include "store/writer.h"
 
-/* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
-#define SETTLE_NS     50000000ull
-#define STEP_MS	      20
-#define STEP_YOUNG_MS 3
-
 /* --- the process tree --- */
 
 void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out)
@@ -65,7 +60,7 @@ static void save_process(struct pipeline *p, const struct process *process)
 		pipeline__publish(p, process);
 }
 
-static void process__end(struct pipeline *p, struct process *process, uint64_t time)
+void pipeline__end(struct pipeline *p, struct process *process, uint64_t time)
 {
 	process->exited = true;
 	process->ended = time;
@@ -80,7 +75,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 	struct process *process = tree__find(p->tree, pid);
 
 	if (process && !process->exited) /* the record of its end was lost */
-		process__end(p, process, time);
+		pipeline__end(p, process, time);
 	process = tree__add(p->tree, pid, parent, time);
 
 	if (!process) {
@@ -88,6 +83,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 		return NULL;
 	}
 	p->living++;
+	p->stirred = now_ns();
 	pipeline__publish(p, process); /* from here on the pid means this process */
 	return process;
 }
@@ -139,6 +135,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	enrich__executed(p->enrich, process, rec->start_stack, rec->time);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
+	p->stirred = now_ns();
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
 	pipeline__group_exec(p, process);
@@ -152,7 +149,7 @@ static void on_end(struct pipeline *p, const struct ct_exit *rec)
 	if (!process || process->exited)
 		return;
 	process->anon_at_exit = rec->anon_pages;
-	process__end(p, process, rec->time);
+	pipeline__end(p, process, rec->time);
 	save_process(p, process);
 }
 
@@ -227,12 +224,13 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 static void on_settled(void *ctx, const struct ct_copy *copy)
 {
 	struct pipeline *p = ctx;
-	struct process *process = tree__find(p->tree, copy->pid);
-	struct process *owner = copy->victim ? tree__find(p->tree, copy->victim) : process;
+	struct process *process = tree__find_at(p->tree, copy->pid, copy->time), *owner = process;
 	struct fault_facts facts;
 	struct verdict verdict;
 	uint32_t number;
 
+	if (copy->victim)
+		owner = tree__find_at(p->tree, copy->victim, copy->time);
 	enrich__copy(p->enrich, process, owner, copy, &facts);
 	cause__judge(&facts, &verdict);
 	log_copy(&facts, &verdict);
@@ -260,10 +258,12 @@ static void on_copy(void *ctx, const void *data, size_t size)
 		return;
 	}
 	if (e->tag == CT_COPY) {
-		struct process *process = tree__find(p->tree, e->copy.pid);
+		struct process *process = tree__find_at(p->tree, e->copy.pid, e->copy.time);
 
-		/* What explains it has been sent before, through the other ring. */
-		if (!process || !enrich__knows(p->enrich, process, &e->copy))
+		/* What explains it has been sent before, through the other ring: who has the pid
+		 * of one that has ended, too. */
+		if (!process || (process->exited && e->copy.time > process->ended) ||
+		    !enrich__knows(p->enrich, process, &e->copy))
 			session__consume_meta(p->session);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {
@@ -437,32 +437,6 @@ void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
 {
 	fds[0] = session__meta_fd(p->session);
 	fds[1] = session__copies_fd(p->session);
-}
-
-static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes)
-{
-	struct pipeline *p = ctx;
-	uint32_t number = aggregate__sample(p->model, pid, time, new_bytes);
-
-	if (p->writer)
-		writer__sample(p->writer, number, pid, time, new_bytes);
-}
-
-int pipeline__step(struct pipeline *p)
-{
-	uint64_t now = now_ns();
-	int records;
-
-	records = session__consume(p->session);
-	p->records += records > 0 ? (uint64_t)records : 0;
-	settle__flush(p->settle, now - SETTLE_NS);
-	if (!p->groups)
-		ledger__sample(p->ledger, p->tree, now, on_sample, p);
-	if (p->writer)
-		writer__tick(p->writer, now);
-	if (p->groups && records >= PIPELINE_RECORDS) /* there is more */
-		return 0;
-	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 
 unsigned int pipeline__living(const struct pipeline *p)

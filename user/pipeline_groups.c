@@ -4,6 +4,7 @@
 #include "pipeline_parts.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -106,7 +107,7 @@ void pipeline__group_copy(struct pipeline *p, const struct process *process,
 
 	if (!p->groups)
 		return;
-	groups__copy(p->groups, group, verdict, pages);
+	groups__copy(p->groups, group, verdict, pages, facts->uncounted);
 	/* For the profiles, too, it is the service that has copied. */
 	facts->pid = groups__rows(p->groups)[group].number;
 	facts->victim = 0;
@@ -117,6 +118,12 @@ void pipeline__group_copy(struct pipeline *p, const struct process *process,
 
 /* --- looking ----------------------------------------------------------------- */
 
+/* One whose end did not find room in the ring. */
+static bool has_gone(const struct process *process)
+{
+	return kill((pid_t)process->pid, 0) && errno == ESRCH;
+}
+
 void pipeline__look(struct pipeline *p)
 {
 	uint64_t now = now_ns();
@@ -124,6 +131,8 @@ void pipeline__look(struct pipeline *p)
 
 	groups__look_begin(p->groups);
 	for (struct process *q = tree__first(p->tree); q; q = q->next) {
+		if (!q->exited && p->counters.meta_lost && has_gone(q))
+			pipeline__end(p, q, now);
 		if (q->exited || !q->grouped)
 			continue;
 		facts = (struct process_facts){};
@@ -149,6 +158,8 @@ void pipeline__metrics(struct pipeline *p, struct metrics *out)
 		.events = p->records,
 		.folded = p->folded + aggregate__folded(p->model),
 		.renewals = p->renewals,
+		.names_lost = p->counters.meta_lost,
+		.corrections_lost = p->counters.fixups_lost,
 	};
 	out->types = groups__types(p->groups, &out->n_types);
 	memcpy(out->lost, capture.lost_by_reason, sizeof(out->lost));

@@ -49,6 +49,7 @@ struct pipeline {
 	struct process *command;
 	struct process *adopted; /* first one of the adoption that is going on */
 	unsigned int living;
+	uint64_t stirred;	 /* ns: when a process or program last began */
 	uint64_t started, ended; /* ns */
 	uint64_t bad_records;
 	struct session_counters counters;
@@ -72,6 +73,8 @@ void pipeline__host(struct pipeline *p, struct snapshot_host *host);
 void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c);
 /* What is known of a process by now. */
 void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out);
+/* It has ended. */
+void pipeline__end(struct pipeline *p, struct process *process, uint64_t time);
 /* pipeline_groups.c: what it belongs to, from its fork, adoption or exec on, until its end. */
 void pipeline__group_begin(struct pipeline *p, struct process *process);
 void pipeline__group_exec(struct pipeline *p, struct process *process);

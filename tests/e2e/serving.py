@@ -60,16 +60,21 @@ class Page:
 
 
 class Serving:
-    """A `cowtrace serve` that answers."""
+    """A `cowtrace serve` that answers. silent: its standard error is elsewhere."""
 
     def __init__(self, args: Sequence[str] = (), port: int = 0, env: dict[str, str] | None = None,
-                 prefix: Sequence[str] = ()):
+                 prefix: Sequence[str] = (), silent: bool = False):
         self.place = tempfile.TemporaryDirectory(prefix="cowtrace-")
         self.err = open(Path(self.place.name, "stderr"), "w+b")  # noqa: SIM115
         self.process = subprocess.Popen([*prefix, str(COWTRACE), "serve", "--listen", f"127.0.0.1:{port}", *args],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.err,
                                         env=environment(env))
+        if silent:
+            self.port = port
         try:
+            if silent:  # what it says goes elsewhere: it answers
+                wait_for("it serves", self.answers)
+                return
             wait_for("it serves", lambda: self.process.poll() is not None or "serving at" in self.stderr())
             assert self.process.poll() is None, self.stderr()
         except BaseException:
@@ -102,6 +107,13 @@ class Serving:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers, error.read()
+
+    def answers(self) -> bool:
+        """Whether it does."""
+        try:
+            return self.get("/healthz")[0] == 200
+        except OSError:
+            return False
 
     def drawn(self, path: str) -> bytes:
         """A page that is drawn at most once a second."""

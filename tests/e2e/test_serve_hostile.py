@@ -238,25 +238,3 @@ def test_a_flood(any_python: str) -> None:
         assert server.stop() == 0
 
 
-def test_a_memory_limit_ends_it_and_not_the_service(any_python: str) -> None:
-    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()
-              if line.split()[2] == "cgroup" and "memory" in line.split()[3].split(",")]
-    place = next((Path(p, "ct-limit") for p in places if os.access(p, os.W_OK)), None)
-    if not place:
-        pytest.skip("no cgroup with a memory limit can be made here")
-    place.mkdir()
-    try:
-        with Forker(any_python, pages=20011) as service, Serving(["-p", str(service.pid)]) as server:
-            (place / "cgroup.procs").write_text(str(server.process.pid))
-            service.write(1009)
-            wait_for_buffers(server, 3027)
-            with contextlib.suppress(OSError):  # it has to take back what it can
-                (place / "memory.limit_in_bytes").write_text(str(2 << 20))
-            for _ in range(20):
-                service.write(503)
-            assert service.process.poll() is None
-            server.process.kill()
-            server.process.wait()
-    finally:
-        wait_for("the cgroup is empty", lambda: not (place / "cgroup.procs").read_text())
-        place.rmdir()

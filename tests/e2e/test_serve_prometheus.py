@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import urllib.error
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from cow import PAGE, ROOT, wait_for
-from serving import Prometheus, Serving, free_port
+from cow import PAGE, ROOT, Report, environment, target, wait_for
+from serving import OPENER, Prometheus, Serving, free_port
 from test_serve import GROUP, Forker, wait_for_buffers
 
 DEPLOY = ROOT / "scripts" / "deploy"
@@ -18,9 +22,13 @@ RULES = DEPLOY / "prometheus-rules.yml"
 DASHBOARD = DEPLOY / "grafana-dashboard.json"
 
 
-def private_dirty(pid: int) -> int:
+def smaps(pid: int) -> dict[str, int]:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Private_Dirty: +(\d+) kB", text, re.M)[1]) * 1024
+    return {key: int(kib) * 1024 for key, kib in re.findall(r"^(\w+): +(\d+) kB", text, re.M)}
+
+
+def private_dirty(pid: int) -> int:
+    return smaps(pid)["Private_Dirty"]
 
 
 def test_promql_agrees_with_the_workers(any_python: str) -> None:
@@ -47,6 +55,88 @@ def test_promql_agrees_with_the_workers(any_python: str) -> None:
                 assert rule["health"] in ("ok", "unknown"), rule
 
 
+class Gunicorn:
+    """tests/targets/flask_app.py behind gunicorn --preload."""
+
+    def __init__(self, place: Path, workers: int = 3):
+        program = shutil.which("gunicorn", path="/usr/bin")
+        assert program, "gunicorn is missing; scripts/setup test installs it"
+        for name in ("flask_app.py", "truth.py"):
+            shutil.copy(target(name), place)
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", program, "--preload", "-w", str(workers), "--log-level", "critical",
+             "-b", f"127.0.0.1:{self.port}", "--chdir", str(place), "flask_app:app"],
+            env=environment({"BIG_N": "400009"}))
+        self.pid = self.process.pid
+        self.n = workers
+        wait_for("gunicorn answers", lambda: self.process.poll() is None and self.ask("/pid"))
+
+    def __enter__(self) -> Gunicorn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    @property
+    def workers(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def ask(self, path: str) -> Report | None:
+        try:
+            with OPENER.open(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.URLError:
+            return None
+
+    def everybody(self, path: str, until: Callable[[set[int]], bool]) -> set[int]:
+        """Asks at once as many as there are workers, until that is so for the pids of those who have answered."""
+        pids: set[int] = set()
+        with ThreadPoolExecutor(self.n) as pool:
+            while not until(pids):
+                pids |= {a["pid"] for a in pool.map(self.ask, [path] * self.n) if a}
+        return pids
+
+
+def test_promql_agrees_with_smaps_of_gunicorn(tmp_path: Path) -> None:
+    """A page that is copied was anonymous before and is so after; it becomes private. A new one adds to both. So what
+    the workers have more of private memory than of anonymous memory is what they have copied."""
+    copied_so_far = 'sum(cowtrace_copied_bytes_total{group="gunicorn"})'
+    with Gunicorn(tmp_path) as service, Serving(["-p", str(service.pid)]) as server, \
+            Prometheus([server.port], RULES) as prometheus:
+        service.everybody("/pid", lambda pids: len(pids) == service.n)  # each has warmed up
+        wait_for("it is scraped", lambda: sum(prometheus.query(copied_so_far).values()) > 0)
+        workers = service.workers
+        assert len(workers) == service.n
+        before = [smaps(pid) for pid in workers]
+        begin = server.metrics().sum("cowtrace_copied_bytes_total", group="gunicorn")
+        service.everybody("/sum", lambda pids: len(pids) == service.n)
+        after = [smaps(pid) for pid in workers]
+        assert service.workers == workers
+        private = sum(a["Private_Dirty"] - b["Private_Dirty"] for a, b in zip(after, before))
+        fresh = sum(a["Anonymous"] - b["Anonymous"] for a, b in zip(after, before))
+        # The list, and 32 bytes for each number but the first few.
+        assert private - fresh > service.n * 400009 * 32
+
+        def copied() -> float:
+            return sum(prometheus.query(copied_so_far).values()) - begin
+
+        wait_for("it is scraped", lambda: abs(copied() - (private - fresh)) <= service.n * 32 * PAGE)
+        # Nearly all of it is what the article is about; and the rate and the ratio of the rules show it.
+        assert sum(prometheus.query('sum(cowtrace_copied_bytes_total{group="gunicorn",cause="refcount"})').values()) \
+            > 0.95 * (private - fresh)
+        wait_for("the rule has it", lambda: sum(prometheus.query(
+            'sum(cowtrace:copied_bytes:rate5m{group="gunicorn",cause="refcount"})').values()) > 0)
+        # What is left, with the master's, at most: pages that are the master's alone since all workers have copied
+        # them still count.
+        still = sum(s["Anonymous"] - s["Private_Dirty"] for s in map(smaps, [service.pid, *workers]))
+        shared = sum(prometheus.query('cowtrace_shared_bytes{group="gunicorn"}').values())
+        at_fork = sum(prometheus.query('cowtrace_shared_at_fork_bytes{group="gunicorn"}').values())
+        slack = service.n * 32 * PAGE
+        assert still - slack <= shared <= at_fork - (private - fresh) + slack, (still, shared, at_fork)
+
+
 def test_the_counters_of_a_restarted_daemon(any_python: str) -> None:
     """Prometheus takes counters that begin at 0 again for a reset: increase() goes on."""
     port = free_port()
@@ -67,6 +157,12 @@ def test_the_counters_of_a_restarted_daemon(any_python: str) -> None:
                 f'cowtrace_copies_total{{group="{GROUP}",cause="buffer"}}').values()) >= 633)
             assert sum(prometheus.query(
                 f'resets(cowtrace_copies_total{{group="{GROUP}",cause="buffer"}}[5m])').values()) == 1
+            # A reset is no negative rate, and what came after it is in the increase.
+            assert sum(prometheus.query(
+                f'increase(cowtrace_copies_total{{group="{GROUP}",cause="buffer"}}[5m])').values()) >= 600
+            rates = f'rate(cowtrace_copies_total{{group="{GROUP}",cause="buffer"}}[5s])[1m:1s]'
+            for series in prometheus.api("query", query=rates)["result"]:
+                assert all(float(value) >= 0 for _, value in series["values"]), series
 
 
 def queries() -> list[str]:

@@ -41,7 +41,7 @@ static void copies(unsigned int group, enum cause cause, const char *type, unsig
 	const struct verdict verdict = {.cause = cause, .detail = "", .type = type};
 
 	while (n--)
-		groups__copy(groups, group, &verdict, 1);
+		groups__copy(groups, group, &verdict, 1, false);
 }
 
 static const struct group *row(unsigned int group)
@@ -276,6 +276,7 @@ static void fill(struct metrics *m)
 	copies(web, CAUSE_REFCOUNT, "int", 23);
 	copies(web, CAUSE_GC_HEADER, "dict", 7);
 	copies(odd, CAUSE_UNKNOWN, NULL, 1);
+	groups__copy(groups, odd, &(struct verdict){.cause = CAUSE_NATIVE_DATA}, 1, true);
 	groups__look_begin(groups);
 	look(web, 3);
 	groups__look_end(groups);
@@ -284,6 +285,8 @@ static void fill(struct metrics *m)
 		.witness = "tracepoints",
 		.page_size = 4096,
 		.groups = groups__rows(groups),
+		.names_lost = 13,
+		.corrections_lost = 4,
 		.groups_retired = 2,
 		.events = 101,
 		.folded = 5,

@@ -127,6 +127,32 @@ static void a_reused_pid_is_another_process(void **state)
 	SOURCES(child, 12);
 }
 
+/* Copies come by another way than forks and exits, and wait until they are final. */
+static void a_copy_belongs_to_who_had_the_pid_then(void **state)
+{
+	struct process *first = add(11, NULL, 10), *second, *third;
+
+	(void)state;
+	first->ended = 15;
+	second = add(11, NULL, 20);
+	second->ended = 25;
+	second->exited = true;
+	third = add(11, NULL, 30);
+	assert_ptr_equal(tree__find_at(tree, 11, 30), third);
+	assert_ptr_equal(tree__find_at(tree, 11, 99), third);
+	assert_ptr_equal(tree__find_at(tree, 11, 22), second);
+	assert_ptr_equal(tree__find_at(tree, 11, 12), first);
+	assert_ptr_equal(tree__find_at(tree, 11, 9), first); /* clocks of /proc are coarse */
+	assert_null(tree__find_at(tree, 12, 30));
+
+	second->image = (struct image *)second; /* something still needs it */
+	tree__forget(tree, 16, 0);
+	assert_ptr_equal(tree__find_at(tree, 11, 12), second);
+	second->image = NULL;
+	tree__forget(tree, 26, 0);
+	assert_ptr_equal(tree__find_at(tree, 11, 12), third);
+}
+
 static void many_processes(void **state)
 {
 	struct process *first = add(1, NULL, 0), *p;
@@ -322,12 +348,19 @@ static void hostile_commands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(processes_are_found_by_pid),      TEST(processes_stay_in_order_of_appearance),
-		TEST(a_reused_pid_is_another_process), TEST(many_processes),
-		TEST(itself_then_its_ancestors),       TEST(an_executed_process_stands_alone),
-		TEST(a_vforked_process_stands_alone),  TEST(long_lines_of_ancestors_are_cut),
-		TEST(copies_from_before_an_exec),      TEST(only_the_last_past_is_kept),
-		TEST(commands_as_people_know_them),    TEST(hostile_commands),
+		TEST(processes_are_found_by_pid),
+		TEST(processes_stay_in_order_of_appearance),
+		TEST(a_reused_pid_is_another_process),
+		TEST(many_processes),
+		TEST(a_copy_belongs_to_who_had_the_pid_then),
+		TEST(itself_then_its_ancestors),
+		TEST(an_executed_process_stands_alone),
+		TEST(a_vforked_process_stands_alone),
+		TEST(long_lines_of_ancestors_are_cut),
+		TEST(copies_from_before_an_exec),
+		TEST(only_the_last_past_is_kept),
+		TEST(commands_as_people_know_them),
+		TEST(hostile_commands),
 	};
 	const char *ready = getenv("TEST_READY");
 

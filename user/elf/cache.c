@@ -12,11 +12,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "elf/internal.h"
-
-#define uthash_fatal(msg) (log_error("out of memory"), abort())
-#include <uthash.h>
 
 /* Each file keeps a descriptor; the usual limit of a process is 1024. */
 #define FILES_MAX 512

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include <cowtrace/abi.h>
 
 #include "base/address.h"
+#include "base/hash.h"
 #include "base/intern.h"
 #include "enrich/image.h"
 #include "enrich/regions.h"

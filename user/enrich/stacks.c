@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include <cowtrace/abi.h>
 
+#include "base/hash.h"
 #include "enrich/image.h"
 #include "enrich/names.h"
 #include "python/code.h"

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 /*
  * A thread that lost a race says so in the same page fault, but it may have to wait for a CPU

@@ -118,12 +118,13 @@ void groups__end(struct groups *groups, unsigned int group, uint64_t reuses, uin
 /* --- copies ------------------------------------------------------------------ */
 
 void groups__copy(struct groups *groups, unsigned int group, const struct verdict *verdict,
-		  uint64_t pages)
+		  uint64_t pages, bool uncounted)
 {
 	struct group *g = &groups->rows[group];
 
 	g->copies[verdict->cause]++;
 	g->pages[verdict->cause] += pages;
+	g->uncounted += uncounted;
 	if (verdict->type)
 		type_counts__add(groups->types, verdict->type);
 }

@@ -7,6 +7,7 @@
 #ifndef COWTRACE_MODEL_GROUPS_H
 #define COWTRACE_MODEL_GROUPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct group {
 	uint32_t number; /* never given to another; 0: a free place */
 	uint64_t copies[CAUSE_MAX], pages[CAUSE_MAX];
 	uint64_t reuses;
+	uint64_t uncounted;	 /* copies that the kernel's own count leaves out */
 	struct group_gauges now; /* when groups__look_end was called last */
 	/* Private to groups.c: */
 	uint64_t members, emptied;
@@ -57,9 +59,9 @@ unsigned int groups__find(struct groups *groups, const char *name, uint64_t now)
 void groups__begin(struct groups *groups, unsigned int group);
 void groups__end(struct groups *groups, unsigned int group, uint64_t reuses, uint64_t now);
 
-/* One copy; type may be NULL. */
+/* One copy; type may be NULL. uncounted: the kernel's own count leaves it out. */
 void groups__copy(struct groups *groups, unsigned int group, const struct verdict *verdict,
-		  uint64_t pages);
+		  uint64_t pages, bool uncounted);
 
 /* Now and then, with all processes that live in between: what they share by now. */
 void groups__look_begin(struct groups *groups);

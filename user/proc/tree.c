@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "proc/mem.h"
 #include "proc/mem_cache.h"
@@ -23,6 +24,7 @@ struct tree {
 	struct entry *by_pid;
 	struct entry *last;
 	struct process *first, **tail;
+	struct process *present;
 	struct mem_cache *mems;
 };
 
@@ -80,9 +82,30 @@ struct process *tree__find(struct tree *tree, uint32_t pid)
 	return e ? e->process : NULL;
 }
 
+struct process *tree__find_at(struct tree *tree, uint32_t pid, uint64_t time)
+{
+	struct process *p = tree__find(tree, pid);
+
+	while (p && p->former && time < p->started)
+		p = p->former;
+	return p;
+}
+
 struct process *tree__first(const struct tree *tree)
 {
 	return tree->first;
+}
+
+struct process *tree__present(const struct tree *tree)
+{
+	return tree->present;
+}
+
+void tree__leave(struct tree *tree, struct process *p)
+{
+	if (p->present)
+		DL_DELETE2(tree->present, p, earlier, later);
+	p->present = false;
 }
 
 static struct entry *entry__make(struct tree *tree, uint32_t pid)
@@ -121,9 +144,12 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	p->anon_at_exit = p->shared_at_end = p->private_before = UINT64_MAX;
 	if (parent)
 		memcpy(p->command, parent->command, sizeof(p->command));
+	p->former = e->process;
 	e->process = p;
 	*tree->tail = p;
 	tree->tail = &p->next;
+	DL_APPEND2(tree->present, p, earlier, later);
+	p->present = true;
 	return p;
 }
 
@@ -145,6 +171,9 @@ static void process__free(struct tree *tree, struct process *p)
 	struct entry *e;
 
 	HASH_FIND(hh, tree->by_pid, &p->pid, sizeof(p->pid), e);
+	for (struct process *q = e ? e->process : NULL; q; q = q->former)
+		if (q->former == p)
+			q->former = p->former;
 	if (e && e->process == p) {
 		HASH_DEL(tree->by_pid, e);
 		tree->last = NULL;
@@ -153,6 +182,7 @@ static void process__free(struct tree *tree, struct process *p)
 	}
 	if (p->parent)
 		p->parent->children--;
+	tree__leave(tree, p);
 	free(p->past);
 	free(p);
 }
@@ -204,7 +234,8 @@ int process__keep_past(struct process *p)
 		return -ENOMEM;
 	free(p->past); /* one is enough: nobody's copies wait for two execs */
 	*past = *p;
-	past->past = past->next = NULL;
+	past->past = past->next = past->former = past->later = past->earlier = NULL;
+	past->present = false;
 	past->exited = true;
 	p->past = past;
 	return 0;

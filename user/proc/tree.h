@@ -19,6 +19,7 @@ struct tree;
 struct process {
 	uint32_t pid, ppid, uid;
 	uint32_t children;	/* of the tree, whose parent it is */
+	struct process *former; /* that had this pid before */
 	struct process *parent; /* that forked it, in the tree; NULL for the command itself */
 	uint64_t started;	/* ns */
 	uint64_t start_stack;	/* adopted: of its memory then */
@@ -48,6 +49,8 @@ struct process {
 	const char *python, *python_problem; /* kept when the image is dropped; interned */
 	struct process *past;		     /* what it was before its last exec; read only */
 	struct process *next;		     /* in order of appearance */
+	struct process *later, *earlier;     /* the same, of those that tree__present has */
+	bool present;
 };
 
 /* 0 or -ENOMEM. */
@@ -56,6 +59,8 @@ void tree__free(struct tree *tree);
 
 /* The living (or last) process with this pid, or NULL. */
 struct process *tree__find(struct tree *tree, uint32_t pid);
+/* The one that had it at that time (ns), as far as it is still here. */
+struct process *tree__find_at(struct tree *tree, uint32_t pid, uint64_t time);
 /* A new process; parent may be NULL. An older one with the same pid counts as ended. NULL: no
  * memory. */
 struct process *tree__add(struct tree *tree, uint32_t pid, struct process *parent,
@@ -77,6 +82,10 @@ void tree__forget(struct tree *tree, uint64_t ended, uint64_t handed);
 void tree__find_parents(struct tree *tree);
 /* All of them, in order of appearance. */
 struct process *tree__first(const struct tree *tree);
+/* Those that nobody has let go of, by `later`; with thousands that have ended they are few. The
+ * last call for a process that has. */
+struct process *tree__present(const struct tree *tree);
+void tree__leave(struct tree *tree, struct process *p);
 
 /*
  * Where the memory of a process can be read: itself, then the living ancestors it shares its

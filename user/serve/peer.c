@@ -136,20 +136,25 @@ static void how_it_ended(int status, char *words, size_t size)
 		snprintf(words, size, "status %d", WEXITSTATUS(status));
 }
 
+static void wait_longer(struct peer *p, uint64_t now)
+{
+	p->pause = p->pause * 2 < MAX_PAUSE_MS ? p->pause * 2 : MAX_PAUSE_MS;
+	p->next_start = now + p->pause;
+}
+
 /* Has it ended? Then there will be another one, but not at once again and again. */
 static void look_after(struct peer *p, uint64_t now)
 {
 	char how[32];
-	int status;
+	int status, err;
 
 	p->started = p->started ?: now;
 	if (p->pid > 0 && waitpid(p->pid, &status, WNOHANG) == p->pid) {
 		peer__stop(p);
 		p->pid = 0;
-		p->pause = now - p->started > SOON_MS ? FIRST_PAUSE_MS : p->pause * 2;
-		if (p->pause > MAX_PAUSE_MS)
-			p->pause = MAX_PAUSE_MS;
-		p->next_start = now + p->pause;
+		if (now - p->started > SOON_MS)
+			p->pause = FIRST_PAUSE_MS / 2;
+		wait_longer(p, now);
 		how_it_ended(status, how, sizeof(how));
 		log_warn("serve: the HTTP process has ended (%s); there will be another one in "
 			 "%.1f s",
@@ -158,10 +163,12 @@ static void look_after(struct peer *p, uint64_t now)
 	if (p->pid > 0 || now < p->next_start)
 		return;
 	p->started = now;
-	if (peer__start(p)) {
+	err = peer__start(p);
+	if (err) {
 		p->pid = 0;
-		p->next_start = now + MAX_PAUSE_MS;
-		log_warn("serve: no HTTP process: %s", strerror(errno));
+		wait_longer(p, now);
+		log_warn("serve: no HTTP process: %s; the next try is in %.1f s", strerror(-err),
+			 (double)p->pause / 1000);
 	}
 }
 

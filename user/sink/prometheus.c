@@ -138,6 +138,11 @@ static void put_traced(struct page *p)
 	family(p, "cowtrace_reuses", "counter",
 	       "Write faults on pages that nobody shared any longer: no memory used.");
 	put_groups(p, offsetof(struct group, reuses));
+	family(p, "cowtrace_copies_uncounted_by_kernel", "counter",
+	       "Those of the copies that the kernel's own count (wpcopy_count) leaves out, such as "
+	       "first writes to "
+	       "pages of files.");
+	put_groups(p, offsetof(struct group, uncounted));
 	family(p, "cowtrace_shared_bytes", "gauge",
 	       "Memory that the living processes still share, at most, in bytes.");
 	put_groups(p, offsetof(struct group, now.shared_now));
@@ -162,6 +167,14 @@ static void put_lost(struct page *p)
 	       "Copies that happened and were not counted, by reason.");
 	for (unsigned int i = 0; i < CT_LOST_MAX; i++)
 		sample_of(p, "reason", words__lost(i), p->m->lost[i]);
+	family(p, "cowtrace_lost_names", "counter",
+	       "Records of processes and stacks that were lost: names are missing, copies are "
+	       "not.");
+	sample(p, p->m->names_lost);
+	family(p, "cowtrace_lost_corrections", "counter",
+	       "Copies that were taken back, which was lost: so many, at most, are counted too "
+	       "much.");
+	sample(p, p->m->corrections_lost);
 }
 
 /* --- cowtrace itself --------------------------------------------------------- */
