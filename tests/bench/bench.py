@@ -15,6 +15,7 @@ from typing import Any
 
 import copies
 import daemon
+import instructions
 import machine
 import pythons
 import service
@@ -50,6 +51,7 @@ def rows_with_goals(name: str, title: str, measure: Callable[[argparse.Namespace
 SECTIONS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "copies": storms,
     "pythons": other_pythons,
+    "instructions": rows_with_goals("instructions", "Instructions for a copy", instructions.measure),
     "article": rows_with_goals("article", "The article's loop", service.article),
     "service": rows_with_goals("service", "Flask under gunicorn, at saturation", service.measure),
     "unwatched": rows_with_goals("unwatched", "First touches of pages in a process that is not watched", unwatched.measure),

@@ -56,6 +56,11 @@ def test_what_perf_and_bpftrace_say() -> None:
     assert figures.bpftrace_lost("Lost 12 events\nlost 30 events\n") == 42
 
 
+def test_what_perf_stat_says() -> None:
+    assert figures.perf_stat_count("# started on\n\n1234,,instructions:u,99,100.00,,\n66,,instructions:k,99,100.00,,\n") == 1300
+    assert figures.perf_stat_count("<not supported>,,instructions:u,0,100.00,,\n") is None
+
+
 @pytest.mark.parametrize(("goal", "met", "text"), [
     (Goal("x", 0.4, 0.3, " s"), False, "NOT MET       x: 0.400 s (goal: at most 0.300 s)"),
     (Goal("x", 0.3, 0.3), True, "met           x: 0.300 (goal: at most 0.300)"),
