@@ -49,7 +49,7 @@ def perf_samples(stats: str) -> int:
 
 def bpftrace_count(text: str) -> int:
     """Of `{@[ustack] = count();}`: what all stacks have together."""
-    return sum(int(n) for n in re.findall(r"^\]: (\d+)$", text, re.MULTILINE))
+    return sum(int(n) for n in re.findall(r"^(?:@\[)?\]: (\d+)$", text, re.MULTILINE))
 
 
 def bpftrace_lost(text: str) -> int:

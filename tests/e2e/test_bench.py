@@ -51,8 +51,8 @@ def test_what_perf_and_bpftrace_say() -> None:
         "exceptions:page_fault_user stats:\n          SAMPLE events:      40191\n"
     assert figures.perf_samples(stats) == 40191
     assert figures.perf_samples("") == 0
-    said = "Attaching 1 probe...\n{\"copies\": 3}\n\n@[\n    f+9\n    0x5566]: not this\n]: 10007\n@[\n    g+1\n]: 58\n"
-    assert figures.bpftrace_count(said) == 10065
+    said = "Attaching 1 probe...\n{\"copies\": 3}\n\n@[\n    f+9\n    0x5566]: not this\n]: 10007\n@[\n    g+1\n]: 58\n@[]: 5\n"
+    assert figures.bpftrace_count(said) == 10070
     assert figures.bpftrace_lost("Lost 12 events\nlost 30 events\n") == 42
 
 
