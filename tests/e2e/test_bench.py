@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "bench"))
 import copies  # noqa: E402
 import figures  # noqa: E402
 import programs  # noqa: E402
+import readme  # noqa: E402
 import table  # noqa: E402
 import tools  # noqa: E402
 from figures import Goal  # noqa: E402
@@ -95,6 +96,22 @@ def test_what_is_added_is_compared() -> None:
     text = table.copies(copies.rows([work]))
     assert text[2].split() == "cowtrace 1,250 1,225 to 1,275 +250 1.25 0.25 0.50 0".split()
     json.dumps(copies.rows([work]))
+
+
+@pytest.mark.skipif(not readme.RESULTS.exists(), reason="results.json has not been made yet")
+def test_the_readme_has_what_was_kept() -> None:
+    """tests/bench/readme.py writes it."""
+    found = readme.MARKS.search((ROOT / "README.md").read_text())
+    assert found and found[0] == found[1] + readme.section() + found[2]
+
+
+def test_a_table_for_the_readme() -> None:
+    work = work_of({"untraced": [1000], "cowtrace": [1250]})
+    assert readme.copies(copies.rows([work])).splitlines()[2:] == [
+        "| Python 10 | untraced | 1,000 |  |  |  |  | 0 |", "|  | cowtrace | 1,250 | +250 | 1.25 |  |  | 0 |"]
+    assert "| Python 10 | 7 | 7 |" in readme.counts(copies.rows([work]))
+    row = {"part": "x", **Goal("a", 0.4, 0.3, " s").row()}
+    assert "| a | 0.400 s | ≤ 0.300 s | **not met** |" in readme.goals([row])
 
 
 def traced(piece: str, depth: int = 10) -> Run:
