@@ -24,6 +24,8 @@ const volatile __u32 cfg_pieces = CT_PIECES_ALL;
 
 /* Frames and shims that one walk visits; a bound that the verifier of 5.10 to 7.3 can unroll. */
 #define MAX_WALK (CT_MAX_FRAMES + 33)
+/* Of these so many at once: a call costs as much as a frame. */
+#define WALK_STEP 11
 /* Thread states, and interpreters, visited when no variable of the thread names its state. */
 #define MAX_THREADS	 64
 #define MAX_INTERPRETERS 8

@@ -26,7 +26,8 @@ typedef __s16 s16;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long ax, di, si, dx, cx, orig_ax, ip, sp;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, sp;
 };
 struct thread_struct {
 	unsigned long fsbase;

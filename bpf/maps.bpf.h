@@ -47,8 +47,13 @@ struct pystack {
 	u64 interp_key;	 /* see interp__key */
 	u64 walks;	 /* so far */
 	u64 instr;	 /* fr_instr of the innermost frame */
-	u32 era;	 /* see code__era */
-	u32 pad;
+	u64 count_key;	 /* interp_key of the last walk */
+	u64 cookie;	 /* of the layout, when the id of `stack` was made */
+	u64 sent;	 /* id of the last stack that the daemon has been sent, 0: none */
+	u32 era;	 /* see code__begin */
+	u32 count;	 /* code objects that the interpreter had made */
+	u32 known;	 /* frames of `stack` that have been checked since it made the last one */
+	u32 changed;	 /* the last walk did not see all these frames */
 };
 
 /* A type that has been looked at and stays what it is: see type__memo. */
@@ -59,7 +64,7 @@ struct type_memo {
 	u32 execs; /* that of the thread when it was looked at */
 };
 
-/* A code object that has been checked: see code__era, code__words_key. */
+/* A code object that has been checked: see code__begin, code__words_key. */
 #define CODE_MEMOS 64
 struct code_memo {
 	u64 code;
@@ -183,10 +188,11 @@ struct {
 	__type(value, struct ct_pylayout);
 } layouts SEC(".maps");
 
-/* Stacks whose record has been sent. LRU: a forgotten one is sent again. */
+/* Stacks whose record has been sent. LRU: a forgotten one is sent again. These are made at once, 80
+ * bytes for each element: more of them only where there are many CPUs (user/capture/trial.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } stacks_seen SEC(".maps");
@@ -194,14 +200,14 @@ struct {
 /* Code objects and types that have been sent: see code__publish, type__publish. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } codes_seen SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, u64);
 	__type(value, u32);
 } types_seen SEC(".maps");
@@ -209,13 +215,14 @@ struct {
 /* Sizes are set by the daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 32 << 20);
+	__uint(max_entries, 4 << 20);
 } copies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	/* A program that begins to work shows thousands of code objects at once, 2 KiB each. */
-	__uint(max_entries, 16 << 20);
+	/* A program that begins to work shows a thousand code objects at once, 2 KiB each. One that
+	 * finds no room is sent with the next copy. */
+	__uint(max_entries, 4 << 20);
 } meta SEC(".maps");
 
 struct {

@@ -108,33 +108,6 @@ static __always_inline u32 frame__offset(const struct ct_pylayout *lay, const u8
 		    : CT_OFFSET_UNKNOWN;
 }
 
-/* One frame; leaves the next one in py->frame. */
-static __always_inline bool frame__read(struct thread *t, const struct ct_pylayout *lay,
-					struct ct_frame *out, bool *shim)
-{
-	const u8 *frame;
-	u64 offset;
-
-	if (!frame__fetch(t, lay))
-		return false;
-	offset = t->py.slab_offset;
-	if (offset > SLAB_SIZE)
-		return false;
-	frame = t->slab + offset;
-	out->code = frame__u64(frame, lay->fr_code);
-	if (lay->flags & CT_PY_TAGGED)
-		out->code &= ~3UL;
-	t->py.frame = frame__u64(frame, lay->fr_previous);
-	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
-	*shim = lay->fr_owner && frame[lay->fr_owner & 127] >= 3;
-	if (*shim)
-		return true;
-	if (!t->py.nframes)
-		t->py.instr = frame__u64(frame, lay->fr_instr);
-	out->offset = frame__offset(lay, frame, out->code);
-	return true;
-}
-
 /*
  * The last bytes of a string of which `len` bytes are in the scratch buffer; at: where they are in
  * it. What can not be read is zero.
@@ -238,15 +211,20 @@ static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayou
  * code of another one: so what is at a freed one's address has raised the count since. The count
  * ends at 0 and stays there: then there is no such time beyond the walk.
  */
-static __always_inline u32 code__era(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline void code__begin(struct thread *t, const struct ct_pylayout *lay)
 {
+	struct pystack *py = &t->py;
 	u32 count = 0;
 
-	t->py.walks++;
-	if (lay->interp_code_count && t->py.interp)
+	py->walks++;
+	if (lay->interp_code_count && py->interp)
 		bpf_probe_read_user(&count, sizeof(count),
-				    (void *)(t->py.interp + lay->interp_code_count));
-	return count ? hash__mix(t->py.interp_key, count) : hash__mix(0, t->py.walks);
+				    (void *)(py->interp + lay->interp_code_count));
+	if (!count || count != py->count || py->interp_key != py->count_key)
+		py->known = 0;
+	py->count = count;
+	py->count_key = py->interp_key;
+	py->era = count ? hash__mix(py->interp_key, count) : hash__mix(0, py->walks);
 }
 
 /*
@@ -278,7 +256,7 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
  * freed code object's place is taken by the next one at once, at the same depth of the stack, with
  * the same caller and the same pointers: nothing less than its contents will do. 0: unreadable.
  */
-static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayout *lay, u64 code)
+CHECKED_ONCE(frame__check, u64, code)
 {
 	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at, key;
 	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
@@ -303,40 +281,102 @@ static __always_inline u32 frame__check(struct thread *t, const struct ct_pylayo
 	return memo->check;
 }
 
-static __always_inline void frame__add(struct thread *t, const struct ct_frame *frame)
+/*
+ * The check of frame n, whose code object is there: that of the last walks, if no code object has
+ * been made since (py->known frames were checked in the time that goes on), else a look at it.
+ */
+static __always_inline u32 frame__checked(struct thread *t, const struct ct_pylayout *lay,
+					  const struct ct_frame *last, u32 n, u64 code)
 {
-	struct pystack *py = &t->py;
-	u32 n = py->nframes;
-
-	py->id = hash__mix(hash__mix(py->id, frame->code), (u64)frame->offset << 32 | frame->check);
-	if (n < CT_MAX_FRAMES)
-		t->stack.frames[n] = *frame;
-	py->nframes = n + 1;
+	if (n < t->py.known && last->code == code)
+		return last->check;
+	return frame__check(t, lay, code);
 }
 
-/*
- * Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind.
- */
-CHECKED_ONCE(frame__visit, u32, max_frames)
+/* Frame n of the stack; py->changed: the last walk saw another one there. */
+static __always_inline void frame__add(struct thread *t, const struct ct_pylayout *lay, u32 n,
+				       u64 code, u32 offset)
 {
-	struct ct_frame frame = {};
-	bool shim;
+	struct ct_frame *at = &t->stack.frames[n];
+	u32 check = frame__checked(t, lay, at, n, code);
+
+	if (at->code == code && at->offset == offset && at->check == check)
+		return;
+	t->py.changed = 1;
+	at->code = code;
+	at->offset = offset;
+	at->check = check;
+}
+
+/* Visits py->frame. Returns false at the end of the walk, with the reason in py->unwind. */
+static __always_inline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
+					 u32 max_frames)
+{
+	u32 n = t->py.nframes;
+	const u8 *frame;
+	u64 offset, code;
 
 	t->py.unwind = CT_UNWIND_COMPLETE;
 	if (!t->py.frame)
 		return false;
 	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	if (t->py.nframes >= max_frames)
+	if (n >= max_frames || n >= CT_MAX_FRAMES)
 		return false;
 	t->py.unwind = CT_UNWIND_FRAME_UNREADABLE;
-	if (!frame__read(t, lay, &frame, &shim))
+	if (!frame__fetch(t, lay))
+		return false;
+	offset = t->py.slab_offset;
+	if (offset > SLAB_SIZE)
 		return false;
 	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	if (shim)
+	frame = t->slab + offset;
+	t->py.frame = frame__u64(frame, lay->fr_previous);
+	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
+	if (lay->fr_owner && frame[lay->fr_owner & 127] >= 3)
 		return true;
-	frame.check = frame__check(t, lay, frame.code);
-	frame__add(t, &frame);
+	if (!n)
+		t->py.instr = frame__u64(frame, lay->fr_instr);
+	code = frame__u64(frame, lay->fr_code);
+	if (lay->flags & CT_PY_TAGGED)
+		code &= ~3UL;
+	frame__add(t, lay, n, code, frame__offset(lay, frame, code));
+	t->py.nframes = n + 1;
 	return true;
+}
+
+/* The next WALK_STEP frames. False: that was the last one. */
+CHECKED_ONCE(frames__visit, u32, max_frames)
+{
+	for (int i = 0; i < WALK_STEP; i++)
+		if (!frame__visit(t, lay, max_frames))
+			return false;
+	return true;
+}
+
+/* The id of the stack that t->stack holds now. */
+CHECKED_ONCE(frames__hash, u32, max_frames)
+{
+	u64 id = lay->cookie;
+	u32 n = bound(t->py.nframes, max_frames);
+
+	for (u32 i = 0; i < CT_MAX_FRAMES && i < n; i++) {
+		const struct ct_frame *frame = &t->stack.frames[i];
+
+		id = hash__mix(hash__mix(id, frame->code),
+			       (u64)frame->offset << 32 | frame->check);
+	}
+	t->stack.id = hash__mix(id, (u64)t->py.unwind << 8 | n);
+	t->stack.nframes = n;
+	t->stack.unwind = t->py.unwind;
+	t->py.cookie = lay->cookie;
+	return 0;
+}
+
+/* The last walk has seen the very same stack: its id need not be found again. */
+static __always_inline bool frames__same(const struct thread *t, const struct ct_pylayout *lay)
+{
+	return !t->py.changed && t->stack.nframes == t->py.nframes &&
+	       t->stack.unwind == t->py.unwind && t->py.cookie == lay->cookie;
 }
 
 /* Walks from the leaf; the frames are in t->stack, their hash in py->id. */
@@ -345,15 +385,19 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 {
 	struct pystack *py = &t->py;
 
-	py->id = lay->cookie;
 	py->frame = py->leaf;
 	py->nframes = 0;
+	py->changed = 0;
 	py->interp_key = interp__key(t, lay);
-	py->era = code__era(t, lay);
-	for (int i = 0; i < MAX_WALK; i++)
-		if (!frame__visit(t, lay, max_frames))
+	code__begin(t, lay);
+	for (int i = 0; i < MAX_WALK / WALK_STEP; i++)
+		if (!frames__visit(t, lay, max_frames))
 			break;
-	py->id = hash__mix(py->id, (u64)py->unwind << 8 | py->nframes);
+	if (py->known < py->nframes)
+		py->known = py->nframes;
+	if (!frames__same(t, lay))
+		frames__hash(t, lay, max_frames);
+	py->id = t->stack.id;
 }
 
 /* The interpreter of this thread is inside a garbage collection. */

@@ -3,27 +3,28 @@
 #ifndef COWTRACE_BPF_STACKS_H
 #define COWTRACE_BPF_STACKS_H
 
-/* True when the daemon has, or will find in the ring, the record of this stack. */
+/* True when the daemon has, or will find in the ring, the record of this stack. It forgets none. */
 static __always_inline bool stack__publish(struct thread *t, const struct ct_pylayout *lay)
 {
 	struct ct_stack *record = &t->stack;
 	u64 id = t->py.id; /* up to 6.1 a function that is checked once takes no key out of *t */
 	u32 one = 1;
 
-	if (bpf_map_lookup_elem(&stacks_seen, &id))
+	if (id == t->py.sent)
 		return true;
+	if (bpf_map_lookup_elem(&stacks_seen, &id))
+		goto sent;
 	for (u32 i = 0; i < CT_MAX_FRAMES && i < t->py.nframes; i++)
 		code__publish(t, lay, i);
 	record->tag = CT_STACK;
 	record->pid = t->event.pid;
-	record->id = id;
 	record->layout = t->event.layout;
-	record->nframes = t->py.nframes;
-	record->unwind = t->py.unwind;
 	record->pad = 0;
 	if (!emit__stack(record))
 		return false;
 	bpf_map_update_elem(&stacks_seen, &id, &one, BPF_ANY);
+sent:
+	t->py.sent = id;
 	return true;
 }
 

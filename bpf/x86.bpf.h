@@ -67,8 +67,9 @@ static __always_inline void thread__learn_pointer(struct thread *parent, struct 
 }
 
 /*
- * The ModRM byte of the instruction, with the bit of REX that extends its register operand above
- * it. A guess (no VEX, no three-byte opcodes) that userspace checks against a full decode.
+ * The ModRM byte of the instruction, with REX above it, and then the byte behind it: SIB or a
+ * displacement. A guess (no VEX, no three-byte opcodes) that userspace checks against a full
+ * decode.
  */
 static __always_inline u32 modrm__find(const u8 *code)
 {
@@ -87,17 +88,27 @@ static __always_inline u32 modrm__find(const u8 *code)
 	}
 	if (op == 0x0f)
 		i++;
-	return code[(i + 1) & 7] | (rex & 4) << 6;
+	return code[(i + 1) & 7] | rex << 8 | code[(i + 2) & 15] << 16;
 }
 
 static __always_inline u32 modrm__reg(u32 modrm)
 {
-	return (modrm >> 3 & 7) | (modrm >> 8 & 1) << 3;
+	return (modrm >> 3 & 7) | (modrm >> 10 & 1) << 3; /* REX.R */
 }
 
+/*
+ * rbp and r13 need a displacement, of 0; r12 a SIB byte without index (rsp, too, but there is no
+ * object where it points to).
+ */
 static __always_inline bool modrm__is_plain(u32 modrm)
 {
-	return (modrm >> 6 & 3) == 0 && (modrm & 7) != 4 && (modrm & 7) != 5;
+	u32 mode = modrm & 0xc7, next = modrm >> 16 & 0xff;
+
+	if (mode == 0x45)
+		return next == 0;
+	if (mode == 0x04) /* base 12, index none */
+		return next == 0x24 && (modrm >> 8 & 3) == 1;
+	return mode < 0x40 && mode != 0x05;
 }
 
 /* The register operand: for a store, its source. */
@@ -112,14 +123,32 @@ static __always_inline bool code__is_plain(const u8 *code)
 	return modrm__is_plain(modrm__find(code));
 }
 
-/* Position in struct pt_regs, in words, of x86 register number 0..15; 15: not there (rsp). */
-#define REG_SLOTS 0x01236789ed4f5cbaUL
-
+/* x86 register number 0..15, but for 4, which is rsp. */
 static __always_inline bool regs__read(const struct pt_regs *regs, u32 reg, u64 *value)
 {
-	u32 slot = (REG_SLOTS >> (reg * 4)) & 15;
-
-	return slot != 15 && !bpf_probe_read_kernel(value, 8, (const void *)regs + slot * 8);
+	switch (reg) {
+#define REG(number, name)                                                                          \
+	case number:                                                                               \
+		*value = PEEK(regs, name);                                                         \
+		return true
+		REG(0, ax);
+		REG(1, cx);
+		REG(2, dx);
+		REG(3, bx);
+		REG(5, bp);
+		REG(6, si);
+		REG(7, di);
+		REG(8, r8);
+		REG(9, r9);
+		REG(10, r10);
+		REG(11, r11);
+		REG(12, r12);
+		REG(13, r13);
+		REG(14, r14);
+		REG(15, r15);
+#undef REG
+	}
+	return false;
 }
 
 #endif

@@ -24,8 +24,7 @@
 #include "targets/finder.h"
 #include "targets/group_name.h"
 
-/* Mapped twice, they are part of what the daemon takes; at 8,000 copies a second half a second. */
-#define RING_SIZE (4u << 20)
+/* Mapped twice, it is part of what the daemon takes. */
 #define META_SIZE (2u << 20)
 /* Services load for longer before they fork. */
 #define FIND_MS 2000
@@ -34,6 +33,8 @@
 /* What is allocated; with the buffers, programs and libraries that is less than 64 MiB. */
 #define MEMORY_MAX (32u << 20)
 #define RENEW_MS   60000
+/* To count it takes as long as to explain fifty copies. */
+#define COUNT_MS 1000
 
 /* SIGUSR1: forgets what it knows, as it does when it has grown. */
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1};
@@ -107,9 +108,12 @@ static void now_and_then(struct server *s, uint64_t now)
 		pipeline__look(s->tracing.pipeline);
 		s->next_look = now + LOOK_MS;
 	}
-	if (now >= s->next_renewal && has_grown()) {
-		renew(s);
-		s->next_renewal = now + RENEW_MS;
+	if (now >= s->next_renewal) {
+		bool grown = has_grown();
+
+		if (grown)
+			renew(s);
+		s->next_renewal = now + (grown ? RENEW_MS : COUNT_MS);
 	}
 }
 
@@ -224,7 +228,6 @@ int cmd_serve(const struct options *opt)
 	err = tracing__check_targets(opt);
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
-	s.opt.ring_size = s.opt.ring_size ?: RING_SIZE;
 	s.opt.meta_size = META_SIZE;
 	err = open_address(&s);
 	err = err ?: open_tracing(&s) ?: open_pages(&s);

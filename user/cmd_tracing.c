@@ -2,6 +2,7 @@
 #include "cmd_tracing.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,35 @@ static int tracing__catch_signals(struct tracing *t, const int *signals, size_t 
 	return t->signal_fd < 0 ? -errno : 0;
 }
 
+static double milliseconds(const struct timeval *time)
+{
+	return (double)time->tv_sec * 1e3 + (double)time->tv_usec / 1e3;
+}
+
+static double cpu_milliseconds(void)
+{
+	struct rusage use = {};
+
+	getrusage(RUSAGE_SELF, &use);
+	return milliseconds(&use.ru_utime) + milliseconds(&use.ru_stime);
+}
+
+/* From here on copies are seen. */
+static void say_armed(uint64_t start)
+{
+	log_info("armed after %lu ms, with %.0f ms of CPU",
+		 (unsigned long)(tracing__now_ms() - start), cpu_milliseconds());
+}
+
+static void say_used(void)
+{
+	struct rusage use = {};
+
+	getrusage(RUSAGE_SELF, &use);
+	log_info("tracing and reporting took %.0f ms of CPU, and at most %ld KiB of memory",
+		 cpu_milliseconds(), use.ru_maxrss);
+}
+
 static void tracing__delayacct(struct tracing *t)
 {
 	if (!t->opt->delayacct)
@@ -67,6 +97,7 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 		.off = opt->off,
 	};
 	char why[512] = "out of memory";
+	uint64_t start = tracing__now_ms();
 	int err;
 
 	*t = (struct tracing){.opt = opt, .signal_fd = -1, .delayacct = -1};
@@ -79,6 +110,7 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	t->refused = err && err != -EINVAL && err != -ENOMEM;
 	if (err)
 		return log_err_r(err, "%s", why);
+	malloc_trim(0); /* the types and symbols of the kernel */
 	if (opt->save)
 		err = pipeline__save(t->pipeline, opt->save, why, sizeof(why));
 	if (err)
@@ -87,11 +119,14 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	if (err)
 		return log_err_r(err, "cannot wait for signals: %s", strerror(-err));
 	tracing__delayacct(t);
+	say_armed(start);
 	return 0;
 }
 
 void tracing__close(struct tracing *t)
 {
+	if (t->pipeline)
+		say_used();
 	if (t->delayacct >= 0)
 		delayacct__release(t->delayacct);
 	pipeline__free(t->pipeline);

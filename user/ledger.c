@@ -131,7 +131,7 @@ void ledger__sample(struct ledger *ledger, struct tree *tree, uint64_t now, ledg
 
 	if (now < ledger->next_sample)
 		return;
-	for (struct process *p = tree__first(tree); p; p = p->next) {
+	for (struct process *p = tree__present(tree); p; p = p->later) {
 		if (p->exited)
 			continue;
 		living++;

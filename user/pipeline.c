@@ -24,11 +24,6 @@
 #include "proc/tree.h"
 #include "store/writer.h"
 
-/* A correction of a copy follows within its page fault; but see settle.c for threads that race. */
-#define SETTLE_NS     50000000ull
-#define STEP_MS	      20
-#define STEP_YOUNG_MS 3
-
 /* --- the process tree --- */
 
 void pipeline__facts(struct pipeline *p, const struct process *process, struct process_facts *out)
@@ -88,6 +83,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 		return NULL;
 	}
 	p->living++;
+	p->stirred = now_ns();
 	pipeline__publish(p, process); /* from here on the pid means this process */
 	return process;
 }
@@ -139,6 +135,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	enrich__executed(p->enrich, process, rec->start_stack, rec->time);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
+	p->stirred = now_ns();
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
 	pipeline__group_exec(p, process);
@@ -440,32 +437,6 @@ void pipeline__fds(const struct pipeline *p, int fds[PIPELINE_FDS])
 {
 	fds[0] = session__meta_fd(p->session);
 	fds[1] = session__copies_fd(p->session);
-}
-
-static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes)
-{
-	struct pipeline *p = ctx;
-	uint32_t number = aggregate__sample(p->model, pid, time, new_bytes);
-
-	if (p->writer)
-		writer__sample(p->writer, number, pid, time, new_bytes);
-}
-
-int pipeline__step(struct pipeline *p)
-{
-	uint64_t now = now_ns();
-	int records;
-
-	records = session__consume(p->session);
-	p->records += records > 0 ? (uint64_t)records : 0;
-	settle__flush(p->settle, now - SETTLE_NS);
-	if (!p->groups)
-		ledger__sample(p->ledger, p->tree, now, on_sample, p);
-	if (p->writer)
-		writer__tick(p->writer, now);
-	if (p->groups && records >= PIPELINE_RECORDS) /* there is more */
-		return 0;
-	return enrich__tick(p->enrich, now) ? STEP_YOUNG_MS : STEP_MS;
 }
 
 unsigned int pipeline__living(const struct pipeline *p)

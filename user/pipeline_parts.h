@@ -49,6 +49,7 @@ struct pipeline {
 	struct process *command;
 	struct process *adopted; /* first one of the adoption that is going on */
 	unsigned int living;
+	uint64_t stirred;	 /* ns: when a process or program last began */
 	uint64_t started, ended; /* ns */
 	uint64_t bad_records;
 	struct session_counters counters;

@@ -1,112 +1,93 @@
 # SPDX-License-Identifier: MIT
-"""What tracing costs per copied page: untraced, under cowtrace, under perf, in turn.
+"""What tracing costs, next to perf and bpftrace. Called by scripts/bench; what it prints is explained in CONTRIBUTING.md.
 
-Each workload times its own writes and knows how many pages they copied. Medians over all rounds. The
-number that counts is the time that tracing adds to one copy, and its ratio to what perf adds, which takes
-a native stack and neither a Python stack nor an object.
+Everything is measured in rounds, in which the tools take turns; shown are the median of all samples, and between which
+two values half of them lie. Ratios are of medians. Numbers of a busy machine are worth little.
 """
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-MODES = ("untraced", "cowtrace", "perf")
+import copies
+import daemon
+import machine
+import pythons
+import service
+import table
+import unwatched
+from figures import Goal
 
-
-@dataclass
-class Workload:
-    name: str
-    what: str
-    command: list[str]
-    ns_per_copy: dict[str, list[float]]
-
-
-def wrapped(mode: str, command: list[str], perf: str, place: str) -> list[str]:
-    if mode == "cowtrace":
-        return [str(ROOT / "build/cowtrace"), "run", "-q", "--json", f"{place}/report.json", "--", *command]
-    if mode == "perf":
-        return [perf, "record", "-q", "-e", "exceptions:page_fault_user", "-c", "1", "-g", "-o",
-                f"{place}/perf.data", "--", *command]
-    return command
+SCHEMA = 1
+Found = tuple[list[str], dict[str, Any], list[Goal]]  # as text, as JSON, what it says of the goals
 
 
-def measure(mode: str, command: list[str], perf: str) -> list[float]:
-    """Nanoseconds per copy, one number for each child of the workload."""
-    with tempfile.TemporaryDirectory(prefix="cowtrace-bench-") as place:
-        done = subprocess.run(wrapped(mode, command, perf, place), capture_output=True, text=True,
-                              timeout=300)
-        if done.returncode:
-            sys.exit(f"bench: {mode}: {' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-        facts = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
-        if mode == "cowtrace":
-            lost = json.loads(Path(place, "report.json").read_text())["capture"]["lost"]
-            if lost:
-                print(f"bench: cowtrace lost {lost:,} copies: the numbers are too good", file=sys.stderr)
-    return facts["ns_per_copy"]
+def storms(options: argparse.Namespace) -> Found:
+    works = copies.works(options.python, options.quick)
+    copies.measure(works, options.rounds)
+    rows = copies.rows(works)
+    return [*table.copies(rows), *table.counted(rows)], {"copies": rows}, copies.goals(rows)
 
 
-def summary(work: Workload) -> dict[str, float]:
-    medians = {mode: statistics.median(values) for mode, values in work.ns_per_copy.items()}
-    added = {mode: medians[mode] - medians["untraced"] for mode in ("cowtrace", "perf")}
-    return {
-        **{f"{mode}_ns_per_copy": value for mode, value in medians.items()},
-        **{f"{mode}_added_ns_per_copy": value for mode, value in added.items()},
-        "ratio_to_perf": added["cowtrace"] / added["perf"],
-    }
+def other_pythons(options: argparse.Namespace) -> Found:
+    rows = pythons.rows(options.rounds, options.quick)
+    return table.copies(rows), {"pythons": rows}, []
 
 
-def show(work: Workload) -> None:
-    result = summary(work)
-    print(f"\n{work.what}, median of {len(work.ns_per_copy['untraced'])} runs")
-    print(f"  {'':10} {'ns per copy':>12} {'added':>10} {'lowest':>10} {'highest':>10}")
-    for mode in MODES:
-        values = work.ns_per_copy[mode]
-        added = "" if mode == "untraced" else f"{result[mode + '_added_ns_per_copy']:+,.0f}"
-        print(f"  {mode:10} {result[mode + '_ns_per_copy']:12,.0f} {added:>10} {min(values):10,.0f} "
-              f"{max(values):10,.0f}")
-    print(f"  cowtrace adds {result['ratio_to_perf']:.2f} of what perf adds")
+def rows_with_goals(name: str, title: str, measure: Callable[[argparse.Namespace], tuple[list[dict[str, Any]], list[Goal]]],
+                    ) -> Callable[[argparse.Namespace], Found]:
+    def section(options: argparse.Namespace) -> Found:
+        rows, goals = measure(options)
+        return table.plain(title, rows), {name: rows}, goals
+
+    return section
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace], Found]] = {
+    "copies": storms,
+    "pythons": other_pythons,
+    "article": rows_with_goals("article", "The article's loop", service.article),
+    "service": rows_with_goals("service", "Flask under gunicorn, at saturation", service.measure),
+    "unwatched": rows_with_goals("unwatched", "First touches of pages in a process that is not watched", unwatched.measure),
+    "daemon": rows_with_goals("daemon", "The daemon", daemon.measure),
+}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small, two rounds: to see that it works")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (5)")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="this part; may be repeated")
+    parser.add_argument("--json", action="store_true", help="the results as JSON, for keeping")
+    parser.add_argument("--python", default=os.environ.get("PYTHON", "/usr/bin/python3"))
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    if options.rounds < 1:
+        parser.error("--rounds is at least 1")
+    return options
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--items", type=int, default=3_000_000, help="ints in the article's list")
-    parser.add_argument("--depth", type=int, default=12, help="Python frames on the stack")
-    parser.add_argument("--pages", type=int, default=100_003, help="pages of the C storm")
-    parser.add_argument("--json", action="store_true", help="results as JSON")
-    parser.add_argument("--python", default=os.environ.get("PYTHON", "/usr/bin/python3"))
-    parser.add_argument("--perf", default=os.environ.get("PERF", "perf"))
-    options = parser.parse_args()
-    if options.depth < 4 or options.rounds < 1:
-        parser.error("--depth is at least 4, --rounds at least 1")
-
-    works = [
-        Workload("storm", f"C storm: {options.pages:,} pages, one byte written to each",
-                 [str(ROOT / "build/targets/storm"), str(options.pages), "3"], {m: [] for m in MODES}),
-        Workload("loop", f"Python: a loop over {options.items:,} ints, {options.depth} frames deep",
-                 [options.python, str(ROOT / "tests/bench/loop.py"), str(options.items),
-                  str(options.depth), "3"], {m: [] for m in MODES}),
-    ]
-    for work in works:  # a machine that has not used its memory yet is slower
-        measure("untraced", work.command, options.perf)
-    for round_ in range(options.rounds):
-        for work in works:
-            # Another order in each round, so that none always follows the same one.
-            for mode in MODES[round_ % 3 :] + MODES[: round_ % 3]:
-                work.ns_per_copy[mode] += measure(mode, work.command, options.perf)
+    options = parse()
+    text: list[str] = []
+    data: dict[str, Any] = {"schema": SCHEMA, "quick": options.quick, "rounds": options.rounds,
+                            "on": machine.describe(options.python)}
+    goals: list[Goal] = []
+    for name in options.only or SECTIONS:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        lines, found, said = SECTIONS[name](options)
+        text += lines
+        data.update(found)
+        goals += said
     if options.json:
-        print(json.dumps({w.name: {**summary(w), "samples": w.ns_per_copy} for w in works}, indent=2))
+        print(json.dumps({**data, "goals": [goal.row() for goal in goals]}, indent=1))
     else:
-        for work in works:
-            show(work)
+        print("\n".join([*(f"{k}: {v}" for k, v in data["on"].items() if v), "", *text, *table.goals(goals)]))
 
 
-main()
+if __name__ == "__main__":
+    main()

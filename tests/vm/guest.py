@@ -25,12 +25,17 @@ OFF_SECONDS = 20
 QEMU = "qemu-system-aarch64" if ARM64 else "qemu-system-x86_64"
 
 
-def arguments(kernel: Kernel, vmlinuz: Path, image: Path, env: dict[str, str]) -> list[str]:
+# Both CPUs at once; and one, whose clock is the number of instructions that it has executed, and does not wait for
+# anybody's sleep.
+BOTH_CPUS = ["-accel", "tcg,thread=multi", "-smp", "2"]
+COUNTING = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1"]
+
+
+def arguments(kernel: Kernel, vmlinuz: Path, image: Path, env: dict[str, str], cpus: list[str]) -> list[str]:
     console = ["console=ttyAMA0"] if ARM64 else ["console=ttyS0", "tsc=reliable"]
     words = [*console, "quiet", "panic=-1", "root=/dev/nvme0n1", "rootfstype=ext4", "rw",
              "init=/init", kernel.append, os.environ.get("APPEND", ""), *(f"{k}={v}" for k, v in env.items())]
-    return [QEMU, *(["-M", "virt"] if ARM64 else []), "-accel", "tcg,thread=multi", "-cpu", kernel.cpu,
-            "-smp", "2", "-m", "2G",
+    return [QEMU, *(["-M", "virt"] if ARM64 else []), *cpus, "-cpu", kernel.cpu, "-m", "2G",
             "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", str(vmlinuz),
             "-drive", f"file={image},if=none,id=d0,format=raw,cache=unsafe", "-device", "nvme,drive=d0,serial=x",
             "-append", " ".join(w for w in words if w)]
@@ -44,10 +49,12 @@ def ended(pid: int) -> bool:
 class Guest:
     """Leaves `console` and `out/` in place, where the kernel is."""
 
-    def __init__(self, kernel: Kernel, image: Path, place: Path, env: dict[str, str]):
+    def __init__(self, kernel: Kernel, image: Path, place: Path, env: dict[str, str],
+                 cpus: list[str] | None = None):
         self.kernel, self.image, self.place, self.env = kernel, image, place, env
         self.disk = image.with_name(f"{kernel.name}.img")
         self.console = place / "console"
+        self.cpus = cpus or BOTH_CPUS
         self.seconds = self.cpu_seconds = 0.0
 
     def said(self, words: str) -> bool:
@@ -69,7 +76,8 @@ class Guest:
         """False: died before the init."""
         subprocess.run(["cp", "--sparse=always", self.image, self.disk], check=True)
         with open(self.console, "wb") as console:
-            qemu = subprocess.Popen(arguments(self.kernel, self.place / "vmlinuz", self.disk, self.env),
+            qemu = subprocess.Popen(arguments(self.kernel, self.place / "vmlinuz", self.disk, self.env,
+                                              self.cpus),
                                     stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
         start = time.monotonic()
         try:

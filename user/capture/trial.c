@@ -27,8 +27,15 @@
 #include "proc/caps.h"
 #include "proc/kernel_file.h"
 
-#define DEFAULT_RING_SIZE (32u << 20)
+/*
+ * What two CPUs copy at full speed in 50 ms. The daemon is woken when an eighth of it waits; of a
+ * million copies by two or four workers on two CPUs none was lost with half of it. Each is mapped
+ * twice, so that no record is cut, and counts as often.
+ */
+#define DEFAULT_RING_SIZE (4u << 20)
 #define THREADS_AT_ONCE	  4096
+/* Of a map that forgets, each CPU keeps some free elements aside (128, up to 6.15). */
+#define SEEN_PER_CPU 256
 /* include/linux/errno.h: not for user space, and it gets it all the same */
 #define ENOTSUPP 524
 
@@ -66,6 +73,19 @@ static size_t ring__round(size_t size)
 	while (rounded < size && rounded < (size_t)1 << 30)
 		rounded <<= 1;
 	return rounded;
+}
+
+/* What has been sent and is forgotten is sent again: with more different stacks than that at a time
+ * a copy costs more. */
+static void trial__size_seen(struct cowtrace *skel)
+{
+	struct bpf_map *const seen[] = {skel->maps.stacks_seen, skel->maps.codes_seen,
+					skel->maps.types_seen};
+	uint32_t least = SEEN_PER_CPU * (uint32_t)libbpf_num_possible_cpus();
+
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+		if (bpf_map__max_entries(seen[i]) < least)
+			bpf_map__set_max_entries(seen[i], least);
 }
 
 /*
@@ -110,6 +130,7 @@ static void trial__configure(struct cowtrace *skel, const struct kernel *kernel,
 		skel->rodata->cfg_fault_entry_end = end;
 	}
 	kinds__prepare(kinds, kernel, w, skel);
+	trial__size_seen(skel);
 	trial__size_maps(skel, w->kprobe || kinds->probed);
 }
 

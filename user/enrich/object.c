@@ -357,6 +357,7 @@ static void view__init(struct view *v, struct names *names, const struct process
 		.facts = f,
 	};
 	process__sources(p, &v->mem);
+	v->mem.since = copy->time; /* then it was copied: any time after it is as good */
 	v->before = v->mem;
 	if (v->before.n && v->before.pids[0] == (pid_t)p->pid) {
 		v->before.n--;

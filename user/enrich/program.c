@@ -326,11 +326,16 @@ static void process__retire(struct enrich *e, struct process *p)
 
 bool enrich__tick(struct enrich *e, uint64_t now)
 {
+	struct process *p, *later;
 	bool young = false;
 
-	for (struct process *p = tree__first(e->tree); p; p = p->next) {
-		if (p->image && p->exited && now > p->ended + KEEP_NS)
-			process__retire(e, p);
+	for (p = tree__present(e->tree); p; p = later) {
+		later = p->later;
+		if (p->exited && now > p->ended + KEEP_NS) {
+			if (p->image)
+				process__retire(e, p);
+			tree__leave(e->tree, p);
+		}
 		if (!p->image || p->image->searched || p->exited)
 			continue;
 		program__look(e, p, now);

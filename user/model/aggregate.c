@@ -314,8 +314,13 @@ static const char *region_name(struct aggregate *agg, const struct region_fact *
 		[REGION_SHARED] = "shared memory",
 	};
 	size_t kind = region->kind < sizeof(kinds) / sizeof(kinds[0]) ? region->kind : 0;
+	const char *name = region->name ?: kinds[kind];
 
-	return intern__str(agg->pool, region->name ?: kinds[kind]);
+	if (name != agg->region) { /* of the copy before, mostly */
+		agg->region = name;
+		agg->region_name = intern__str(agg->pool, name);
+	}
+	return agg->region_name;
 }
 
 /* When, and at which address. */

@@ -97,6 +97,7 @@ struct aggregate {
 	struct intern *pool;
 	struct count *counts; /* hash, in order of appearance */
 	struct count *last;
+	const char *region, *region_name;   /* of the last copy: see region_name() */
 	struct pid_slot *pids;		    /* hash */
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */
 	uint32_t n_ledgers;

@@ -85,8 +85,9 @@ bool rule__debug_hooks(const struct fault_facts *f, struct verdict *v)
 
 static bool is_libc(const char *module)
 {
-	return module && (strncmp(module, "libc.so", 7) == 0 ||
-			  strncmp(module, "libc-2.", 7) == 0 || strncmp(module, "ld-musl", 7) == 0);
+	return module && module[0] == 'l' && /* of most copies it is another one */
+	       (strncmp(module, "libc.so", 7) == 0 || strncmp(module, "libc-2.", 7) == 0 ||
+		strncmp(module, "ld-musl", 7) == 0);
 }
 
 /* glibc shows them as malloc, __libc_malloc, __GI___libc_malloc ..., with symbols also _int_malloc.

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "proc/mem_cache.h"
+#include "proc/mem_pages.h"
 
 /* Strings are read in steps that never cross a page: the next one need not be mapped. */
 #define STEP 256
@@ -42,24 +43,44 @@ static int read_once(pid_t pid, uint64_t addr, char *buf, size_t len)
 	return fd < 0 ? fd : read_file(fd, addr, buf, len);
 }
 
+/* What is missing of [addr, addr + len), and all of its pages with it. */
+static int read_pages(struct mem_pages *pages, int fd, pid_t pid, uint64_t since, uint64_t addr,
+		      char *buf, size_t len)
+{
+	int err = mem_pages__read(pages, fd, pid, addr, len);
+	ssize_t n = err ? err : mem_pages__take(pages, pid, since, addr, buf, len);
+
+	return n < 0 ? (int)n : (size_t)n == len ? 0 : -EFAULT;
+}
+
 /* An address space that is gone: the process may have another one by now, or another process its
  * pid. */
-static int read_from(struct mem_cache *cache, pid_t pid, uint64_t addr, char *buf, size_t len)
+static int read_from(struct mem_cache *cache, pid_t pid, uint64_t since, uint64_t addr, char *buf,
+		     size_t len)
 {
-	bool fresh = false;
+	struct mem_pages *pages = mem_cache__pages(cache);
+	bool keep = since && len <= MEM_PAGES_MAX, fresh = false;
+	ssize_t n = keep ? mem_pages__take(pages, pid, since, addr, buf, len) : 0;
 	int err = -ESRCH, fd;
 
-	if (!cache)
-		return read_once(pid, addr, buf, len);
+	if (n < 0 || (size_t)n == len)
+		return n < 0 ? (int)n : 0;
 	while (err == -ESRCH && !fresh) {
 		fd = mem_cache__get(cache, pid, &fresh);
 		if (fd < 0)
 			return fd;
-		err = read_file(fd, addr, buf, len);
+		err = keep ? read_pages(pages, fd, pid, since, addr + n, buf + n, len - n)
+			   : read_file(fd, addr, buf, len);
 		if (err == -ESRCH)
 			mem_cache__drop(cache, pid);
 	}
 	return err;
+}
+
+static int read_one(const struct mem_source *src, pid_t pid, uint64_t addr, char *buf, size_t len)
+{
+	return src->cache ? read_from(src->cache, pid, src->since, addr, buf, len)
+			  : read_once(pid, addr, buf, len);
 }
 
 /* What to report when several processes failed: the error of the one that came closest. */
@@ -106,7 +127,7 @@ int mem__read(const struct mem_source *src, uint64_t addr, void *buf, size_t len
 	if (addr > INT64_MAX || len > INT64_MAX - addr)
 		return -EFAULT;
 	for (unsigned int i = 0; i < src->n && i < MEM_MAX_PIDS; i++) {
-		this = read_from(src->cache, src->pids[i], addr, buf, len);
+		this = read_one(src, src->pids[i], addr, buf, len);
 		if (!this)
 			return 0;
 		err = closer(err, this);

@@ -27,6 +27,8 @@ struct mem_source {
 	unsigned int n;
 	pid_t pids[MEM_MAX_PIDS]; /* the process itself first, then its living ancestors */
 	struct mem_cache *cache;  /* see mem_cache.h; NULL: none */
+	/* What was read then or later is not read again (CLOCK_MONOTONIC, ns); 0: all is. */
+	uint64_t since;
 	/* These are looked at first: a range that lies in one of them is taken from there. */
 	unsigned int n_chunks;
 	const struct mem_chunk *chunks;
@@ -40,7 +42,8 @@ static inline struct mem_source mem__of(pid_t pid)
 /* Only one of the processes of a source, without its chunks. */
 static inline struct mem_source mem__only(const struct mem_source *src, unsigned int i)
 {
-	return (struct mem_source){.n = 1, .pids = {src->pids[i]}, .cache = src->cache};
+	return (struct mem_source){
+		.n = 1, .pids = {src->pids[i]}, .cache = src->cache, .since = src->since};
 }
 
 /* Only the chunks of a source, if it has any: nothing that may have changed since. */

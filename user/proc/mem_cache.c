@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proc/mem_pages.h"
+
 /* More than are asked within one batch of copies, nearly always; few among the 1024 files that a
  * process may usually have open. */
 #define MAX_OPEN 32
@@ -21,14 +23,17 @@ struct slot {
 struct mem_cache {
 	struct slot slots[MAX_OPEN];
 	uint64_t calls;
+	struct mem_pages *pages;
 };
 
 int mem_cache__new(struct mem_cache **out)
 {
 	struct mem_cache *cache = calloc(1, sizeof(*cache));
 
-	if (!cache)
+	if (!cache || mem_pages__new(&cache->pages)) {
+		free(cache);
 		return -ENOMEM;
+	}
 	*out = cache;
 	return 0;
 }
@@ -46,6 +51,7 @@ void mem_cache__free(struct mem_cache *cache)
 		return;
 	for (int i = 0; i < MAX_OPEN; i++)
 		slot__close(&cache->slots[i]);
+	mem_pages__free(cache->pages);
 	free(cache);
 }
 
@@ -74,6 +80,13 @@ void mem_cache__drop(struct mem_cache *cache, pid_t pid)
 
 	if (s)
 		slot__close(s);
+	if (cache)
+		mem_pages__drop(cache->pages, pid);
+}
+
+struct mem_pages *mem_cache__pages(const struct mem_cache *cache)
+{
+	return cache->pages;
 }
 
 int mem_cache__open(pid_t pid)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct mem_cache;
+struct mem_pages;
 
 /* 0 or -ENOMEM. */
 int mem_cache__new(struct mem_cache **out);
@@ -27,6 +28,8 @@ void mem_cache__drop(struct mem_cache *cache, pid_t pid);
  * -ESRCH, -EPERM or another error of open().
  */
 int mem_cache__get(struct mem_cache *cache, pid_t pid, bool *fresh);
+/* What has been read of them: see mem_pages.h. */
+struct mem_pages *mem_cache__pages(const struct mem_cache *cache);
 /* One for the caller to close; errors as above. */
 int mem_cache__open(pid_t pid);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -23,6 +24,7 @@ struct tree {
 	struct entry *by_pid;
 	struct entry *last;
 	struct process *first, **tail;
+	struct process *present;
 	struct mem_cache *mems;
 };
 
@@ -94,6 +96,18 @@ struct process *tree__first(const struct tree *tree)
 	return tree->first;
 }
 
+struct process *tree__present(const struct tree *tree)
+{
+	return tree->present;
+}
+
+void tree__leave(struct tree *tree, struct process *p)
+{
+	if (p->present)
+		DL_DELETE2(tree->present, p, earlier, later);
+	p->present = false;
+}
+
 static struct entry *entry__make(struct tree *tree, uint32_t pid)
 {
 	struct entry *e = entry__find(tree, pid);
@@ -134,6 +148,8 @@ struct process *tree__add(struct tree *tree, uint32_t pid, struct process *paren
 	e->process = p;
 	*tree->tail = p;
 	tree->tail = &p->next;
+	DL_APPEND2(tree->present, p, earlier, later);
+	p->present = true;
 	return p;
 }
 
@@ -166,6 +182,7 @@ static void process__free(struct tree *tree, struct process *p)
 	}
 	if (p->parent)
 		p->parent->children--;
+	tree__leave(tree, p);
 	free(p->past);
 	free(p);
 }
@@ -217,7 +234,8 @@ int process__keep_past(struct process *p)
 		return -ENOMEM;
 	free(p->past); /* one is enough: nobody's copies wait for two execs */
 	*past = *p;
-	past->past = past->next = past->former = NULL;
+	past->past = past->next = past->former = past->later = past->earlier = NULL;
+	past->present = false;
 	past->exited = true;
 	p->past = past;
 	return 0;

@@ -49,6 +49,8 @@ struct process {
 	const char *python, *python_problem; /* kept when the image is dropped; interned */
 	struct process *past;		     /* what it was before its last exec; read only */
 	struct process *next;		     /* in order of appearance */
+	struct process *later, *earlier;     /* the same, of those that tree__present has */
+	bool present;
 };
 
 /* 0 or -ENOMEM. */
@@ -80,6 +82,10 @@ void tree__forget(struct tree *tree, uint64_t ended, uint64_t handed);
 void tree__find_parents(struct tree *tree);
 /* All of them, in order of appearance. */
 struct process *tree__first(const struct tree *tree);
+/* Those that nobody has let go of, by `later`; with thousands that have ended they are few. The
+ * last call for a process that has. */
+struct process *tree__present(const struct tree *tree);
+void tree__leave(struct tree *tree, struct process *p);
 
 /*
  * Where the memory of a process can be read: itself, then the living ancestors it shares its
