@@ -155,16 +155,16 @@ class Serving:
 
 
 class Prometheus:
-    """The real one, which scrapes every second."""
+    """The real one, which scrapes every second. client: how, if not in the clear."""
 
-    def __init__(self, ports: Sequence[int], rules: Path | None = None):
+    def __init__(self, ports: Sequence[int], rules: Path | None = None, client: Report | None = None):
         program = shutil.which("prometheus")
         assert program, "prometheus is missing; scripts/setup test installs it"
         self.place = tempfile.TemporaryDirectory(prefix="cowtrace-prometheus-")
         self.port = free_port()
         config: Report = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "scrape_configs": [{"job_name": "cowtrace",
+            "scrape_configs": [{"job_name": "cowtrace", **(client or {}),
                                 "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}],
         }
         if rules:
