@@ -19,6 +19,8 @@ from typing import Any
 
 from cow import COWTRACE, Report, environment, wait_for
 
+# With sanitizers it takes more.
+MEMORY_MAX = (192 if "san" in COWTRACE.parts else 64) << 20
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SAMPLE = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:\w+="(?:[^"\\]|\\.)*",?)*)\})? (\S+)')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
