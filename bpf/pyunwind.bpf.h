@@ -362,8 +362,7 @@ CHECKED_ONCE(frames__hash, u32, max_frames)
 	for (u32 i = 0; i < CT_MAX_FRAMES && i < n; i++) {
 		const struct ct_frame *frame = &t->stack.frames[i];
 
-		id = hash__mix(hash__mix(id, frame->code),
-			       (u64)frame->offset << 32 | frame->check);
+		id = hash__mix(hash__mix(id, frame->code), (u64)frame->offset << 32 | frame->check);
 	}
 	t->stack.id = hash__mix(id, (u64)t->py.unwind << 8 | n);
 	t->stack.nframes = n;
