@@ -90,7 +90,7 @@ static uint32_t pages__name(struct pages *p, const char *name)
 /* For one more; slots move. */
 static bool pages__make_room(struct pages *p)
 {
-	return p->n < PAGES_MAX && (2 * p->n < p->n_slots || pages__grow(p));
+	return p->n < PAGES_MAX && (4 * p->n < 3 * p->n_slots || pages__grow(p));
 }
 
 void pages__add(struct pages *p, uint64_t number, enum cause cause, const char *name)
