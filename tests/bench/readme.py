@@ -35,8 +35,8 @@ What was counted in these storms, in a run of its own, as the kernel's own count
 
 REST = """\
 **Programs, others, and cowtrace itself.** The article's loop is timed in a forked worker. The Flask service is asked by four
-clients as fast as it answers, and reads 10,000 of its 10,000,000 ints for each request; it has a CPU to itself, so this is
-without what cowtrace's own thread takes elsewhere. First touches of new pages are those of a process that nobody watches.
+clients as fast as it answers, and reads 10,000 of its 10,000,000 ints for each request; its requests are those of a second
+of its CPU, so this is without what cowtrace's own thread takes elsewhere. First touches of new pages are those of a process that nobody watches.
 """
 
 INSTRUCTIONS = """\

@@ -98,7 +98,6 @@ def test_what_is_added_is_compared() -> None:
     json.dumps(copies.rows([work]))
 
 
-@pytest.mark.skipif(not readme.RESULTS.exists(), reason="results.json has not been made yet")
 def test_the_readme_has_what_was_kept() -> None:
     """tests/bench/readme.py writes it."""
     found = readme.MARKS.search((ROOT / "README.md").read_text())
