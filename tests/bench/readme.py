@@ -19,8 +19,9 @@ MARKS = re.compile(r"(<!-- bench:begin -->\n).*(<!-- bench:end -->)", re.DOTALL)
 
 HOW = """\
 `sudo make bench` measures on your machine what cowtrace costs, `sudo make bench-vm` counts it. What follows was measured
-on {machine}, {kernel}, {python}, {perf}, {bpftrace} ({cowtrace}, {date}). It is a virtual machine inside another one: its
-nanoseconds are long, the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
+on {machine}, {kernel}, {python}, {perf}, {bpftrace}
+({cowtrace}, {date}). It is a virtual machine inside another one, where others worked meanwhile: its nanoseconds are
+long and not steady, the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
 
 **A copied page.** Storms that do nothing else: a C program that writes one byte to each page, and loops of Python that
 take a reference to one int on each page, so many frames deep, each frame of another function. `added` is what one copy
