@@ -123,7 +123,9 @@ def map_bytes(pid: int) -> int:
     """The BPF maps that a process holds, each once, as the kernel says."""
     maps: dict[str, int] = {}
     for place in Path(f"/proc/{pid}/fdinfo").iterdir():
-        found = dict(line.split(":", 1) for line in place.read_text().splitlines() if ":" in line)
+        found = {}
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            found = dict(line.split(":", 1) for line in place.read_text().splitlines() if ":" in line)
         if "map_id" in found and "memlock" in found:
             maps[found["map_id"].strip()] = int(found["memlock"])
     return sum(maps.values())

@@ -35,11 +35,10 @@ Runs = dict[str, tuple[int, int]]  # by program: runs, and ns of all of them
 
 def held_by(pid: int) -> set[int]:
     """The ids of the programs that a process holds."""
-    ids = set()
+    ids: set[int] = set()
     for place in Path(f"/proc/{pid}/fdinfo").iterdir():
-        for line in place.read_text().splitlines():
-            if line.startswith("prog_id:"):
-                ids.add(int(line.split()[1]))
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            ids.update(int(line.split()[1]) for line in place.read_text().splitlines() if line.startswith("prog_id:"))
     return ids
 
 
