@@ -86,11 +86,16 @@ def goals(rows: list[dict[str, Any]]) -> str:
     return markdown(["goal", "measured", "wanted", ""], cells, 3)
 
 
-def instructions() -> tuple[str, str]:
-    """The kernel, and the table of it."""
+def counted() -> tuple[str, dict[tuple[str, str], int]]:
+    """The first kernel that there is, and its instructions by witness and what was done."""
     rows = [line.split() for line in COUNTED.read_text().splitlines() if line and not line.startswith("#")]
     kernel = rows[0][0]
-    found = {(w, what): int(n) for k, w, what, n in rows if k == kernel}
+    return kernel, {(w, what): int(n) for k, w, what, n in rows if k == kernel}
+
+
+def instructions() -> tuple[str, str]:
+    """The kernel, and the table of it."""
+    kernel, found = counted()
     witnesses = [w for w in ("fexit", "kprobe", "tracepoints") if (w, "touch") in found]
     names = {"touch": ("first touch of a page, nobody watches", "touch"), "unwatched-copy": ("a copy, nobody watches", "copy"),
              "copy": ("a watched copy, no Python", "copy"), "python-10": ("a watched copy, 10 frames of Python", "python-10"),
