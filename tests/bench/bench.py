@@ -92,6 +92,7 @@ def keep(path: Path, data: dict[str, Any]) -> None:
     for name in set(data) & set(SECTIONS):
         data[name] = [{k: v for k, v in row.items() if k != "samples"} for row in data[name]]
     goals = [goal for goal in old["goals"] if goal["part"] not in data] + data["goals"]
+    data["on"] = {**old.get("on", {}), **{k: v for k, v in data["on"].items() if v}}
     path.write_text(json.dumps({**old, **data, "goals": goals}, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -123,7 +123,9 @@ def map_bytes(pid: int) -> int:
     """The BPF maps that a process holds, each once, as the kernel says."""
     maps: dict[str, int] = {}
     for place in Path(f"/proc/{pid}/fdinfo").iterdir():
-        found = dict(line.split(":", 1) for line in place.read_text().splitlines() if ":" in line)
+        found = {}
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            found = dict(line.split(":", 1) for line in place.read_text().splitlines() if ":" in line)
         if "map_id" in found and "memlock" in found:
             maps[found["map_id"].strip()] = int(found["memlock"])
     return sum(maps.values())
@@ -175,13 +177,14 @@ def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
             value("serve: BPF maps", [held["maps"] + held["threads"]], "MiB"),
             value("serve: memory of the tracer", [held["daemon"]], "MiB"),
             value("serve: memory of its HTTP process", [held["http"]], "MiB")]
-    return rows, goals(rows, lost + missing + held["lost"])
+    return rows, goals(rows, lost + missing)
 
 
 def goals(rows: list[dict[str, Any]], lost: float) -> list[Goal]:
     cpu, armed, many, serve_cpu = rows[0]["value"], rows[2]["value"], rows[3]["value"], rows[4]["value"]
     return [Goal("CPU of the daemon for 1,000,000 copies", max(cpu, serve_cpu), 0.3, " s"),
-            Goal("copies lost at full speed on all CPUs", lost, 0),
+            Goal("copies lost or not counted, a worker at full speed on each CPU", lost, 0),
+            Goal("copies lost by serve, 64 workers at full speed on all CPUs", rows[5]["value"], 0),
             Goal("start to armed, median", armed, 150, " ms"),
             Goal("attach to 500 processes, median", many, 1000, " ms"),
             Goal("BPF maps and daemon, 64 workers", sum(row["value"] for row in rows[7:10]), 48, " MiB")]

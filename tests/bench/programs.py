@@ -5,7 +5,8 @@ cowtrace takes: ns of one run, runs and ns for each copied page (kernel.bpf_stat
 or in the Flask service of `make bench` while its sharing erodes.
 
 What the programs do while the storm gets ready is not in it: the storm runs once with one child and once with some more,
-and the difference is shown. The counting itself takes time (two looks at the clock for each run) and is in the numbers:
+and the difference is shown. All of the machine's faults run them: where others are busy, runs per copy are more, and shorter
+in the mean; ns per copy hold what those others took. The counting itself takes time (two looks at the clock for each run) and is in the numbers:
 compare them with each other, before and after a change. Other cowtraces that run meanwhile are left out. Needs root,
 bpftool, and a build.
 """
@@ -34,11 +35,10 @@ Runs = dict[str, tuple[int, int]]  # by program: runs, and ns of all of them
 
 def held_by(pid: int) -> set[int]:
     """The ids of the programs that a process holds."""
-    ids = set()
+    ids: set[int] = set()
     for place in Path(f"/proc/{pid}/fdinfo").iterdir():
-        for line in place.read_text().splitlines():
-            if line.startswith("prog_id:"):
-                ids.add(int(line.split()[1]))
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            ids.update(int(line.split()[1]) for line in place.read_text().splitlines() if line.startswith("prog_id:"))
     return ids
 
 
@@ -101,12 +101,12 @@ def profile(work: str, options: list[str]) -> tuple[list[dict], int]:
 def profile_flask() -> tuple[list[dict], int]:
     gunicorn = shutil.which("gunicorn", path="/usr/bin") or sys.exit("programs: no gunicorn here: scripts/setup bench")
     with service.Service(gunicorn, 2_000_000, 10_000) as flask, tempfile.TemporaryDirectory() as place, stats():
-        flask.rates()
+        flask.rate()
         flask.share_anew()
         report = Path(place, "report")
         with service.attached(flask.process.pid, report) as (daemon, _):
             before = runs(daemon.pid)
-            service.requests_per_second(flask.port, flask.requests)
+            flask.rate()
             after = runs(daemon.pid)
         copies = json.loads(report.read_text())["capture"]["copies"]
     return rows_of({name: (n - before[name][0], ns - before[name][1]) for name, (n, ns) in after.items()}, copies), copies

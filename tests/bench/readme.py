@@ -19,8 +19,9 @@ MARKS = re.compile(r"(<!-- bench:begin -->\n).*(<!-- bench:end -->)", re.DOTALL)
 
 HOW = """\
 `sudo make bench` measures on your machine what cowtrace costs, `sudo make bench-vm` counts it. What follows was measured
-on {machine}, {kernel}, {python}, {perf}, {bpftrace} ({cowtrace}, {date}). It is a virtual machine inside another one: its
-nanoseconds are long, the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
+on {machine}, {kernel}, {python}, {perf}, {bpftrace}
+({cowtrace}, {date}). It is a virtual machine inside another one, where others worked meanwhile: its nanoseconds are
+long and not steady, the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
 
 **A copied page.** Storms that do nothing else: a C program that writes one byte to each page, and loops of Python that
 take a reference to one int on each page, so many frames deep, each frame of another function. `added` is what one copy
@@ -35,8 +36,8 @@ What was counted in these storms, in a run of its own, as the kernel's own count
 
 REST = """\
 **Programs, others, and cowtrace itself.** The article's loop is timed in a forked worker. The Flask service is asked by four
-clients as fast as it answers, and reads 10,000 of its 10,000,000 ints for each request; it has a CPU to itself, so this is
-without what cowtrace's own thread takes elsewhere. First touches of new pages are those of a process that nobody watches.
+clients as fast as it answers, and reads 10,000 of its 10,000,000 ints for each request; its requests are those of a second
+of its CPU, so this is without what cowtrace's own thread takes elsewhere. First touches of new pages are those of a process that nobody watches.
 """
 
 INSTRUCTIONS = """\
@@ -85,11 +86,16 @@ def goals(rows: list[dict[str, Any]]) -> str:
     return markdown(["goal", "measured", "wanted", ""], cells, 3)
 
 
-def instructions() -> tuple[str, str]:
-    """The kernel, and the table of it."""
+def counted() -> tuple[str, dict[tuple[str, str], int]]:
+    """The first kernel that there is, and its instructions by witness and what was done."""
     rows = [line.split() for line in COUNTED.read_text().splitlines() if line and not line.startswith("#")]
     kernel = rows[0][0]
-    found = {(w, what): int(n) for k, w, what, n in rows if k == kernel}
+    return kernel, {(w, what): int(n) for k, w, what, n in rows if k == kernel}
+
+
+def instructions() -> tuple[str, str]:
+    """The kernel, and the table of it."""
+    kernel, found = counted()
     witnesses = [w for w in ("fexit", "kprobe", "tracepoints") if (w, "touch") in found]
     names = {"touch": ("first touch of a page, nobody watches", "touch"), "unwatched-copy": ("a copy, nobody watches", "copy"),
              "copy": ("a watched copy, no Python", "copy"), "python-10": ("a watched copy, 10 frames of Python", "python-10"),

@@ -52,7 +52,7 @@ def ask(port: int, path: str) -> bool:
     return answer.startswith(b"HTTP/1.1 200") or answer.startswith(b"HTTP/1.0 200")
 
 
-def requests_per_second(port: int, number: int) -> float:
+def ask_all(port: int, number: int) -> None:
     """Some clients, each with its next request as soon as it has an answer."""
     left, failed, lock = [number], [0], threading.Lock()
 
@@ -66,14 +66,12 @@ def requests_per_second(port: int, number: int) -> float:
                 failed[0] += 1
 
     clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    start = time.perf_counter()
     for thread in clients:
         thread.start()
     for thread in clients:
         thread.join()
     if failed[0]:
         sys.exit(f"bench: {failed[0]} of {number} requests failed")
-    return number / (time.perf_counter() - start)
 
 
 def free_port() -> int:
@@ -137,17 +135,38 @@ class Service:
 
     def share_anew(self) -> None:
         """The master forks another worker in place of the one that has copies."""
-        master = self.process.pid
-        (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(self.worker(), signal.SIGKILL)
         wait_until_up(self.port, self.process)
 
-    def rates(self) -> list[float]:
-        """While sharing erodes, and then."""
-        return [requests_per_second(self.port, self.requests) for _ in range(2)]
+    def worker(self) -> int:
+        master = self.process.pid
+        (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        return int(worker)
+
+    def rate(self) -> float:
+        """Requests for one second of the worker's CPU: as it always has one to answer, that is how many it answers if
+        nobody else takes its CPU. Each of its ints is read once."""
+        schedstat = Path(f"/proc/{self.worker()}/schedstat")
+        before = int(schedstat.read_text().split()[0])
+        ask_all(self.port, self.requests)
+        return self.requests * 1e9 / (int(schedstat.read_text().split()[0]) - before)
 
 
 PHASES = (("while sharing erodes", 0.97), ("once it has eroded", 0.99))
+SETTLE = 0.3  # seconds: what the last one has left behind is being cleared away
+
+
+def pair(service: Service, report: Path, traced_first: bool, anew: bool) -> tuple[float, float]:
+    """Requests per second without and with cowtrace attached, one right after the other; anew: each with a worker that
+    still shares everything."""
+    rate = {}
+    for traced in (traced_first, not traced_first):
+        if anew:
+            service.share_anew()
+        with attached(service.process.pid, report) if traced else contextlib.nullcontext():
+            time.sleep(SETTLE)
+            rate[traced] = service.rate()
+    return rate[False], rate[True]
 
 
 def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
@@ -156,25 +175,16 @@ def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
     if not gunicorn:
         return [], [Goal(f"Flask, {when}, of untraced", None, limit, " ×", True, "no gunicorn here")
                     for when, limit in PHASES]
-    plain: list[list[float]] = []
-    traced: list[list[float]] = []
     with Service(gunicorn, 2_000_000 if options.quick else 10_000_000, 10_000) as service, \
             tempfile.TemporaryDirectory(prefix="cowtrace-bench-") as place:
-        service.rates()
-        for round_ in range(3 * options.rounds):
-            for with_cowtrace in (False, True) if round_ % 2 else (True, False):
-                service.share_anew()
-                if not with_cowtrace:
-                    plain.append(service.rates())
-                    continue
-                with attached(service.process.pid, Path(place, "report")):
-                    traced.append(service.rates())
+        report = Path(place, "report")
+        service.rate()
+        pairs = [[pair(service, report, bool(i % 2), anew) for i in range(3 * options.rounds)] for anew in (True, False)]
     rows: Rows = []
     goals = []
-    for i, (when, limit) in enumerate(PHASES):
-        ratios = [t[i] / p[i] for t, p in zip(traced, plain)]
-        rows += [value(f"{when}, untraced", [p[i] for p in plain], "requests/s"),
-                 value(f"{when}, cowtrace", [t[i] for t in traced], "requests/s"),
-                 value(f"{when}, one of the other", ratios, "×")]
+    for (when, limit), rates in zip(PHASES, pairs):
+        rows += [value(f"{when}, untraced", [plain for plain, _ in rates], "requests/s"),
+                 value(f"{when}, cowtrace", [traced for _, traced in rates], "requests/s"),
+                 value(f"{when}, one of the other", [traced / plain for plain, traced in rates], "×")]
         goals.append(Goal(f"Flask, {when}, of untraced", rows[-1]["value"], limit, " ×", True))
     return rows, goals

@@ -14,6 +14,7 @@ import time
 
 import heap
 
+WARM = 64  # calls: as functions of a program that has run for a while, they are specialised by then (3.11+)
 now = getattr(time, os.environ.get("STORM_CLOCK", "perf_counter_ns"))
 
 
@@ -41,6 +42,8 @@ storm, kept = heap.one_on_each_page(int(sys.argv[1]))
 pages = heap.pages_of(storm)
 deep = int(sys.argv[2])
 descend = stacked(max(0, deep - 2))  # above <module>, below loop
+for _ in range(WARM):
+    descend([])
 results = []
 for _ in range(int(sys.argv[3])):
     back, out = os.pipe()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -98,7 +100,6 @@ def test_what_is_added_is_compared() -> None:
     json.dumps(copies.rows([work]))
 
 
-@pytest.mark.skipif(not readme.RESULTS.exists(), reason="results.json has not been made yet")
 def test_the_readme_has_what_was_kept() -> None:
     """tests/bench/readme.py writes it."""
     found = readme.MARKS.search((ROOT / "README.md").read_text())
@@ -112,6 +113,18 @@ def test_a_table_for_the_readme() -> None:
     assert "| Python 10 | 7 | 7 |" in readme.counts(copies.rows([work]))
     row = {"part": "x", **Goal("a", 0.4, 0.3, " s").row()}
     assert "| a | 0.400 s | ≤ 0.300 s | **not met** |" in readme.goals([row])
+
+
+@pytest.mark.parametrize("witness", ["fexit", "kprobe", "tracepoints"])
+def test_check_says_what_was_counted(witness: str) -> None:
+    """What a witness costs everybody: tests/vm/instructions.txt, in per cents."""
+    kernel, found = readme.counted()
+    done = subprocess.run([tools.COWTRACE, "check", "--json", "-"], capture_output=True, text=True)
+    cost = next(w["cost"] for w in json.loads(done.stdout)["witnesses"] if w["name"] == witness)
+    said = re.search(r"first touch of a page takes (\d+) % more instructions, a copy (\d+) % \(counted on Linux (\S+)\)", cost)
+    more = [100 * found[witness, what] / found["nothing", plain] - 100
+            for what, plain in (("touch", "touch"), ("unwatched-copy", "copy"))]
+    assert said and (list(map(int, said.groups()[:2])), said[3]) == ([round(m) for m in more], kernel), (cost, more)
 
 
 def traced(piece: str, depth: int = 10) -> Run:

@@ -74,14 +74,18 @@ void witness__prepare(const struct witness *w, struct kernel *k, struct bpf_obje
 	"where threads race for a page, each of them is counted, though one copy is made; "        \
 	"writes to pages that nobody shared any longer are not counted at all"
 
-/* What everybody pays, traced or not. How much that is: tests/bench. */
+/*
+ * What everybody pays, traced or not. How much: tests/vm/instructions.txt, on the kernel that it
+ * has, rounded to whole per cents (tests/e2e/test_bench.py).
+ */
+#define MORE(touch, copy)                                                                          \
+	"; in a process that is not traced a first touch of a page takes " touch                   \
+	" % more instructions, a copy " copy " % (counted on Linux 6.12)"
 #define PAGES_PAY                                                                                  \
 	"each page that is allocated or freed, anywhere on the machine, runs a small program "     \
 	"that ends at once if the task is not traced"
-#define COST_OF_FAULTS "each page fault, and " PAGES_PAY
-#define COST_OF_WRITES                                                                             \
-	"each write to a page that is mapped read-only, and " PAGES_PAY                            \
-	"; other page faults cost nothing"
+#define COST_OF_FAULTS "each page fault, and " PAGES_PAY MORE("22", "9")
+#define COST_OF_WRITES "each write to a page that is mapped read-only, and " PAGES_PAY
 #define COST_OF_COPIES                                                                             \
 	"each page that the kernel copies because of a write, anywhere on the machine, runs a "    \
 	"small program that ends at once if the task is not traced; nothing else costs anything"
@@ -89,7 +93,7 @@ void witness__prepare(const struct witness *w, struct kernel *k, struct bpf_obje
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
-	.cost = COST_OF_WRITES,
+	.cost = COST_OF_WRITES MORE("8", "15"),
 	.programs = fexit_programs,
 };
 static const struct witness kprobe = {
@@ -97,7 +101,7 @@ static const struct witness kprobe = {
 	.function = "do_wp_page",
 	.kprobe = true,
 	.returns = "on_wp_page_return",
-	.cost = COST_OF_WRITES,
+	.cost = COST_OF_WRITES MORE("8", "27"),
 	.programs = kprobe_programs,
 };
 static const struct witness kprobe_events = {
@@ -105,7 +109,7 @@ static const struct witness kprobe_events = {
 	.function = "do_wp_page",
 	.kprobe = true,
 	.returns = "on_wp_page_return",
-	.cost = COST_OF_WRITES,
+	.cost = COST_OF_WRITES MORE("8", "27"),
 	.programs = kprobe_event_programs,
 };
 static const struct witness points = {
