@@ -16,6 +16,7 @@
 #include "pytype.bpf.h"
 #include "evidence.bpf.h"
 #include "pystate.bpf.h"
+#include "pycode.bpf.h"
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"

@@ -42,18 +42,20 @@ struct pystack {
 	u64 stack, limit; /* the chunk of memory that this thread's frames are pushed to */
 	u64 slab;	  /* address of what t->slab holds */
 	u32 slab_len;
-	u32 slab_offset; /* of the frame in it */
-	u64 interp;	 /* PyInterpreterState of the thread */
-	u64 interp_key;	 /* see interp__key */
-	u64 walks;	 /* so far */
-	u64 instr;	 /* fr_instr of the innermost frame */
-	u64 count_key;	 /* interp_key of the last walk */
-	u64 cookie;	 /* of the layout, when the id of `stack` was made */
-	u64 sent;	 /* id of the last stack that the daemon has been sent, 0: none */
-	u32 era;	 /* see code__begin */
-	u32 count;	 /* code objects that the interpreter had made */
-	u32 known;	 /* frames of `stack` that have been checked since it made the last one */
-	u32 changed;	 /* the last walk did not see all these frames */
+	u32 interps;	       /* visited: see tstate__by_list */
+	u64 interp;	       /* PyInterpreterState of the thread */
+	u64 interp_key;	       /* see interp__key */
+	u64 walks;	       /* so far */
+	u64 instr;	       /* fr_instr of the innermost frame */
+	struct ct_frame above; /* what `stack` had in the place of the frame before */
+	u64 func;	       /* of the frame that is visited, see code__function_key */
+	u64 count_key;	       /* interp_key of the last walk */
+	u64 cookie;	       /* of the layout, when the id of `stack` was made */
+	u64 sent;	       /* id of the last stack that the daemon has been sent, 0: none */
+	u32 era;	       /* see code__begin */
+	u32 count;	       /* code objects that the interpreter had made */
+	u32 known;   /* frames of `stack` that have been checked since it made the last one */
+	u32 changed; /* the last walk did not see all these frames */
 };
 
 /* A type that has been looked at and stays what it is: see type__memo. */
@@ -64,11 +66,11 @@ struct type_memo {
 	u32 execs; /* that of the thread when it was looked at */
 };
 
-/* A code object that has been checked: see code__begin, code__words_key. */
+/* A code object that has been checked: see code__begin, code__key. */
 #define CODE_MEMOS 64
 struct code_memo {
 	u64 code;
-	u64 words;
+	u64 key;
 	u32 era;
 	u32 check;
 };

@@ -101,31 +101,41 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 }
 
 /*
- * Every thread state of every interpreter, newest first: for libcs other than glibc.
+ * Visits that state, or, if it is none, goes on to the interpreter that py->interp names. 1: it is
+ * that of this thread; 0: go on; -1: there are no more.
  */
-CHECKED_ONCE(tstate__by_list, int, max_interps)
+CHECKED_ONCE(tstates__visit, u64, tstate)
 {
-	u64 interp, tstate = 0;
-	int interps = 0;
+	struct pystack *py = &t->py;
 
-	interp = user__u64(lay->runtime + lay->rt_interpreters_head);
-	if (interp)
-		tstate = user__u64(interp + lay->interp_threads_head);
-	for (int i = 0; i < MAX_THREADS + MAX_INTERPRETERS; i++) {
-		if (tstate) {
-			if (tstate__load(t, lay, tstate))
-				return true;
-			/* A read that failed has left zeroes: on to the next interpreter. */
-			tstate = scratch__u64(t->scratch, lay->ts_next);
-			continue;
-		}
-		if (!interp || ++interps >= max_interps)
-			return false;
-		interp = user__u64(interp + lay->interp_next);
-		if (interp)
-			tstate = user__u64(interp + lay->interp_threads_head);
+	if (tstate) {
+		if (tstate__load(t, lay, tstate))
+			return 1;
+		/* A read that failed has left zeroes: on to the next interpreter. */
+		py->frame = scratch__u64(t->scratch, lay->ts_next);
+		return 0;
 	}
-	return false;
+	if (!py->interp || py->interps++ >= MAX_INTERPRETERS)
+		return -1;
+	py->frame = user__u64(py->interp + lay->interp_threads_head);
+	py->interp = user__u64(py->interp + lay->interp_next);
+	return 0;
+}
+
+/*
+ * Every thread state of every interpreter, newest first: for libcs other than glibc. Meanwhile
+ * py->frame is the next state and py->interp the next interpreter.
+ */
+static __always_inline bool tstate__by_list(struct thread *t, const struct ct_pylayout *lay)
+{
+	int found = 0;
+
+	t->py.frame = 0;
+	t->py.interps = 0;
+	t->py.interp = user__u64(lay->runtime + lay->rt_interpreters_head);
+	for (int i = 0; i < MAX_THREADS + MAX_INTERPRETERS && !found; i++)
+		found = tstates__visit(t, lay, t->py.frame);
+	return found > 0;
 }
 
 /* Leaves the thread state of the current thread in the scratch buffer, or the reason in py.unwind.
@@ -153,7 +163,7 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 	 */
 	if (t->tss_key || lay->flags & CT_PY_TLS2)
 		return false;
-	return tstate__by_list(t, lay, MAX_INTERPRETERS);
+	return tstate__by_list(t, lay);
 }
 
 #endif

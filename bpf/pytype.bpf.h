@@ -118,6 +118,19 @@ CHECKED_ONCE(type__try, u32, word)
 	return true;
 }
 
+/* The same, if it is a type that is remembered: nearly always, and a call costs more. */
+static __always_inline bool type__known(struct thread *t, u32 word)
+{
+	u64 type = t->event.window[word];
+	const struct type_memo *memo = type__memo(t, type);
+
+	if (!type || memo->type != type || memo->execs != t->execs)
+		return false;
+	t->event.type_check = memo->check;
+	t->event.type_word = word;
+	return true;
+}
+
 /*
  * Objects begin at multiples of 16 (pymalloc and malloc, 3.8+) and have their type 8 or 24 bytes
  * on: of the words behind the address every other one can be a type. Static objects need not be
@@ -128,6 +141,8 @@ static __always_inline void type__find(struct thread *t, const struct ct_pylayou
 	u32 odd = t->event.addr >> 3 & 1;
 
 	if (!(t->event.flags & CT_F_WINDOW))
+		return;
+	if (!odd && type__known(t, 4))
 		return;
 	if (type__try(t, lay, 4 + odd) || type__try(t, lay, 6 + odd))
 		return;

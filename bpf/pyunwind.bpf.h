@@ -7,12 +7,6 @@
 #ifndef COWTRACE_BPF_PYUNWIND_H
 #define COWTRACE_BPF_PYUNWIND_H
 
-/* So much is read behind the head of a string: nearly all names. */
-#define STR_AHEAD 96
-
-/* co_version, which is unique for each code object of an interpreter. */
-#define VERSION_WITH_CODE_VERSION 0x030c
-
 /* A word of a frame in the slab; what the mask lets through beyond the frame is still in the
  * thread's state. */
 static __always_inline u64 frame__u64(const u8 *frame, u32 offset)
@@ -36,34 +30,37 @@ static __always_inline bool slab__read(struct thread *t, u64 from, u64 len)
 }
 
 /*
- * Makes the frame readable in t->slab. From 3.11 on frames are pushed to one chunk of memory,
+ * Reads the frame, and more, into t->slab. From 3.11 on frames are pushed to one chunk of memory,
  * callers below their callees: one read brings about a dozen of them. Only the chunk in use is read
  * that way, never beyond its start: a read that fails costs as much as a fault. Others (generators,
  * older chunks, frames up to 3.10) come alone, as do those above a page that is not there.
  */
-static __always_inline bool frame__fetch(struct thread *t, const struct ct_pylayout *lay)
+CHECKED_ONCE(frame__load, u64, frame)
 {
 	struct pystack *py = &t->py;
-	u64 frame = py->frame, from = frame;
-	u64 size = bound(lay->fr_size, CT_FRAME_READ_MAX), len = size;
+	u64 size = bound(lay->fr_size, CT_FRAME_READ_MAX), len = size, from = frame;
 
-	if (frame >= py->slab && frame + size <= py->slab + py->slab_len) {
-		py->slab_offset = frame - py->slab;
-		return true;
-	}
 	if (frame > py->stack && frame < py->limit) {
 		from = frame + size - SLAB_SIZE;
 		if (from < py->stack || from > frame)
 			from = py->stack;
 		len = frame + size - from;
 	}
-	if (!slab__read(t, from, len)) {
-		if (from == frame || !slab__read(t, frame, size))
-			return false;
-		from = frame;
-	}
-	py->slab_offset = frame - from;
+	if (!slab__read(t, from, len) && (from == frame || !slab__read(t, frame, size)))
+		return false;
 	return true;
+}
+
+/* Where py->frame is in t->slab; beyond it: it can not be read. */
+static __always_inline u64 frame__fetch(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pystack *py = &t->py;
+	u64 frame = py->frame, end = frame + lay->fr_size;
+
+	if ((frame < py->slab || end < frame || end > py->slab + py->slab_len) &&
+	    !frame__load(t, lay, frame))
+		return ~0UL;
+	return frame - py->slab;
 }
 
 static __always_inline u32 offset__check(const struct ct_pylayout *lay, u64 offset)
@@ -94,12 +91,20 @@ static __always_inline u64 tlbc__base(const struct ct_pylayout *lay, u64 code, u
 	return copy ? copy - lay->code_adaptive : 0;
 }
 
-static __always_inline u32 frame__offset(const struct ct_pylayout *lay, const u8 *frame, u64 code)
+/* The other ways to say it: the verifier need not follow them in each frame. at: in t->slab. */
+CHECKED_ONCE(frame__offset_of, u64, at)
 {
-	s32 index = lay->flags & CT_PY_TLBC ? frame__s32(frame, lay->fr_tlbc) : 0;
+	const u8 *frame;
+	u64 code;
+	s32 index;
 
+	if (at > SLAB_SIZE)
+		return CT_OFFSET_UNKNOWN;
+	frame = t->slab + at;
 	if (lay->flags & CT_PY_LASTI)
 		return frame__lasti(lay, frame);
+	code = frame__u64(frame, lay->fr_code) & ~3UL;
+	index = frame__s32(frame, lay->fr_tlbc);
 	if (index < 0)
 		return CT_OFFSET_UNKNOWN;
 	if (index > 0)
@@ -108,177 +113,13 @@ static __always_inline u32 frame__offset(const struct ct_pylayout *lay, const u8
 		    : CT_OFFSET_UNKNOWN;
 }
 
-/*
- * The last bytes of a string of which `len` bytes are in the scratch buffer; at: where they are in
- * it. What can not be read is zero.
- */
-static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at,
-				      u64 tail[CT_STR_WORDS])
+static __always_inline u32 frame__offset(struct thread *t, const struct ct_pylayout *lay,
+					 const u8 *frame, u64 at, u64 code)
 {
-	if (at + 8 * CT_STR_WORDS > len) {
-		bpf_probe_read_user(tail, 8 * CT_STR_WORDS, (void *)(str + at));
-		return;
-	}
-	at &= SCRATCH_SIZE / 2 - 1;
-	for (int i = 0; i < CT_STR_WORDS; i++)
-		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
-}
-
-/*
- * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
- * memory ends there, one read brings both. Not static: verified once.
- */
-CHECKED_ONCE(str__digest, u64, str)
-{
-	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
-	u32 state;
-
-	if (!str)
-		return 0;
-	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
-	len = head + STR_AHEAD;
-	if (bpf_probe_read_user(t->scratch, len, (void *)str)) {
-		len = head;
-		if (bpf_probe_read_user(t->scratch, len, (void *)str))
-			return 0;
-	}
-	hash = scratch__u64(t->scratch, lay->str_hash);
-	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
-	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
-	at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
-	if (size > sizeof(tail))
-		at += size - sizeof(tail);
-	if (hash == ~0UL)
-		str__tail(t, str, len, at, tail);
-	return ct_str_digest(hash, size, tail);
-}
-
-/* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
- * refers to stays. */
-static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
-{
-	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
-
-	if (memo->str != str || memo->walk != (u32)t->py.walks) {
-		memo->digest = str__digest(t, lay, str);
-		memo->str = str;
-		memo->walk = t->py.walks;
-	}
-	return memo->digest;
-}
-
-/* Size and first bytes of the line table, with one read if they lie as they always have. */
-static __always_inline void table__read(struct thread *t, const struct ct_pylayout *lay, u64 at,
-					u64 table[1 + CT_TABLE_WORDS])
-{
-	u64 skip = lay->bytes_data - lay->bytes_size;
-	u64 len = skip + 8 * CT_TABLE_WORDS;
-
-	if (!at)
-		return;
-	if (len > SCRATCH_SIZE ||
-	    bpf_probe_read_user(t->scratch, len, (void *)(at + lay->bytes_size))) {
-		table[0] = user__u64(at + lay->bytes_size);
-		bpf_probe_read_user(&table[1], 8 * CT_TABLE_WORDS, (void *)(at + lay->bytes_data));
-		return;
-	}
-	table[0] = scratch__u64(t->scratch, 0);
-	table[1] = scratch__u64(t->scratch, skip);
-	table[2] = scratch__u64(t->scratch, skip + 8);
-	table[3] = scratch__u64(t->scratch, skip + 16);
-	table[4] = scratch__u64(t->scratch, skip + 24);
-}
-
-/*
- * What tells this thread's interpreter from all others that it runs, or has run. A
- * sub-interpreter's memory is soon that of the next one, which has another id. Up to 3.12 ids are
- * not needed: one count numbers the code objects of all of them.
- */
-static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayout *lay)
-{
-	u64 key = hash__mix(t->py.interp, t->execs);
-
-	if (!lay->interp_id || t->py.interp == lay->main_interpreter)
-		return key;
-	return hash__mix(key, user__u64(t->py.interp + lay->interp_id));
-}
-
-/*
- * Names a time in which no code object can have taken the place of another one that is on this
- * thread's stack: this walk (the stack holds references); where the interpreter counts the code
- * objects that it makes, until the next one is made. It counts each of them before it can run
- * (init_code(), 3.13 to 3.15; free-threaded builds do so under a lock), and no interpreter runs the
- * code of another one: so what is at a freed one's address has raised the count since. The count
- * ends at 0 and stays there: then there is no such time beyond the walk.
- */
-static __always_inline void code__begin(struct thread *t, const struct ct_pylayout *lay)
-{
-	struct pystack *py = &t->py;
-	u32 count = 0;
-
-	py->walks++;
-	if (lay->interp_code_count && py->interp)
-		bpf_probe_read_user(&count, sizeof(count),
-				    (void *)(py->interp + lay->interp_code_count));
-	if (!count || count != py->count || py->interp_key != py->count_key)
-		py->known = 0;
-	py->count = count;
-	py->count_key = py->interp_key;
-	py->era = count ? hash__mix(py->interp_key, count) : hash__mix(0, py->walks);
-}
-
-/*
- * What tells a code object from all others of the process, without a look at its strings; 0:
- * nothing does. From 3.12 on it has a number that its interpreter gives to no other one
- * (co_version; 0 once the numbers have run out).
- */
-static __always_inline u64 code__words_key(struct thread *t, const struct ct_pylayout *lay,
-					   const u64 words[CT_CODE_WORDS])
-{
-	u64 key = t->py.interp_key;
-
-	if (lay->version < VERSION_WITH_CODE_VERSION || !(words[4] >> 32))
-		return 0;
-	for (int i = 0; i < CT_CODE_WORDS; i++)
-		key = hash__mix(key, words[i]);
-	return key;
-}
-
-static __always_inline void code__words(struct thread *t, const struct ct_pylayout *lay,
-					u64 words[CT_CODE_WORDS])
-{
-	for (int i = 0; i < CT_CODE_WORDS; i++)
-		words[i] = lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
-}
-
-/*
- * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. A
- * freed code object's place is taken by the next one at once, at the same depth of the stack, with
- * the same caller and the same pointers: nothing less than its contents will do. 0: unreadable.
- */
-CHECKED_ONCE(frame__check, u64, code)
-{
-	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at, key;
-	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
-
-	if (memo->code == code && memo->era == t->py.era)
-		return memo->check;
-	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
-		return 0;
-	code__words(t, lay, words);
-	key = code__words_key(t, lay, words);
-	if (!key || memo->code != code || memo->words != key) {
-		file = scratch__u64(t->scratch, lay->code_file);
-		name = scratch__u64(t->scratch, lay->code_name);
-		at = scratch__u64(t->scratch, lay->code_table);
-		table__read(t, lay, at, table);
-		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
-		memo->check = ct_code_digest(words, name, table);
-		memo->words = key;
-		memo->code = code;
-	}
-	memo->era = t->py.era;
-	return memo->check;
+	if (lay->flags & (CT_PY_LASTI | CT_PY_TLBC))
+		return frame__offset_of(t, lay, at);
+	return code ? offset__check(lay, frame__u64(frame, lay->fr_instr) - code)
+		    : CT_OFFSET_UNKNOWN;
 }
 
 /*
@@ -286,7 +127,7 @@ CHECKED_ONCE(frame__check, u64, code)
  * been made since (py->known frames were checked in the time that goes on), else a look at it.
  */
 static __always_inline u32 frame__checked(struct thread *t, const struct ct_pylayout *lay,
-					  const struct ct_frame *last, u32 n, u64 code)
+					  const struct ct_frame *last, u64 n, u64 code)
 {
 	if (n < t->py.known && last->code == code)
 		return last->check;
@@ -294,12 +135,15 @@ static __always_inline u32 frame__checked(struct thread *t, const struct ct_pyla
 }
 
 /* Frame n of the stack; py->changed: the last walk saw another one there. */
-static __always_inline void frame__add(struct thread *t, const struct ct_pylayout *lay, u32 n,
-				       u64 code, u32 offset)
+static __always_inline void frame__add(struct thread *t, const struct ct_pylayout *lay, u64 code,
+				       u32 offset)
 {
+	u64 n = bound(t->py.nframes, CT_MAX_FRAMES - 1);
 	struct ct_frame *at = &t->stack.frames[n];
 	u32 check = frame__checked(t, lay, at, n, code);
 
+	t->py.nframes = n + 1;
+	t->py.above = *at;
 	if (at->code == code && at->offset == offset && at->check == check)
 		return;
 	t->py.changed = 1;
@@ -312,35 +156,33 @@ static __always_inline void frame__add(struct thread *t, const struct ct_pylayou
 static __always_inline bool frame__visit(struct thread *t, const struct ct_pylayout *lay,
 					 u32 max_frames)
 {
-	u32 n = t->py.nframes;
+	struct pystack *py = &t->py;
+	u64 at, code;
 	const u8 *frame;
-	u64 offset, code;
 
-	t->py.unwind = CT_UNWIND_COMPLETE;
-	if (!t->py.frame)
+	py->unwind = CT_UNWIND_COMPLETE;
+	if (!py->frame)
 		return false;
-	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	if (n >= max_frames || n >= CT_MAX_FRAMES)
+	py->unwind = CT_UNWIND_TOO_DEEP;
+	if (py->nframes >= max_frames)
 		return false;
-	t->py.unwind = CT_UNWIND_FRAME_UNREADABLE;
-	if (!frame__fetch(t, lay))
+	at = frame__fetch(t, lay);
+	if (at > SLAB_SIZE) {
+		py->unwind = CT_UNWIND_FRAME_UNREADABLE;
 		return false;
-	offset = t->py.slab_offset;
-	if (offset > SLAB_SIZE)
-		return false;
-	t->py.unwind = CT_UNWIND_TOO_DEEP;
-	frame = t->slab + offset;
-	t->py.frame = frame__u64(frame, lay->fr_previous);
+	}
+	frame = t->slab + at;
+	py->frame = frame__u64(frame, lay->fr_previous);
 	/* 3.12+: owner >= 3 marks the frame that C code pushes before it calls into Python. */
 	if (lay->fr_owner && frame[lay->fr_owner & 127] >= 3)
 		return true;
-	if (!n)
-		t->py.instr = frame__u64(frame, lay->fr_instr);
+	if (!py->nframes)
+		py->instr = frame__u64(frame, lay->fr_instr);
+	py->func = frame__u64(frame, lay->fr_func);
 	code = frame__u64(frame, lay->fr_code);
 	if (lay->flags & CT_PY_TAGGED)
 		code &= ~3UL;
-	frame__add(t, lay, n, code, frame__offset(lay, frame, code));
-	t->py.nframes = n + 1;
+	frame__add(t, lay, code, frame__offset(t, lay, frame, at, code));
 	return true;
 }
 
@@ -353,22 +195,35 @@ CHECKED_ONCE(frames__visit, u32, max_frames)
 	return true;
 }
 
-/* The id of the stack that t->stack holds now. */
-CHECKED_ONCE(frames__hash, u32, max_frames)
+/* The next WALK_STEP frames of t->stack, from number `from` on, become part of py->id. */
+CHECKED_ONCE(frames__mix, u32, from)
 {
-	u64 id = lay->cookie;
-	u32 n = bound(t->py.nframes, max_frames);
+	u64 id = t->py.id;
 
-	for (u32 i = 0; i < CT_MAX_FRAMES && i < n; i++) {
-		const struct ct_frame *frame = &t->stack.frames[i];
+	for (u64 i = 0; i < WALK_STEP; i++) {
+		u64 n = bound(from + i, CT_MAX_FRAMES - 1);
+		const struct ct_frame *frame = &t->stack.frames[n];
 
+		if (from + i >= t->py.nframes)
+			break;
 		id = hash__mix(hash__mix(id, frame->code), (u64)frame->offset << 32 | frame->check);
 	}
-	t->stack.id = hash__mix(id, (u64)t->py.unwind << 8 | n);
-	t->stack.nframes = n;
-	t->stack.unwind = t->py.unwind;
-	t->py.cookie = lay->cookie;
+	t->py.id = id;
 	return 0;
+}
+
+/* The id of the stack that t->stack holds now. */
+static __always_inline void frames__hash(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pystack *py = &t->py;
+
+	py->id = lay->cookie;
+	for (u32 n = 0; n < CT_MAX_FRAMES && n < py->nframes; n += WALK_STEP)
+		frames__mix(t, lay, n);
+	t->stack.id = hash__mix(py->id, (u64)py->unwind << 8 | py->nframes);
+	t->stack.nframes = py->nframes;
+	t->stack.unwind = py->unwind;
+	py->cookie = lay->cookie;
 }
 
 /* The last walk has seen the very same stack: its id need not be found again. */
@@ -395,7 +250,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	if (py->known < py->nframes)
 		py->known = py->nframes;
 	if (!frames__same(t, lay))
-		frames__hash(t, lay, max_frames);
+		frames__hash(t, lay);
 	py->id = t->stack.id;
 }
 

@@ -117,10 +117,15 @@ static __always_inline enum alloc alloc__judge(void *ctx, struct thread *t,
 
 static __always_inline void page__alloc(void *ctx, struct page *page, u32 order, u64 gfp)
 {
-	struct task_struct *task = task__current();
-	struct thread *t = thread__of(task);
+	struct task_struct *task;
+	struct thread *t;
 
-	if (!t || !t->started || !page || !(gfp & GFP_HIGHMEM_BIT))
+	/* First what costs nothing: most pages are not for user space, most tasks not traced. */
+	if (!page || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	task = task__current();
+	t = thread__of(task);
+	if (!t || !t->started)
 		return;
 	/* In one place: the verifier walks through the whole Python stack for each. */
 	if (alloc__judge(ctx, t, task, page, order, gfp) == ALLOC_COPY)
@@ -257,9 +262,12 @@ static __always_inline void wp_page__look(struct thread *t, struct vm_fault *vmf
  */
 static __always_inline void wp_page__alloc(struct page *page, u32 order, u64 gfp)
 {
-	struct thread *t = thread__of(task__current());
+	struct thread *t;
 
-	if (!t || !page || !(gfp & GFP_HIGHMEM_BIT))
+	if (!page || !(gfp & GFP_HIGHMEM_BIT))
+		return;
+	t = thread__of(task__current());
+	if (!t)
 		return;
 	if (order == HUGE_ORDER && t->follow == FOLLOW_HUGE)
 		t->last_page = (u64)page;

@@ -86,6 +86,7 @@ struct ct_pylayout {
 	__u32 cframe_current; /* in _PyCFrame */
 	/* in _PyInterpreterFrame, up to 3.10 PyFrameObject */
 	__u32 fr_size;
+	__u32 fr_func; /* with func_version: the function that the frame runs */
 	__u32 fr_code;
 	__u32 fr_previous;
 	__u32 fr_instr;
@@ -105,6 +106,9 @@ struct ct_pylayout {
 	/* in PyUnicodeObject and PyBytesObject */
 	__u32 str_hash, str_length, str_state, str_kind_shift, str_ascii_data, str_compact_data;
 	__u32 bytes_size, bytes_data;
+	/* in PyFunctionObject. 3.11: func_version, u32: see code__function_key; 0: it proves
+	 * nothing */
+	__u32 func_version;
 	/* in PyObject, PyTypeObject */
 	__u32 object_type;
 	__u32 type_name, type_basicsize, type_flags; /* in this order, all within 256 bytes */

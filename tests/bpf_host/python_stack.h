@@ -19,6 +19,7 @@
 #define FILES	  0x7f3200000000ul
 #define TABLES	  0x7f3300000000ul
 #define BYTECODES 0x7f3400000000ul
+#define FUNCTIONS 0x7f3500000000ul
 #define INTERP	  0x7f7000000000ul
 #define NOWHERE	  0x7f6600000000ul
 #define SLOT	  1u
@@ -186,12 +187,27 @@ static inline uint32_t shown(uint32_t offset)
 	return lay.flags & CT_PY_LASTI ? offset : lay.code_adaptive + offset;
 }
 
+/* The function that has this code object. */
+static inline uint64_t function_of(uint64_t code)
+{
+	return FUNCTIONS + (code & 0xffffff);
+}
+
+static inline void function__set_version(unsigned int n, uint32_t version)
+{
+	user__set32(function_of(code_at(n)) + lay.func_version, version);
+}
+
 static inline void frame__make(uint64_t at, uint64_t code, uint32_t offset, uint64_t previous,
 			       uint8_t owner)
 {
 	for (unsigned int i = 0; i < lay.fr_size; i += 8) /* locals ...: not to be mistaken */
 		user__set64(at + i, 0xabcdef0000000000 + at + i);
 	user__set64(at + lay.fr_code, lay.flags & CT_PY_TAGGED ? code | 1 : code);
+	if (lay.func_version) {
+		user__set64(at + lay.fr_func, function_of(code));
+		user__set32(function_of(code) + lay.func_version, 0);
+	}
 	user__set64(at + lay.fr_previous, previous);
 	frame__at(at, code, offset);
 	if (lay.fr_owner)

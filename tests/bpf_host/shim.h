@@ -56,6 +56,7 @@ struct pt_regs {
 #include "pytype.bpf.h"
 #include "evidence.bpf.h"
 #include "pystate.bpf.h"
+#include "pycode.bpf.h"
 #include "pyunwind.bpf.h"
 #include "stacks.bpf.h"
 #include "thread.bpf.h"

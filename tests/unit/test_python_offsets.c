@@ -36,6 +36,7 @@ static const struct presence {
 	{"tstate_current_frame", 13, 15, ALL},
 	{"cframe_current_frame", 11, 12, ALL},
 	{"tstate_datastack_chunk", 11, 15, ALL},
+	{"frame_func", 11, 11, ALL},
 	{"frame_owner", 11, 15, ALL},
 	{"frame_tlbc_index", 14, 15, FREE_THREADED},
 	{"code_qualname", 11, 15, ALL},

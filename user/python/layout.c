@@ -103,16 +103,20 @@ static void fill_code(const struct py_offsets *off, struct ct_pylayout *out)
 static void fill_frame(const struct py_offsets *off, struct ct_pylayout *out)
 {
 	out->fr_code = off->frame_code;
+	out->fr_func = or_zero(off->frame_func);
+	if (off->frame_func != PY_NO_OFFSET)
+		out->func_version = off->function_version;
 	out->fr_previous = off->frame_previous;
 	out->fr_instr = off->frame_instr;
 	out->fr_owner = or_zero(off->frame_owner);
 	out->fr_tlbc = out->flags & CT_PY_TLBC ? off->frame_tlbc_index : 0;
-	out->fr_size = cover((struct extent[]){{off->frame_code, 8},
+	out->fr_size = cover((struct extent[]){{off->frame_func, 8},
+					       {off->frame_code, 8},
 					       {off->frame_previous, 8},
 					       {off->frame_instr, out->flags & CT_PY_LASTI ? 4 : 8},
 					       {off->frame_owner, 1},
 					       {out->fr_tlbc, 4}},
-			     5);
+			     6);
 }
 
 static void fill_thread(const struct py_offsets *off, struct ct_pylayout *out)

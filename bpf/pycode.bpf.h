@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is the code object at an address still the one that was there before? Its check says so, and what
+ * proves that it need not be made again.
+ */
+#ifndef COWTRACE_BPF_PYCODE_H
+#define COWTRACE_BPF_PYCODE_H
+
+/* So much is read behind the head of a string: nearly all names. */
+#define STR_AHEAD 96
+
+/* co_version, which is unique for each code object of an interpreter. */
+#define VERSION_WITH_CODE_VERSION 0x030c
+
+/*
+ * The last bytes of a string of which `len` bytes are in the scratch buffer; at: where they are in
+ * it. What can not be read is zero.
+ */
+static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at,
+				      u64 tail[CT_STR_WORDS])
+{
+	if (at + 8 * CT_STR_WORDS > len) {
+		bpf_probe_read_user(tail, 8 * CT_STR_WORDS, (void *)(str + at));
+		return;
+	}
+	at &= SCRATCH_SIZE / 2 - 1;
+	for (int i = 0; i < CT_STR_WORDS; i++)
+		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
+}
+
+/*
+ * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
+ * memory ends there, one read brings both. Not static: verified once.
+ */
+CHECKED_ONCE(str__digest, u64, str)
+{
+	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
+	u32 state;
+
+	if (!str)
+		return 0;
+	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
+	len = head + STR_AHEAD;
+	if (bpf_probe_read_user(t->scratch, len, (void *)str)) {
+		len = head;
+		if (bpf_probe_read_user(t->scratch, len, (void *)str))
+			return 0;
+	}
+	hash = scratch__u64(t->scratch, lay->str_hash);
+	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
+	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
+	at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
+	if (size > sizeof(tail))
+		at += size - sizeof(tail);
+	if (hash == ~0UL)
+		str__tail(t, str, len, at, tail);
+	return ct_str_digest(hash, size, tail);
+}
+
+/* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
+ * refers to stays. */
+static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
+{
+	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
+
+	if (memo->str != str || memo->walk != (u32)t->py.walks) {
+		memo->digest = str__digest(t, lay, str);
+		memo->str = str;
+		memo->walk = t->py.walks;
+	}
+	return memo->digest;
+}
+
+/* Size and first bytes of the line table, with one read if they lie as they always have. */
+static __always_inline void table__read(struct thread *t, const struct ct_pylayout *lay, u64 at,
+					u64 table[1 + CT_TABLE_WORDS])
+{
+	u64 skip = lay->bytes_data - lay->bytes_size;
+	u64 len = skip + 8 * CT_TABLE_WORDS;
+
+	if (!at)
+		return;
+	if (len > SCRATCH_SIZE ||
+	    bpf_probe_read_user(t->scratch, len, (void *)(at + lay->bytes_size))) {
+		table[0] = user__u64(at + lay->bytes_size);
+		bpf_probe_read_user(&table[1], 8 * CT_TABLE_WORDS, (void *)(at + lay->bytes_data));
+		return;
+	}
+	table[0] = scratch__u64(t->scratch, 0);
+	table[1] = scratch__u64(t->scratch, skip);
+	table[2] = scratch__u64(t->scratch, skip + 8);
+	table[3] = scratch__u64(t->scratch, skip + 16);
+	table[4] = scratch__u64(t->scratch, skip + 24);
+}
+
+/*
+ * What tells this thread's interpreter from all others that it runs, or has run. A
+ * sub-interpreter's memory is soon that of the next one, which has another id. Up to 3.12 ids are
+ * not needed: one count numbers the code objects of all of them.
+ */
+static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 key = hash__mix(t->py.interp, t->execs);
+
+	if (!lay->interp_id || t->py.interp == lay->main_interpreter)
+		return key;
+	return hash__mix(key, user__u64(t->py.interp + lay->interp_id));
+}
+
+/*
+ * Names a time in which no code object can have taken the place of another one that is on this
+ * thread's stack: this walk (the stack holds references); where the interpreter counts the code
+ * objects that it makes, until the next one is made. It counts each of them before it can run
+ * (init_code(), 3.13 to 3.15; free-threaded builds do so under a lock), and no interpreter runs the
+ * code of another one: so what is at a freed one's address has raised the count since. The count
+ * ends at 0 and stays there: then there is no such time beyond the walk.
+ */
+static __always_inline void code__begin(struct thread *t, const struct ct_pylayout *lay)
+{
+	struct pystack *py = &t->py;
+	u32 count = 0;
+
+	py->walks++;
+	if (lay->interp_code_count && py->interp)
+		bpf_probe_read_user(&count, sizeof(count),
+				    (void *)(py->interp + lay->interp_code_count));
+	if (!count || count != py->count || py->interp_key != py->count_key)
+		py->known = 0;
+	py->count = count;
+	py->count_key = py->interp_key;
+	py->era = count ? hash__mix(py->interp_key, count) : hash__mix(0, py->walks);
+}
+
+/*
+ * What tells a code object from all others of the process, without a look at its strings; 0:
+ * nothing does. From 3.12 on it has a number that its interpreter gives to no other one
+ * (co_version; 0 once the numbers have run out).
+ */
+static __always_inline u64 code__words_key(struct thread *t, const struct ct_pylayout *lay,
+					   const u64 words[CT_CODE_WORDS])
+{
+	u64 key = t->py.interp_key;
+
+	if (lay->version < VERSION_WITH_CODE_VERSION || !(words[4] >> 32))
+		return 0;
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		key = hash__mix(key, words[i]);
+	return key;
+}
+
+static __always_inline void code__words(struct thread *t, const struct ct_pylayout *lay,
+					u64 words[CT_CODE_WORDS])
+{
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		words[i] = lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+}
+
+/*
+ * 3.11: what tells the code object that a frame's function had when its version was looked at from
+ * all others that are at its address before or after; 0: nothing does.
+ *
+ * A version is given to one function once: _PyFunction_GetVersionForCurrentState() is the only one
+ * that does, it counts one static variable up for all interpreters, and gives no more once that has
+ * come to 0 (funcobject.c). It is set to 0 before func_code changes (func_set_code), when other
+ * things of the function change, when it is freed (func_clear), and where it is made. So while a
+ * function has version v, which is one piece of time, it has one and the same code object K, and
+ * keeps it alive. Say that v was seen in two walks, each time below a frame of that function that
+ * executes what is at address C. A frame has its code object from its function when it is made, and
+ * holds it (_PyFrame_InitializeSpecials). If the second frame was made while the function had v,
+ * what is at C is K, and was at the first walk. If it was made before, it was there at the first
+ * walk, and holds since then what is at C. Either way C is what it was.
+ *
+ * Compared: 3.11.2 and 3.11.7. From 3.12 on the number is that of the code object, and a frame need
+ * not name a function.
+ */
+static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
+{
+	u64 func = t->py.func;
+	u32 version = 0;
+
+	bpf_probe_read_user(&version, sizeof(version), (void *)(func + lay->func_version));
+	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
+}
+
+/*
+ * Tells whether a code object is still the one that userspace reads later: see ct_code_digest. A
+ * freed code object's place is taken by the next one at once, at the same depth of the stack, with
+ * the same caller and the same pointers: nothing less than its contents will do. 0: unreadable.
+ */
+static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout *lay,
+				      struct code_memo *memo, u64 code, u64 key)
+{
+	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at;
+
+	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
+		return 0;
+	code__words(t, lay, words);
+	if (!lay->func_version)
+		key = code__words_key(t, lay, words);
+	if (!key || memo->code != code || memo->key != key) {
+		file = scratch__u64(t->scratch, lay->code_file);
+		name = scratch__u64(t->scratch, lay->code_name);
+		at = scratch__u64(t->scratch, lay->code_table);
+		table__read(t, lay, at, table);
+		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
+		memo->check = ct_code_digest(words, name, table);
+		memo->key = key;
+		memo->code = code;
+	}
+	memo->era = t->py.era;
+	return memo->check;
+}
+
+/*
+ * Functions that run once have no version, and it costs a read to see that: they are asked again
+ * now and then only.
+ */
+static __always_inline bool function__may_have_version(const struct thread *t,
+						       const struct code_memo *memo, u64 code)
+{
+	return memo->code != code || memo->key || !(t->py.walks % 16);
+}
+
+/*
+ * The check of a code object that has been checked in the time that goes on, as that of a frame
+ * near by: the stack is one frame deeper than at the last walk, or one less deep. The frame is
+ * number py->nframes. What it says of a code object it says of all that execute it.
+ */
+static __always_inline const struct ct_frame *frame__near(const struct thread *t, u64 code)
+{
+	u64 n = bound(t->py.nframes, CT_MAX_FRAMES - 2);
+
+	if (n && n <= t->py.known && t->py.above.code == code)
+		return &t->py.above;
+	if (n + 1 < t->py.known && t->stack.frames[n + 1].code == code)
+		return &t->stack.frames[n + 1];
+	return NULL;
+}
+
+CHECKED_ONCE(frame__check, u64, code)
+{
+	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	const struct ct_frame *near = frame__near(t, code);
+	u64 key = 0;
+
+	if (near)
+		return near->check;
+	if (memo->code == code && memo->era == t->py.era)
+		return memo->check;
+	if (lay->func_version && function__may_have_version(t, memo, code)) {
+		key = code__function_key(t, lay);
+		if (key && memo->code == code && memo->key == key) {
+			memo->era = t->py.era;
+			return memo->check;
+		}
+	}
+	return code__look(t, lay, memo, code, key);
+}
+
+#endif

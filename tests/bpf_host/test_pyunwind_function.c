@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* 3.11: the version of a function proves that its code object is still the same. */
+#include "python_stack.h"
+
+static uint64_t begin_with_versions(unsigned int n)
+{
+	uint64_t id;
+
+	python__begin(0x030b, true);
+	frames__push(n, 120);
+	for (unsigned int i = 0; i < n; i++)
+		function__set_version(i, 70 + i);
+	thread.counted = true; /* without the instruction */
+	id = take();
+	shim.n_reads = 0;
+	return id;
+}
+
+static size_t looks_at_code(void)
+{
+	return reads_between(CODES, CODES + (1 << 20)) + reads_between(NAMES, NAMES + (1 << 20)) +
+	       reads_between(TABLES, TABLES + (1 << 20)) + reads_between(FILES, FILES + (1 << 20));
+}
+
+static void code_of_an_unchanged_function_is_not_read_again(void **state)
+{
+	uint64_t id = begin_with_versions(5);
+
+	(void)state;
+	assert_int_equal(take(), id);
+	assert_int_equal(looks_at_code(), 0);
+	assert_int_equal(reads_between(FUNCTIONS, FUNCTIONS + (1 << 24)), 5);
+	/* another function of the same code */
+	user__set64(pushed_at(2, 120) + lay.fr_func, function_of(code_at(9)));
+	user__set32(function_of(code_at(9)) + lay.func_version, 72);
+	shim.n_reads = 0;
+	assert_int_equal(take(), id);
+	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 1);
+}
+
+/* What was freed and made anew has no version, or another one. */
+static void expect_another_is_seen(void)
+{
+	uint64_t id = take();
+	uint32_t check = code__check(2);
+
+	str__make(name_at(2), "a third");
+	shim.n_reads = 0;
+	assert_int_not_equal(take(), id);
+	assert_int_not_equal(code__check(2), check);
+	assert_int_equal(last_stack()->frames[2].check, code__check(2));
+	assert_true(looks_at_code() > 0);
+}
+
+static void another_version_is_another_code_object(void **state)
+{
+	static const uint32_t versions_after[] = {0, 1, 71, 73, ~0u};
+
+	(void)state;
+	for (size_t i = 0; i < N(versions_after); i++) {
+		begin_with_versions(5);
+		for (int n = 0; n < 20; n++) /* whenever it is */
+			take();
+		function__set_version(2, versions_after[i]);
+		str__make(name_at(2), "another");
+		take();
+		assert_int_equal(last_stack()->frames[2].check, code__check(2));
+		if (!versions_after[i]) /* and from then on, each time */
+			expect_another_is_seen();
+	}
+	begin_with_versions(5);
+	thread.execs++; /* another program with the same numbers */
+	str__make(name_at(2), "another");
+	take();
+	assert_int_equal(last_stack()->frames[2].check, code__check(2));
+}
+
+static void a_function_that_gets_a_version(void **state)
+{
+	(void)state;
+	begin_with_versions(5);
+	function__set_version(2, 0);
+	for (int n = 0; n < 40; n++) {
+		char name[] = {'f', (char)('0' + n), 0};
+
+		str__make(name_at(2), name);
+		take();
+		assert_int_equal(last_stack()->frames[2].check, code__check(2));
+	}
+	shim.n_reads = 0; /* it is not asked for one each time */
+	for (int n = 0; n < 16; n++)
+		take();
+	assert_int_equal(reads_between(function_of(code_at(2)), function_of(code_at(2)) + 256), 1);
+	assert_int_equal(reads_between(code_at(2), code_at(3)), 16);
+	function__set_version(2, 99);
+	for (int n = 0; n < 16; n++)
+		take();
+	shim.n_reads = 0;
+	take();
+	assert_int_equal(looks_at_code(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(code_of_an_unchanged_function_is_not_read_again),
+		TEST(another_version_is_another_code_object),
+		TEST(a_function_that_gets_a_version),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
