@@ -248,6 +248,19 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 		owner->copies_new += 1ull << facts.order;
 }
 
+/* What explains a copy has been sent before it, through the other ring: whose pid it is by now,
+ * what program, which stack. All that had been sent at its time is taken first; what it needs may
+ * have been sent a moment later. */
+static void catch_up(struct pipeline *p, const struct ct_copy *copy)
+{
+	struct process *process = tree__find_at(p->tree, copy->pid, copy->time);
+
+	if (copy->time < p->caught_up && process && enrich__knows(p->enrich, process, copy))
+		return;
+	p->caught_up = now_ns();
+	session__consume_meta(p->session);
+}
+
 static void on_copy(void *ctx, const void *data, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -258,13 +271,7 @@ static void on_copy(void *ctx, const void *data, size_t size)
 		return;
 	}
 	if (e->tag == CT_COPY) {
-		struct process *process = tree__find_at(p->tree, e->copy.pid, e->copy.time);
-
-		/* What explains it has been sent before, through the other ring: who has the pid
-		 * of one that has ended, too. */
-		if (!process || (process->exited && e->copy.time > process->ended) ||
-		    !enrich__knows(p->enrich, process, &e->copy))
-			session__consume_meta(p->session);
+		catch_up(p, &e->copy);
 		settle__copy(p->settle, &e->copy);
 	} else if (e->tag == CT_FIXUP) {
 		settle__fixup(p->settle, &e->fixup);

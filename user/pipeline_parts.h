@@ -51,6 +51,7 @@ struct pipeline {
 	unsigned int living;
 	uint64_t stirred;	 /* ns: when a process or program last began */
 	uint64_t started, ended; /* ns */
+	uint64_t caught_up;	 /* ns: what was sent before, but for copies, has been taken */
 	uint64_t bad_records;
 	struct session_counters counters;
 };

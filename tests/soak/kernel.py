@@ -9,16 +9,17 @@ import select
 import socket
 import struct
 import sys
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-from taskstats import (NLM_F_REQUEST, TASKSTATS_CMD_GET, TASKSTATS_TYPE_AGGR_PID, TASKSTATS_TYPE_STATS,  # noqa: E402
+from taskstats import (NLM_F_REQUEST, SWITCH, TASKSTATS_CMD_GET, TASKSTATS_TYPE_AGGR_PID, TASKSTATS_TYPE_STATS,  # noqa: E402
                        WPCOPY_COUNT, Taskstats, attributes)
 
 TASKSTATS_CMD_ATTR_REGISTER_CPUMASK = 3
 SO_RCVBUFFORCE = 33
-GID, PID, PPID = 124, 128, 132  # in struct taskstats
+GID = 124  # in struct taskstats; the pid follows it
 
 
 class Ended(Taskstats):
@@ -58,6 +59,33 @@ class Ended(Taskstats):
         """Of one that lives, asked on a socket of its own: answers would be among the messages."""
         with Taskstats() as other:
             return other.thread(pid)
+
+
+class Switch:
+    """Sees whether another program switches delay accounting off meanwhile, as some tests do: then the kernel does not
+    count, and has no count of threads that are forked then."""
+
+    def __init__(self) -> None:
+        self.was_off = False
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def watch(self) -> None:
+        while not self.over.wait(0.01):
+            self.was_off = self.was_off or SWITCH.read_text() != "1\n"
+
+    def __enter__(self) -> Switch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def take(self) -> bool:
+        """Whether it was off since the last time."""
+        was, self.was_off = self.was_off, False
+        return was
 
 
 def ended(pid: int) -> bool:

@@ -7,7 +7,8 @@ not so.
 
 Closure: for each thread that has ended, the kernel says how many copies it made (wpcopy_count of taskstats). cowtrace has
 to have counted as many, and none more, in all and for each service; what is lost has to be on the page as lost. There
-is no tolerance: with nothing lost the numbers are equal."""
+is no tolerance: with nothing lost the numbers are equal. Only if another program switches delay accounting off meanwhile
+(tests/e2e/test_counts.py does), the kernel's count lacks what was copied then; so many more are allowed, and it is said."""
 from __future__ import annotations
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from kernel import ROOT, Ended  # which makes the next ones known
+from kernel import ROOT, Ended, Switch  # which makes the next ones known
 
 from cow import wait_for
 from services import HERE, PYTHON, Gunicorn, Service, free_pids
@@ -44,14 +45,20 @@ def sample(server: Serving, start: float) -> dict[str, float]:
     }
 
 
-def watch(server: Serving, kernel: Ended, services: Sequence[Service], seconds: float) -> list[dict[str, float]]:
-    start, samples, said = time.monotonic(), [], 0.0
+def watch(server: Serving, kernel: Ended, switch: Switch, services: Sequence[Service],
+          seconds: float) -> tuple[list[dict[str, float]], int]:
+    """What was measured, and how much was copied around the times when the kernel did not count."""
+    start, samples, said = time.monotonic(), [sample(server, time.monotonic())], 0.0
+    unknown = recent = 0
     every = max(1.0, seconds / 240)
     while time.monotonic() < start + seconds or any(kernel.threads[s.gid] < AT_LEAST[s.name] for s in services):
         time.sleep(every)
         kernel.take()
         samples.append(sample(server, start))
         s = samples[-1]
+        # Workers that were forked meanwhile live on.
+        recent = 3 if switch.take() else recent - 1
+        unknown += int(s["copies"] - samples[-2]["copies"]) if recent > 0 else 0
         if s["seconds"] >= said:
             said += max(10.0, seconds / 30)
             for page in ("/report", "/flamegraph.svg", "/debug/pprof/copies?seconds=1"):
@@ -60,7 +67,7 @@ def watch(server: Serving, kernel: Ended, services: Sequence[Service], seconds: 
                   f"{s['copies']:10.0f} copies  {s['lost']:6.0f} lost  "
                   f"{sum(kernel.threads[service.gid] for service in services):7} threads ended",
                   flush=True)
-    return samples
+    return samples[1:], unknown
 
 
 def counted(page: Page, **labels: str) -> int:
@@ -69,26 +76,29 @@ def counted(page: Page, **labels: str) -> int:
                - page.sum("cowtrace_copies_uncounted_by_kernel_total", **labels))
 
 
-def judge_counts(page: Page, kernel: Ended, services: Sequence[Service], written: dict[str, int]) -> list[str]:
+def judge_counts(page: Page, kernel: Ended, services: Sequence[Service], written: dict[str, int],
+                 unknown: int) -> list[str]:
     """With losses, each may have been one that the kernel has counted, or one that it leaves out."""
     lost = int(page.sum("cowtrace_lost_events_total"))
     # What the shells that they began as have written to is a group of its own.
     early = counted(page, group="sh")
     wrong, sums = [], 0
+    if unknown:
+        print(f"delay accounting was switched off by another program for a while, in which {unknown} copies were counted")
     for s in services:
         count, truth = counted(page, group=s.name), kernel.copies[s.gid] - s.before
         sums += truth
         pids = kernel.pids[s.gid]
         print(f"{s.name}: {len(pids)} pids for {kernel.threads[s.gid]} threads, one of them {max(pids.values())} times; "
               f"{written[s.name]} pages written, {truth} copies counted by the kernel, {count} by cowtrace")
-        if not truth - lost - early <= count <= truth:
+        if not truth - lost - early <= count <= truth + unknown:
             wrong.append(f"the counts of {s.name} do not close")
         if count < written[s.name] - lost:
             wrong.append(f"{s.name} has written to more pages")
     all_of_them = counted(page)
     print(f"in all: {sums} copies counted by the kernel, {all_of_them} by cowtrace, {lost} lost, "
           f"{page.sum('cowtrace_copies_uncounted_by_kernel_total'):.0f} besides that the kernel leaves out")
-    if not sums - lost <= all_of_them <= sums:
+    if not sums - lost <= all_of_them <= sums + unknown:
         wrong.append("the counts do not close")
     return wrong
 
@@ -115,7 +125,7 @@ def judge_growth(first: dict[str, float], samples: list[dict[str, float]], last:
         wrong.append("memory grows")
     if max(rss) > 64:
         wrong.append("more than 64 MiB")
-    if fds[1] > fds[0] + 8 or last["fds"] > first["fds"] + 8:
+    if fds[1] > fds[0] + 8 or last["fds"] > max(fds) + 8:
         wrong.append("descriptors grow")
     return wrong
 
@@ -124,7 +134,7 @@ def soak(seconds: float) -> list[str]:
     pids = [str(free_pids(PIDS)), str(PIDS)]
     with contextlib.ExitStack() as stack:
         stack.enter_context(delay_accounting())
-        kernel = stack.enter_context(Ended())
+        kernel, switch = stack.enter_context(Ended()), stack.enter_context(Switch())
         services = [stack.enter_context(s) for s in (
             Service("churn.py", [PYTHON, str(HERE / "churn.py"), "4", "211", *pids], kernel),
             Service("bomb.py", [PYTHON, str(HERE / "bomb.py"), "23", "1", *pids], kernel),
@@ -134,13 +144,13 @@ def soak(seconds: float) -> list[str]:
         first = sample(server, start)
         for s in services:
             s.go()
-        samples = watch(server, kernel, services, seconds)
+        samples, unknown = watch(server, kernel, switch, services, seconds)
         written = {s.name: s.stop() for s in services}
         wait_for("all of them have ended", lambda: server.metrics().sum("cowtrace_processes") == 0)
         time.sleep(1)  # the last copies settle
         kernel.take()
         page = server.metrics()
-        wrong = judge_counts(page, kernel, services, written)
+        wrong = judge_counts(page, kernel, services, written, unknown)
         wrong += judge_reuse(kernel, services)
         wrong += judge_growth(first, samples, sample(server, start))
         print(f"gunicorn: {services[2].answers} answers, {services[2].failures} refused while a worker was replaced")

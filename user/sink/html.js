@@ -148,12 +148,17 @@ function legend(parent, items) {
 	});
 }
 
+// What cowtrace serve shows: rows are services, which have no pid.
+function ofServices() {
+	return data.processes.length && data.processes.every(function (p) { return !p.pid; });
+}
+
 function memories() {
 	var n = data.history.n, place = byId('memory');
 	var all = data.history.series.map(function (s) { return memory(s, n); })
 		.filter(function (m) { return m.process.forked && (m.process.shared_at_fork_bytes || m.process.copies); });
-	if (data.processes.length && data.processes.every(function (p) { return !p.pid; })) return make(place, 'p',
-		'Of services, Prometheus keeps the history: cowtrace_shared_bytes and its like, at /metrics.', {class: 'dim'});
+	if (ofServices()) return make(place, 'p', 'Of services, Prometheus keeps the history: cowtrace_shared_bytes and its like, at ' +
+		'/metrics.', {class: 'dim'});
 	if (!n || !all.length) return make(place, 'p', 'No process was forked that shared memory.', {class: 'dim'});
 	var most = Math.max.apply(null, all.map(function (m) { return m.most; })) || 1;
 	all.sort(function (a, b) { return b.process.copied_bytes - a.process.copied_bytes; });
@@ -297,7 +302,7 @@ function region(place, part, redraw) {
 function map() {
 	var place = byId('map'), redraw = [], FIRST = 12;
 	var all = parts(unpack(data.map.runs));
-	if (!all.length) return make(place, 'p', 'No page was copied.', {class: 'dim'});
+	if (!all.length) return make(place, 'p', ofServices() ? 'Of services, no map of pages is kept.' : 'No page was copied.', {class: 'dim'});
 	legend(place, CAUSES.filter(function (name, c) { return all.some(function (p) { return p.runs.some(function (r) { return r.cause === c; }); }); })
 		.map(function (name) { return [name, color(name)]; }).concat([['not copied', 'var(--free)']]));
 	all.sort(function (a, b) { return b.copied - a.copied || a.start - b.start; });
