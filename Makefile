@@ -185,7 +185,7 @@ units: $(UNIT) $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
-.PHONY: test demo bench workloads lab check matrix verifier vm bench-vm vm-arm64
+.PHONY: test demo bench workloads lab check matrix verifier vm vm-systemd bench-vm vm-arm64
 test demo bench workloads lab:
 	scripts/$@
 matrix: all targets
@@ -195,6 +195,9 @@ verifier: all
 	tests/vm/verifier
 vm: all targets
 	tests/vm/run $(KERNELS)
+# The unit of scripts/deploy, started by a real systemd in a guest.
+vm-systemd: all targets
+	tests/vm/systemd $(KERNEL)
 # Instructions for a page, counted in a guest: what takes more is seen without a clock.
 bench-vm: all targets
 	tests/vm/count $(KERNELS)

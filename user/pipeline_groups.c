@@ -137,6 +137,8 @@ void pipeline__look(struct pipeline *p)
 			continue;
 		facts = (struct process_facts){};
 		ledger__look(p->ledger, p->session, q, &facts);
+		groups__python(p->groups, q->group,
+			       enrich__python(p->enrich, q, &facts.python_problem));
 		groups__look(p->groups, q->group, &facts);
 	}
 	groups__look_end(p->groups);
@@ -175,6 +177,7 @@ static void publish_groups(struct pipeline *p, struct aggregate *model)
 		struct process_facts facts = {
 			.pid = g->number,
 			.command = intern__str(p->pool, g->name),
+			.python = g->python[0] ? intern__str(p->pool, g->python) : NULL,
 			.attached = true,
 			.group = true,
 			.shared_at_fork = g->now.shared_at_fork,
@@ -195,6 +198,7 @@ static int services(struct pipeline *p, struct aggregate *model, uint64_t start,
 	struct snapshot_capture capture;
 	struct snapshot_host host;
 
+	pipeline__look(p);
 	pipeline__host(p, &host);
 	pipeline__capture(p, &capture);
 	capture.seconds = (double)(now_ns() - start) / 1e9;

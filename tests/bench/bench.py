@@ -11,11 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import copies
 import daemon
+import instructions
 import machine
+import programs
 import pythons
 import service
 import table
@@ -47,9 +50,19 @@ def rows_with_goals(name: str, title: str, measure: Callable[[argparse.Namespace
     return section
 
 
+def bpf_programs(options: argparse.Namespace) -> Found:
+    rows = programs.measure(options)
+    cells = [("The BPF programs, with the time to look at the clock", "ns per run", "runs per copy", "ns per copy")]
+    cells += [(f"  {r['work']}: {r['program']}", f"{r['ns_per_run']:,.0f}", f"{r['runs_per_copy']:.2f}",
+               f"{r['ns_per_copy']:,.0f}") for r in rows]
+    return [*table.columns(cells, 3), ""], {"programs": rows}, []
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "copies": storms,
     "pythons": other_pythons,
+    "programs": bpf_programs,
+    "instructions": rows_with_goals("instructions", "Instructions for a copy", instructions.measure),
     "article": rows_with_goals("article", "The article's loop", service.article),
     "service": rows_with_goals("service", "Flask under gunicorn, at saturation", service.measure),
     "unwatched": rows_with_goals("unwatched", "First touches of pages in a process that is not watched", unwatched.measure),
@@ -63,6 +76,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each is measured (5)")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="this part; may be repeated")
     parser.add_argument("--json", action="store_true", help="the results as JSON, for keeping")
+    parser.add_argument("--keep", type=Path, metavar="FILE",
+                        help="puts the results into this JSON file, in place of what it has of the same parts")
     parser.add_argument("--python", default=os.environ.get("PYTHON", "/usr/bin/python3"))
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
@@ -71,11 +86,20 @@ def parse() -> argparse.Namespace:
     return options
 
 
+def keep(path: Path, data: dict[str, Any]) -> None:
+    """Without the samples. What was measured in parts, as a machine is seldom quiet for long, comes together there."""
+    old = json.loads(path.read_text()) if path.exists() else {"goals": []}
+    for name in set(data) & set(SECTIONS):
+        data[name] = [{k: v for k, v in row.items() if k != "samples"} for row in data[name]]
+    goals = [goal for goal in old["goals"] if goal["part"] not in data] + data["goals"]
+    path.write_text(json.dumps({**old, **data, "goals": goals}, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     options = parse()
     text: list[str] = []
     data: dict[str, Any] = {"schema": SCHEMA, "quick": options.quick, "rounds": options.rounds,
-                            "on": machine.describe(options.python)}
+                            "on": machine.describe(options.python), "goals": []}
     goals: list[Goal] = []
     for name in options.only or SECTIONS:
         print(f"bench: {name}", file=sys.stderr, flush=True)
@@ -83,8 +107,11 @@ def main() -> None:
         text += lines
         data.update(found)
         goals += said
+        data["goals"] += [{"part": name, **goal.row()} for goal in said]
+    if options.keep:
+        keep(options.keep, data)
     if options.json:
-        print(json.dumps({**data, "goals": [goal.row() for goal in goals]}, indent=1))
+        print(json.dumps(data, indent=1))
     else:
         print("\n".join([*(f"{k}: {v}" for k, v in data["on"].items() if v), "", *text, *table.goals(goals)]))
 

@@ -49,11 +49,17 @@ def perf_samples(stats: str) -> int:
 
 def bpftrace_count(text: str) -> int:
     """Of `{@[ustack] = count();}`: what all stacks have together."""
-    return sum(int(n) for n in re.findall(r"^\]: (\d+)$", text, re.MULTILINE))
+    return sum(int(n) for n in re.findall(r"^(?:@\[)?\]: (\d+)$", text, re.MULTILINE))
 
 
 def bpftrace_lost(text: str) -> int:
     return sum(int(n) for n in re.findall(r"[Ll]ost (\d+) events", text))
+
+
+def perf_stat_count(text: str) -> int | None:
+    """Of `perf stat -x,`; None: the machine does not count them."""
+    found = re.findall(r"^(\d+),", text, re.MULTILINE)
+    return sum(map(int, found)) if found else None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import service
+import tools
 
 ROOT = Path(__file__).resolve().parents[2]
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -91,7 +92,7 @@ def rows_of(found: Runs, copies: int) -> list[dict[str, float]]:
 def profile(work: str, options: list[str]) -> tuple[list[dict], int]:
     with tempfile.TemporaryDirectory(prefix="cowtrace-bench-") as place, stats():
         out = Path(place, "out")
-        subprocess.run([ROOT / "build/cowtrace", "run", "-q", *options, "--", sys.executable, __file__, "--inside", out,
+        subprocess.run([tools.COWTRACE, "run", "-q", *options, "--", sys.executable, __file__, "--inside", out,
                         work], check=True)
         found = json.loads(out.read_text())
     return rows_of(found["runs"], found["copies"]), found["copies"]
@@ -105,10 +106,17 @@ def profile_flask() -> tuple[list[dict], int]:
         report = Path(place, "report")
         with service.attached(flask.process.pid, report) as (daemon, _):
             before = runs(daemon.pid)
-            flask.rates()
+            service.requests_per_second(flask.port, flask.requests)
             after = runs(daemon.pid)
         copies = json.loads(report.read_text())["capture"]["copies"]
     return rows_of({name: (n - before[name][0], ns - before[name][1]) for name, (n, ns) in after.items()}, copies), copies
+
+
+def measure(options: argparse.Namespace) -> list[dict]:
+    """For `make bench`."""
+    return [{"work": work, "copies": copies, **row} for work in ("storm", "python", "flask")
+            for rows, copies in [profile_flask() if work == "flask" else profile(work, [])]
+            for row in rows if row["ns_per_copy"] >= 1]
 
 
 def show(rows: list[dict], copies: int) -> None:

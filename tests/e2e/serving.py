@@ -19,6 +19,8 @@ from typing import Any
 
 from cow import COWTRACE, Report, environment, wait_for
 
+# With sanitizers it takes more.
+MEMORY_MAX = (192 if "san" in COWTRACE.parts else 64) << 20
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SAMPLE = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:\w+="(?:[^"\\]|\\.)*",?)*)\})? (\S+)')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -155,16 +157,16 @@ class Serving:
 
 
 class Prometheus:
-    """The real one, which scrapes every second."""
+    """The real one, which scrapes every second. client: how, if not in the clear."""
 
-    def __init__(self, ports: Sequence[int], rules: Path | None = None):
+    def __init__(self, ports: Sequence[int], rules: Path | None = None, client: Report | None = None):
         program = shutil.which("prometheus")
         assert program, "prometheus is missing; scripts/setup test installs it"
         self.place = tempfile.TemporaryDirectory(prefix="cowtrace-prometheus-")
         self.port = free_port()
         config: Report = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "scrape_configs": [{"job_name": "cowtrace",
+            "scrape_configs": [{"job_name": "cowtrace", **(client or {}),
                                 "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}],
         }
         if rules:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from attached import Pipes
 from cow import target, wait_for
-from serving import Serving
+from serving import MEMORY_MAX, Serving
 from taskstats import Taskstats, delay_accounting
 from test_serve import go_pprof
 
 WORKERS, LINES, TYPES = 200, 100, 5000
 GROUP = "crowd.py"
-MOST = 64 << 20
 
 
 def processes(pid: int) -> list[int]:
@@ -36,7 +35,7 @@ def test_two_hundred_workers_at_twenty_thousand_lines(any_python: str) -> None:
 
             def all_there():
                 page = server.metrics()
-                assert page.value("process_resident_memory_bytes") <= MOST
+                assert page.value("process_resident_memory_bytes") <= MEMORY_MAX
                 counted = (page.sum("cowtrace_copies_total") - page.sum("cowtrace_copies_uncounted_by_kernel_total"))
                 return page if counted + page.sum("cowtrace_lost_events_total") >= written else None
 
@@ -72,7 +71,7 @@ def test_two_hundred_workers_at_twenty_thousand_lines(any_python: str) -> None:
             assert data["capture"]["copies"] == copies
             server.drawn("/flamegraph.svg")
             page = server.metrics()
-            assert page.value("process_resident_memory_bytes") <= MOST, page.value("process_resident_memory_bytes")
+            assert page.value("process_resident_memory_bytes") <= MEMORY_MAX, page.value("process_resident_memory_bytes")
             print(f"{page.value('process_resident_memory_bytes') / (1 << 20):.1f} MiB, {copies:.0f} copies, "
                   f"{folded:.0f} folded, {lost:.0f} lost")
             assert server.stop() == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cow import wait_for
-from serving import Serving
+from serving import MEMORY_MAX, Serving
 from test_serve import Forker, wait_for_buffers
 
 CONNECTIONS = 64  # that the HTTP process takes at once
@@ -48,7 +48,7 @@ def assert_well(service: Forker, server: Serving, written: int) -> None:
     page = wait_for_buffers(server, 3 * (written + 1009))
     assert page.sum("cowtrace_lost_events_total") == 0
     assert page.value("cowtrace_http_starts_total") == 1, server.stderr()
-    assert page.value("process_resident_memory_bytes") < 64 << 20
+    assert page.value("process_resident_memory_bytes") < MEMORY_MAX
 
 
 def test_ten_megabytes_of_headers(watched: tuple[Forker, Serving]) -> None:

@@ -57,7 +57,8 @@ def watch(server: Serving, kernel: Ended, services: Sequence[Service], seconds: 
             for page in ("/report", "/flamegraph.svg", "/debug/pprof/copies?seconds=1"):
                 server.get(page)  # as somebody looks
             print(f"{s['seconds']:6.0f} s  {s['rss']:6.1f} MiB  {s['fds']:4.0f} fds  {s['cpu']:7.2f} s CPU  "
-                  f"{s['copies']:10.0f} copies  {s['lost']:6.0f} lost  {sum(kernel.threads.values()):7} threads ended",
+                  f"{s['copies']:10.0f} copies  {s['lost']:6.0f} lost  "
+                  f"{sum(kernel.threads[service.gid] for service in services):7} threads ended",
                   flush=True)
     return samples
 
@@ -150,7 +151,7 @@ def soak(seconds: float) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=1.5)
+    parser.add_argument("--minutes", type=float, default=1)
     minutes = parser.parse_args().minutes
     print(f"Linux {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {minutes:g} minutes",
           flush=True)

@@ -44,3 +44,34 @@ def skip_of(kernel: str, witness: str, case: str) -> str:
 
 def verifier_limits() -> dict[str, int]:
     return {name: int(limit) for name, limit in rows("verifier.txt", 2)}
+
+
+# What the verifier went through when it was last written down: by kernel, witness, program.
+Verified = dict[tuple[str, str, str], int]
+GROWTH, SLACK = 0.10, 100  # small programs grow by a tenth with each line
+VERIFIED_HEAD = """\
+# Instructions that the verifier goes through for each program (before 5.16: their length), as last written down. A tenth
+# more is a failure; if it is wanted: `sudo tests/vm/verifier --update` for the kernel of this machine, `tests/vm/run --record`
+# for what the guests of the last `make vm` left.
+# kernel      witness       program          instructions
+"""
+
+
+def verified() -> Verified:
+    if not (LISTS / "verified.txt").exists():  # nothing of this machine
+        return {}
+    return {(kernel, witness, program): int(n) for kernel, witness, program, n in rows("verified.txt", 4)}
+
+
+def write_verified(found: Verified) -> None:
+    known = {**{k: n for k, n in verified().items() if k[:2] not in {f[:2] for f in found}}, **found}
+    lines = (f"{k:13} {w:13} {p:16} {n}\n" for (k, w, p), n in sorted(known.items()))
+    (LISTS / "verified.txt").write_text(VERIFIED_HEAD + "".join(lines))
+
+
+def verifier_limit(kernel: str, witness: str, program: str) -> int:
+    """The most that it may be: verifier.txt for any kernel, and what was written down for this one."""
+    limits = verifier_limits()
+    most = limits.get(program, limits["*"])
+    was = verified().get((kernel, witness, program))
+    return most if was is None else min(most, round(was * (1 + GROWTH)) + SLACK)

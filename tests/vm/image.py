@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from expected import ARM64
@@ -89,8 +89,9 @@ def compile_helpers(to: Path) -> None:
                         f"-I{ROOT / 'tests/targets'}", "-o", to / source.stem, source], check=True)
 
 
-def make(work: Path, batches: dict[str, str], init: str = "init") -> Path:
-    """batches: name, lines of `batch`. init: one of those beside this file. Returns the image."""
+def make(work: Path, batches: dict[str, str], init: str = "init", add: Callable[[Path], None] = lambda tree: None) -> Path:
+    """batches: name, lines of `batch`. init: one of those beside this file. add: changes the tree, in the end. Returns
+    the image."""
     tree, image = work / "tree", work / "root.img"
     for name in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc", "sys", "dev", "run", "tmp", "var/tmp", "out",
                  "guest/targets", "guest/py", "guest/batches"):
@@ -116,6 +117,7 @@ def make(work: Path, batches: dict[str, str], init: str = "init") -> Path:
     for name, lines in batches.items():
         (tree / "guest/batches" / name).write_text(lines)
     shutil.copy(HERE / init, tree / "init")
+    add(tree)
     with open(image, "wb"):
         subprocess.run(["truncate", "-s", SIZE, image], check=True)
     subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-d", tree, image], check=True)

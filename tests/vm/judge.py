@@ -10,7 +10,7 @@ from pathlib import Path
 import cases
 from cases import Case
 from checks import Bound, Check, Got, Result, Run, cases_of, objects
-from expected import Kernel, skip_of, verifier_limits
+from expected import Kernel, Verified, skip_of, verifier_limit
 
 # What the kernel says when something is wrong with it. lockdep, KASAN and their like begin with these, too.
 SPLATS = re.compile(
@@ -136,13 +136,25 @@ def log(out: Path, kernel: Kernel) -> Result:
 def verified(run: Run, kernel: Kernel, witness: str) -> Result:
     """How much the verifier has to do for each program: a regression that no clock has to show."""
     result = Result(kernel.name, witness, "verified instructions")
-    limits = verifier_limits()
-    for row in objects(run.text("stdout")):
-        if "program" in row:
-            name = row["program"]
-            limit = Bound(1, limits.get(name, limits["*"]), "verifier.txt")
-            result.checks.append(Check(name, limit, row["verified"] or row["length"]))
+    for (_, _, name), n in verified_rows(run, kernel, witness).items():
+        limit = Bound(1, verifier_limit(kernel.name, witness, name), "verifier.txt, verified.txt")
+        result.checks.append(Check(name, limit, n))
     return result
+
+
+def all_verified(cache: Path, kernels: list[Kernel]) -> Verified:
+    """Of what the guests have left."""
+    found: Verified = {}
+    for kernel in kernels:
+        for witness in cases.WITNESSES:
+            for batch in cases.BATCHES:
+                found.update(verified_rows(Run(cache / kernel.name / "out", f"{witness}.{batch}"), kernel, witness))
+    return found
+
+
+def verified_rows(run: Run, kernel: Kernel, witness: str) -> Verified:
+    return {(kernel.name, witness, row["program"]): row["verified"] or row["length"]
+            for row in objects(run.text("stdout")) if "program" in row}
 
 
 def judge_witness(out: Path, kernel: Kernel, witness: str, kills: int) -> Iterator[Result]:

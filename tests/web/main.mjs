@@ -5,3 +5,4 @@ import './flamegraph_access.mjs';
 import './html.mjs';
 import './speedscope.mjs';
 import './changed.mjs';
+import './deploy.mjs';

@@ -129,6 +129,14 @@ void groups__copy(struct groups *groups, unsigned int group, const struct verdic
 		type_counts__add(groups->types, verdict->type);
 }
 
+void groups__python(struct groups *groups, unsigned int group, const char *python)
+{
+	struct group *g = &groups->rows[group];
+
+	if (python && !g->python[0] && strlen(python) < sizeof(g->python))
+		strcpy(g->python, python);
+}
+
 /* --- processes --------------------------------------------------------------- */
 
 void groups__look_begin(struct groups *groups)

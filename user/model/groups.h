@@ -30,6 +30,7 @@ struct group_gauges { /* of its processes that live; bytes */
 
 struct group {
 	char name[GROUP_NAME];
+	char python[16]; /* its version, of the first process that was seen to have one; or empty */
 	uint32_t number; /* never given to another; 0: a free place */
 	uint64_t copies[CAUSE_MAX], pages[CAUSE_MAX];
 	uint64_t reuses;
@@ -62,6 +63,9 @@ void groups__end(struct groups *groups, unsigned int group, uint64_t reuses, uin
 /* One copy; type may be NULL. uncounted: the kernel's own count leaves it out. */
 void groups__copy(struct groups *groups, unsigned int group, const struct verdict *verdict,
 		  uint64_t pages, bool uncounted);
+
+/* What its processes run; may be NULL. */
+void groups__python(struct groups *groups, unsigned int group, const char *python);
 
 /* Now and then, with all processes that live in between: what they share by now. */
 void groups__look_begin(struct groups *groups);

@@ -13,19 +13,30 @@
 #define TEXT "text/plain; charset=utf-8"
 #define HTML "text/html; charset=utf-8"
 
+#define ROW(url, words) "<dt><a href=\"" url "\">" url "</a></dt>\n<dd>" words "</dd>\n"
+
 static const char index_page[] =
-	"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>cowtrace</title>"
-	"</head>\n<body>\n<h1>cowtrace " COWTRACE_VERSION "</h1>\n"
+	"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\n"
+	"<title>cowtrace</title>\n"
+	"<meta name=\"viewport\" content=\"width=device-width\">\n"
+	"<style>\n"
+	":root { color-scheme: light dark; }\n"
+	"body { font: 16px/1.6 sans-serif; max-width: 46em; margin: 3em auto; padding: 0 1em; }\n"
+	"dt { font-family: monospace; margin-top: .8em; }\n"
+	"</style>\n</head>\n<body>\n<h1>cowtrace " COWTRACE_VERSION "</h1>\n"
 	"<p>Which writes break the memory sharing of forked Python processes on this host.</p>\n"
-	"<ul>\n"
-	"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
-	"<li><a href=\"/report\">/report</a>: charts and tables since the start</li>\n"
-	"<li><a href=\"/flamegraph.svg\">/flamegraph.svg</a>: a flame graph since the start</li>\n"
-	"<li><a href=\"/debug/pprof/copies\">/debug/pprof/copies</a>: since the start, for go tool "
-	"pprof, Pyroscope and Parca; <a href=\"/debug/pprof/copies?seconds=10\">?seconds=10</a>: "
-	"of the next 10 seconds</li>\n"
-	"<li><a href=\"/healthz\">/healthz</a>: is it tracing?</li>\n"
-	"</ul>\n</body>\n</html>\n";
+	"<dl>\n"
+	/* It takes lines of macros for one expression: */
+	/* clang-format off */
+	ROW("/report", "charts and tables since the start")
+	ROW("/flamegraph.svg", "who copied, and at which lines of Python, since the start")
+	ROW("/metrics", "for Prometheus")
+	ROW("/debug/pprof/copies", "a profile since the start, for go tool pprof")
+	ROW("/debug/pprof/copies?seconds=10",
+	    "a profile of the next 10 seconds, as Pyroscope and Parca ask for it")
+	ROW("/healthz", "says ok while it traces")
+	/* clang-format on */
+	"</dl>\n</body>\n</html>\n";
 
 static const char *const types[QUESTION_MAX] = {
 	[QUESTION_METRICS] = "text/plain; version=0.0.4; charset=utf-8",

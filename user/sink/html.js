@@ -152,6 +152,8 @@ function memories() {
 	var n = data.history.n, place = byId('memory');
 	var all = data.history.series.map(function (s) { return memory(s, n); })
 		.filter(function (m) { return m.process.forked && (m.process.shared_at_fork_bytes || m.process.copies); });
+	if (data.processes.length && data.processes.every(function (p) { return !p.pid; })) return make(place, 'p',
+		'Of services, Prometheus keeps the history: cowtrace_shared_bytes and its like, at /metrics.', {class: 'dim'});
 	if (!n || !all.length) return make(place, 'p', 'No process was forked that shared memory.', {class: 'dim'});
 	var most = Math.max.apply(null, all.map(function (m) { return m.most; })) || 1;
 	all.sort(function (a, b) { return b.process.copied_bytes - a.process.copied_bytes; });
