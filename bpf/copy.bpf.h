@@ -15,21 +15,44 @@ static __always_inline u32 is_within(u64 address, const volatile struct ct_range
 }
 
 /*
- * Which functions of the kernel this thread is in. The answer goes through memory, of which the
- * verifier remembers nothing: else it follows each answer on, all the way to the copy.
+ * Which functions of the kernel are in its stack, of which so many bytes are in the scratch buffer.
+ * Not static: the verifier checks it once, and not for each way to it.
  */
-static __noinline int kstack__look(void *ctx, struct thread *t)
+static __always_inline u32 kstack__codes(const struct thread *t, u32 size)
 {
-	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
 	const u64 *stack = (const u64 *)t->scratch;
-
 	u32 found = 0;
 
-	for (int i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
+	for (u32 i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
 		for (u32 code = 0; code < CT_CODES; code++)
 			found |= is_within(stack[i], &cfg_code[code]) << code;
-	t->is_in = found;
+	return found;
+}
+
+#ifdef CT_LEGACY
+__noinline int kstack__match(u32 size)
+{
+	struct thread *t = thread__by_id(bpf_get_current_pid_tgid());
+
+	if (t)
+		t->is_in = kstack__codes(t, size);
 	return 0;
+}
+#define kstack__match(t, size) kstack__match(size)
+#else
+__noinline int kstack__match(struct thread *t, u32 size)
+{
+	if (t)
+		t->is_in = kstack__codes(t, size);
+	return 0;
+}
+#endif
+
+static __always_inline void kstack__look(void *ctx, struct thread *t)
+{
+	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
+
+	kstack__match(t, size < 0 ? 0 : size);
 }
 
 /* As it was last looked. */
