@@ -107,6 +107,19 @@ static void what_lies_beyond_the_last_walk(void **state)
 	}
 }
 
+static void at_the_end_of_what_a_stack_can_hold(void **state)
+{
+	(void)state;
+	EACH_COUNTING
+	{
+		begin(*v, CT_MAX_FRAMES);
+		take_of(CT_MAX_FRAMES - 1);
+		code__renew(CT_MAX_FRAMES, 0);
+		take_of(CT_MAX_FRAMES - 2);
+		take_of(CT_MAX_FRAMES);
+	}
+}
+
 /* The count has not moved, but it is that of another interpreter, or program. */
 static void the_same_count_of_another_one(void **state)
 {
@@ -170,9 +183,10 @@ static void a_stack_that_was_not_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(many_functions_are_looked_at_once), TEST(one_deeper_or_less_deep),
-		TEST(what_lies_beyond_the_last_walk),	 TEST(the_same_count_of_another_one),
-		TEST(what_makes_another_stack),		 TEST(a_stack_that_was_not_sent),
+		TEST(many_functions_are_looked_at_once),   TEST(one_deeper_or_less_deep),
+		TEST(at_the_end_of_what_a_stack_can_hold), TEST(what_lies_beyond_the_last_walk),
+		TEST(the_same_count_of_another_one),	   TEST(what_makes_another_stack),
+		TEST(a_stack_that_was_not_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
