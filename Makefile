@@ -94,6 +94,7 @@ $(B)/gen/syscalls.inc:
 		sort > $@
 
 $(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
+$(B)/user/capture/symbols.o: $(B)/gen/ksym.skel.h
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # What the flame graph and recordings carry within them, as strings of C.
@@ -220,5 +221,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(UNIT:=.d) $(HOST:=.d) \
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(B)/bpf/ksym.bpf.d $(UNIT:=.d) $(HOST:=.d) \
 	$(B)/record.d $(B)/render.d $(TARGETS:=.d)

@@ -22,7 +22,7 @@ static __always_inline void cold__arm(struct thread *t, struct task_struct *task
 {
 	if (!cfg_cold)
 		return;
-	task__wpcopy(task, &t->wpcopy_fault);
+	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	t->event.addr = addr;
 	t->pending_ip = ip;
@@ -61,7 +61,7 @@ static __always_inline enum alloc cold__alloc(void *ctx, struct thread *t, struc
 		return ALLOC_COPY;
 	t->event.flags |= CT_F_UNCOUNTED | CT_F_THREADS;
 	t->cold = cold__counts_at_once((void *)task) ? COLD_ALLOC : COLD_SENT;
-	return t->cold == COLD_SENT ? ALLOC_COPY : ALLOC_TAKEN;
+	return t->cold == COLD_SENT ? ALLOC_COPY : ALLOC_LATER;
 }
 
 /* The counts of the process have changed in the fault. */
@@ -71,7 +71,7 @@ static __always_inline void cold__rss(struct thread *t, int member)
 		return;
 	t->cold = COLD_NONE;
 	t->last_page = 0;
-	copy__confirm(t, CT_ORIGIN_FILE);
+	copy__send(t, CT_ORIGIN_FILE);
 }
 
 /* The page was given back in the fault: it begins anew, or has failed. */

@@ -15,44 +15,32 @@ static __always_inline u32 is_within(u64 address, const volatile struct ct_range
 }
 
 /*
- * Which functions of the kernel are in its stack, of which so many bytes are in the scratch buffer.
- * Not static: the verifier checks it once, and not for each way to it.
+ * Which functions of the kernel are in the stack in t->scratch. The answer goes through memory, of
+ * which the verifier remembers nothing: else it follows each answer on, all the way to the copy.
+ * Not static, where the kernel lets it be (5.12): then it is checked once, and not for each caller.
  */
-static __always_inline u32 kstack__codes(const struct thread *t, u32 size)
+#ifdef CT_LEGACY
+static __noinline int kstack__judge(struct thread *t, u32 n)
+#else
+__noinline int kstack__judge(struct thread *t, u32 n)
+#endif
 {
-	const u64 *stack = (const u64 *)t->scratch;
 	u32 found = 0;
 
-	for (u32 i = 0; i < CODE_DEPTH && (i + 1) * 8 <= size; i++)
+	if (!t)
+		return 0;
+	for (u32 i = 0; i < CODE_DEPTH && i < n; i++)
 		for (u32 code = 0; code < CT_CODES; code++)
-			found |= is_within(stack[i], &cfg_code[code]) << code;
-	return found;
-}
-
-#ifdef CT_LEGACY
-__noinline int kstack__match(u32 size)
-{
-	struct thread *t = thread__by_id(bpf_get_current_pid_tgid());
-
-	if (t)
-		t->is_in = kstack__codes(t, size);
+			found |= is_within(((const u64 *)t->scratch)[i], &cfg_code[code]) << code;
+	t->is_in = found;
 	return 0;
 }
-#define kstack__match(t, size) kstack__match(size)
-#else
-__noinline int kstack__match(struct thread *t, u32 size)
-{
-	if (t)
-		t->is_in = kstack__codes(t, size);
-	return 0;
-}
-#endif
 
 static __always_inline void kstack__look(void *ctx, struct thread *t)
 {
 	long size = bpf_get_stack(ctx, t->scratch, 8 * CODE_DEPTH, 0);
 
-	kstack__match(t, size < 0 ? 0 : size);
+	kstack__judge(t, size < 0 ? 0 : (u64)size / 8);
 }
 
 /* As it was last looked. */
@@ -71,8 +59,9 @@ static __always_inline bool kstack__has_copy(void *ctx, struct thread *t)
 /* What an allocated page is to a thread. */
 enum alloc {
 	ALLOC_OTHER, /* nothing */
-	ALLOC_TAKEN, /* it is for the fault, and not (yet) a copy */
-	ALLOC_COPY,  /* the copy that t->event describes */
+	ALLOC_TAKEN, /* it is for the fault, and no copy */
+	ALLOC_LATER, /* it may become the copy that t->event describes */
+	ALLOC_COPY,  /* it is that copy */
 };
 
 static __always_inline bool in_user_fault(struct task_struct *task, u64 ip)
@@ -115,22 +104,28 @@ static __always_inline void attempts__forget(struct thread *t, struct task_struc
 {
 	u32 count;
 
-	if (task__wpcopy(task, &count))
+	if (current__wpcopy(&count))
 		t->wpcopy_base += count - t->wpcopy_fault;
 }
 
-static __always_inline void copy__confirm(struct thread *t, u8 origin)
+/* It has its stack. */
+static __always_inline void copy__send(struct thread *t, u8 origin)
 {
 	struct ct_copy *ev = &t->event;
 
 	ev->seq = t->copies++;
 	ev->time = bpf_ktime_get_ns();
 	ev->origin = origin;
-	stack__take(t);
 	count__add(&counters, CT_COUNT_COPIES, 1);
 	t->sent = emit__copy(ev);
 	if (!t->sent)
 		proc__count_lost(ev->pid, CT_LOST_RING_FULL, 1);
+}
+
+static __always_inline void copy__confirm(struct thread *t, u8 origin)
+{
+	stack__take(t);
+	copy__send(t, origin);
 }
 
 static __always_inline void copy__fixup(struct thread *t, u32 kind)

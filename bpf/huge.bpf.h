@@ -119,7 +119,7 @@ static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pt
 
 	if (!t || !thread__counts(t))
 		return;
-	task__wpcopy(task, &t->wpcopy_fault);
+	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	c = call__begin(t, FOLLOW_HUGETLB);
 	c->vma = vmf ? (u64)BPF_CORE_READ(fault, vma) : vma;
@@ -175,7 +175,7 @@ static __always_inline void hugetlb__attempts(struct thread *t, struct task_stru
 {
 	u32 count;
 
-	if (task__wpcopy(task, &count) && count - t->wpcopy_fault > copied)
+	if (current__wpcopy(&count) && count - t->wpcopy_fault > copied)
 		t->wpcopy_base += count - t->wpcopy_fault - copied;
 }
 

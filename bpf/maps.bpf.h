@@ -168,7 +168,7 @@ volatile __u32 orphans;
 /* Processes to be adopted, with all below them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 32768);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u32);
 	__type(value, u8);
@@ -177,7 +177,7 @@ struct {
 /* Written by the daemon when it has found the Python of a process; inherited through threads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 32768);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u32);
 	__type(value, u32);
@@ -209,7 +209,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 4096);
 	__type(key, u64);
 	__type(value, u32);
 } types_seen SEC(".maps");
@@ -222,9 +222,9 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	/* A program that begins to work shows a thousand code objects at once, 2 KiB each. One that
+	/* A program that begins to work shows hundreds of code objects at once, 2 KiB each. One that
 	 * finds no room is sent with the next copy. */
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 2 << 20);
 } meta SEC(".maps");
 
 struct {

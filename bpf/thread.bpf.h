@@ -86,10 +86,10 @@ static __always_inline void fork__report(struct task_struct *parent, struct task
 	rec->tag = CT_FORK;
 	rec->pid = PEEK(child, tgid);
 	rec->ppid = PEEK(parent, tgid);
-	rec->uid = PEEK(PEEK(child, cred), uid.val);
+	rec->uid = BPF_CORE_READ(child, cred, uid.val);
 	rec->time = bpf_ktime_get_ns();
-	rec->vm_shared = PEEK(child, mm) == PEEK(parent, mm);
-	rec->anon_pages = rec->vm_shared ? 0 : mm__anon_pages(PEEK(child, mm));
+	rec->vm_shared = BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm);
+	rec->anon_pages = rec->vm_shared ? 0 : mm__anon_pages(BPF_CORE_READ(child, mm));
 	rec->layout = layout;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), child->comm);
 	bpf_ringbuf_submit(rec, 0);
@@ -125,7 +125,7 @@ static __always_inline void thread__fork(struct task_struct *parent, struct task
 	c->adoption = p->adoption;
 	c->joining = thread__waits(p);
 	c->layout = thread__layout(p, PEEK(parent, tgid));
-	thread__learn_pointer(p, c, child, PEEK(child, mm) != PEEK(parent, mm));
+	thread__learn_pointer(p, c, child, BPF_CORE_READ(child, mm) != BPF_CORE_READ(parent, mm));
 	c->copy_gfp = p->copy_gfp;
 	if (PEEK(child, tgid) == PEEK(parent, tgid))
 		return;
@@ -164,16 +164,17 @@ static __always_inline void thread__exec(struct task_struct *task)
 		return;
 	rec->tag = CT_EXEC;
 	rec->pid = pid;
-	rec->uid = PEEK(PEEK(task, cred), uid.val);
+	rec->uid = BPF_CORE_READ(task, cred, uid.val);
 	rec->pad = 0;
 	rec->time = bpf_ktime_get_ns();
-	rec->start_stack = PEEK(task, mm) ? PEEK(PEEK(task, mm), start_stack) : 0;
+	rec->start_stack = BPF_CORE_READ(task, mm, start_stack); /* 0 without one */
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
 }
 
 static __always_inline void exit__report(struct task_struct *task)
 {
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct ct_exit *rec = meta__reserve(sizeof(*rec));
 
 	if (!rec)
@@ -182,8 +183,8 @@ static __always_inline void exit__report(struct task_struct *task)
 	rec->pid = PEEK(task, tgid);
 	rec->time = bpf_ktime_get_ns();
 	/* Since 6.16 the tracepoint comes before the memory is dropped. */
-	rec->anon_pages = PEEK(task, mm) ? mm__anon_pages(PEEK(task, mm)) : ~0UL;
-	rec->status = PEEK(PEEK(task, signal), group_exit_code) ?: PEEK(task, exit_code);
+	rec->anon_pages = mm ? mm__anon_pages(mm) : ~0UL;
+	rec->status = BPF_CORE_READ(task, signal, group_exit_code) ?: PEEK(task, exit_code);
 	rec->pad = 0;
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
 	bpf_ringbuf_submit(rec, 0);
@@ -205,7 +206,7 @@ static __always_inline void thread__exit(struct task_struct *task)
 		__sync_fetch_and_add(&proc->kernel_copies, count);
 	else if (proc)
 		__sync_fetch_and_add(&proc->kernel_unknown, 1);
-	if (PEEK(PEEK(task, signal), live.counter) == 0) {
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
 		bpf_map_delete_elem(&proc_layouts, &pid);
 		exit__report(task);
 	}

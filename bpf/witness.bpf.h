@@ -23,7 +23,7 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 {
 	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, addr, user, kind == PENDING_KERNEL);
-	task__wpcopy(task, &t->wpcopy_fault);
+	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	t->pending_ip = ip;
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
@@ -119,6 +119,7 @@ static __always_inline void page__alloc(void *ctx, struct page *page, u32 order,
 {
 	struct task_struct *task;
 	struct thread *t;
+	enum alloc what;
 
 	/* First what costs nothing: most pages are not for user space, most tasks not traced. */
 	if (!page || !(gfp & GFP_HIGHMEM_BIT))
@@ -127,9 +128,13 @@ static __always_inline void page__alloc(void *ctx, struct page *page, u32 order,
 	t = thread__of(task);
 	if (!t || !t->started)
 		return;
-	/* In one place: the verifier walks through the whole Python stack for each. */
-	if (alloc__judge(ctx, t, task, page, order, gfp) == ALLOC_COPY)
-		copy__confirm(t, t->event.origin);
+	/* In one place: the verifier walks through the whole Python stack for each. And in one
+	 * program: what takes a stack later would be another one to walk through. */
+	what = alloc__judge(ctx, t, task, page, order, gfp);
+	if (what >= ALLOC_LATER)
+		stack__take(t);
+	if (what == ALLOC_COPY)
+		copy__send(t, t->event.origin);
 }
 
 /* Without a huge page, the one of zeroes is split, and a small page of it copied. */
@@ -241,7 +246,7 @@ static __always_inline void wp_page__entry(struct vm_fault *vmf)
 	thread__missed(t, PEEK(task, tgid));
 	if (!thread__counts(t))
 		return;
-	task__wpcopy(task, &t->wpcopy_fault);
+	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	t->wp_fault = (u64)vmf;
 }
@@ -375,7 +380,7 @@ static __always_inline void page_copy__entry(struct vm_fault *vmf)
 	thread__missed(t, PEEK(task, tgid));
 	if (!thread__counts(t))
 		return;
-	task__wpcopy(task, &t->wpcopy_fault);
+	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	t->wp_fault = t->last_page = (u64)vmf;
 	wp_page__look(t, vmf, 0);

@@ -30,7 +30,6 @@ struct options {
 	const char *witness;
 	size_t ring_size;
 	unsigned int off; /* enum ct_piece, for development: left out */
-	size_t meta_size; /* no option: what a command chooses */
 	unsigned int top;
 	bool delayacct, quiet;
 	unsigned int verbose;

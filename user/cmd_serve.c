@@ -24,8 +24,6 @@
 #include "targets/finder.h"
 #include "targets/group_name.h"
 
-/* Mapped twice, it is part of what the daemon takes. */
-#define META_SIZE (2u << 20)
 /* Services load for longer before they fork. */
 #define FIND_MS 2000
 #define LOOK_MS 15000
@@ -228,7 +226,6 @@ int cmd_serve(const struct options *opt)
 	err = tracing__check_targets(opt);
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
-	s.opt.meta_size = META_SIZE;
 	err = open_address(&s);
 	err = err ?: open_tracing(&s) ?: open_pages(&s);
 	if (!err) {

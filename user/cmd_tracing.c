@@ -92,7 +92,6 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 	struct session_options sopt = {
 		.witness = opt->witness,
 		.ring_size = opt->ring_size,
-		.meta_size = opt->meta_size,
 		.verbose = opt->verbose > 1,
 		.off = opt->off,
 	};

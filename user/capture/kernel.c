@@ -13,13 +13,17 @@
 
 #include "base/cleanup.h"
 #include "capture/kallsyms.h"
+#include "capture/symbols.h"
+#include "capture/types.h"
 
 /* All modes of a kernel with CONFIG_PREEMPT_DYNAMIC, the chosen one in parentheses. Since 5.13. */
 #define MODES "/sys/kernel/debug/sched/preempt"
 
 struct kernel {
-	struct btf *btf;	  /* NULL: can not be read */
-	struct kallsyms *symbols; /* the same */
+	struct types *types;	   /* NULL: can not be read */
+	struct symbols *symbols;   /* NULL: it can not be asked, then they are read */
+	struct kallsyms *kallsyms; /* NULL: not read yet, or can not be */
+	bool was_read;
 };
 
 int kernel__look(struct kernel **out)
@@ -28,11 +32,10 @@ int kernel__look(struct kernel **out)
 
 	if (!k)
 		return -ENOMEM;
-	k->btf = btf__load_vmlinux_btf();
-	if (kallsyms__read(&k->symbols) == -ENOMEM) {
-		kernel__free(k);
-		return -ENOMEM;
-	}
+	if (types__read(TYPES_VMLINUX, &k->types))
+		k->types = NULL;
+	if (symbols__new(&k->symbols))
+		k->symbols = NULL;
 	*out = k;
 	return 0;
 }
@@ -41,15 +44,25 @@ void kernel__free(struct kernel *k)
 {
 	if (!k)
 		return;
-	btf__free(k->btf);
-	kallsyms__free(k->symbols);
+	types__free(k->types);
+	symbols__free(k->symbols);
+	kallsyms__free(k->kallsyms);
 	free(k);
 }
 
-/* Its number among the types, or less than 0. */
-static __s32 kernel__function(const struct kernel *k, const char *function)
+/* That costs 40 ms: only where the kernel does not answer, or shows no addresses. */
+static const struct kallsyms *kernel__kallsyms(struct kernel *k)
 {
-	return k->btf ? btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) : -1;
+	if (!k->was_read && kallsyms__read(&k->kallsyms))
+		k->kallsyms = NULL;
+	k->was_read = true;
+	return k->kallsyms;
+}
+
+/* Its number among the types, or 0. */
+static uint32_t kernel__function(const struct kernel *k, const char *function)
+{
+	return k->types ? types__find(k->types, function, BTF_KIND_FUNC) : 0;
 }
 
 static bool has_line(const char *path, const char *line)
@@ -98,7 +111,7 @@ static bool preempts(void)
 
 /* Since 7.0 probes run under SRCU. Up to 6.12 there was a tracepoint_srcu too, for the idle loop
  * only, and struct tracepoint had no member ext. */
-static bool tracepoints_use_srcu(const struct kernel *k)
+static bool tracepoints_use_srcu(struct kernel *k)
 {
 	uint64_t start, end;
 
@@ -106,60 +119,70 @@ static bool tracepoints_use_srcu(const struct kernel *k)
 	       kernel__has_member(k, "tracepoint", "ext");
 }
 
-enum preemption kernel__preemption(const struct kernel *k)
+enum preemption kernel__preemption(struct kernel *k)
 {
 	if (!preempts())
 		return PREEMPTION_NONE;
 	return tracepoints_use_srcu(k) ? PREEMPTION_TRACEPOINTS : PREEMPTION_FUNCTIONS;
 }
 
-static bool struct__has_member(const struct btf *btf, const struct btf_type *type, const char *name)
+static bool struct__has_member(const struct types *types, const struct btf_type *type,
+			       const char *name)
 {
 	const struct btf_member *m = btf_members(type);
 
 	for (int i = 0; i < btf_vlen(type); i++, m++) {
-		const struct btf_type *inner = btf__type_by_id(btf, m->type);
+		const struct btf_type *inner = types__at(types, m->type);
 
-		if (m->name_off && strcmp(btf__name_by_offset(btf, m->name_off), name) == 0)
+		if (m->name_off && strcmp(types__name(types, m->name_off), name) == 0)
 			return true;
 		while (inner && btf_is_mod(inner))
-			inner = btf__type_by_id(btf, inner->type);
+			inner = types__at(types, inner->type);
 		if (!m->name_off && inner && btf_is_composite(inner) &&
-		    struct__has_member(btf, inner, name)) /* unnamed: as deep as the kernel's */
+		    struct__has_member(types, inner, name)) /* unnamed: as deep as the kernel's */
 			return true;
 	}
 	return false;
 }
 
-bool kernel__has_member(const struct kernel *k, const char *type, const char *member)
+bool kernel__has_member(struct kernel *k, const char *type, const char *member)
 {
-	__s32 id = k->btf ? btf__find_by_name_kind(k->btf, type, BTF_KIND_STRUCT) : -1;
+	uint32_t id = k->types ? types__find(k->types, type, BTF_KIND_STRUCT) : 0;
 
-	return id < 0 || struct__has_member(k->btf, btf__type_by_id(k->btf, id), member);
+	return !id || struct__has_member(k->types, types__at(k->types, id), member);
 }
 
-int kernel__arguments(const struct kernel *k, const char *function)
+int kernel__arguments(struct kernel *k, const char *function)
 {
-	__s32 id = kernel__function(k, function);
+	uint32_t id = kernel__function(k, function);
 	const struct btf_type *proto =
-		id < 0 ? NULL : btf__type_by_id(k->btf, btf__type_by_id(k->btf, id)->type);
+		id ? types__at(k->types, types__at(k->types, id)->type) : NULL;
 
 	return proto ? (int)btf_vlen(proto) : -1;
 }
 
-bool kernel__has_type(const struct kernel *k, const char *type)
+bool kernel__has_type(struct kernel *k, const char *type)
 {
-	return !k->btf || btf__find_by_name(k->btf, type) >= 0;
+	return !k->types || types__find(k->types, type, 0);
 }
 
-bool kernel__has_symbol(const struct kernel *k, const char *name)
+bool kernel__has_symbol(struct kernel *k, const char *name)
 {
-	return !k->symbols || kallsyms__has(k->symbols, name);
+	uint64_t start, end;
+	int err = k->symbols ? symbols__range(k->symbols, name, &start, &end) : -ENOTSUP;
+
+	if (!err || err == -ENOENT)
+		return !err;
+	return !kernel__kallsyms(k) || kallsyms__has(k->kallsyms, name);
 }
 
-int kernel__range(const struct kernel *k, const char *function, uint64_t *start, uint64_t *end)
+int kernel__range(struct kernel *k, const char *function, uint64_t *start, uint64_t *end)
 {
-	return k->symbols ? kallsyms__range(k->symbols, function, start, end) : -ENOENT;
+	int err = k->symbols ? symbols__range(k->symbols, function, start, end) : -ENOTSUP;
+
+	if (!err || err == -ENOENT)
+		return err;
+	return kernel__kallsyms(k) ? kallsyms__range(k->kallsyms, function, start, end) : -ENOENT;
 }
 
 /* As events of perf: since 4.17, e12f03d7031a. */
@@ -168,17 +191,17 @@ bool kernel__has_kprobes(void)
 	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
 }
 
-int kernel__try_fexit(const struct kernel *k, const char *function)
+int kernel__try_fexit(struct kernel *k, const char *function)
 {
 	const struct bpf_insn nothing[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT);
-	__s32 id = kernel__function(k, function);
+	uint32_t id = kernel__function(k, function);
 	_close_ int fd = -1, link = -1;
 
-	if (id < 0)
+	if (!id)
 		return -ESRCH;
 	opts.attach_btf_id = id;
 	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "nothing", "GPL", nothing, 2, &opts);

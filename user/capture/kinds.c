@@ -41,7 +41,7 @@ static const struct follower followers[] = {
 
 #define N_FOLLOWERS (sizeof(followers) / sizeof(followers[0]))
 
-static const char *follower__function(const struct follower *f, const struct kernel *kernel)
+static const char *follower__function(const struct follower *f, struct kernel *kernel)
 {
 	return f->functions[1] && !kernel__has_symbol(kernel, f->functions[0]) ? f->functions[1]
 									       : f->functions[0];
@@ -122,7 +122,7 @@ static const char *const code_names[] = {
 	[CT_CODE_FILE] = "__do_fault",
 };
 
-static bool find_code(const struct kernel *kernel, struct ct_range *range, const char *name)
+static bool find_code(struct kernel *kernel, struct ct_range *range, const char *name)
 {
 	uint64_t start, end;
 
@@ -132,7 +132,7 @@ static bool find_code(const struct kernel *kernel, struct ct_range *range, const
 	return true;
 }
 
-static bool points__find_code(const struct kernel *kernel, struct cowtrace *skel)
+static bool points__find_code(struct kernel *kernel, struct cowtrace *skel)
 {
 	struct ct_range ranges[CT_CODES] = {};
 	bool all = true;
@@ -193,7 +193,7 @@ static void kinds__describe(struct kinds *k)
 
 /* --- the whole ----------------------------------------------------------------- */
 
-void kinds__prepare(struct kinds *k, const struct kernel *kernel, const struct witness *w,
+void kinds__prepare(struct kinds *k, struct kernel *kernel, const struct witness *w,
 		    struct cowtrace *skel)
 {
 	int args = kernel__arguments(kernel, "hugetlb_wp");

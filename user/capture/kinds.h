@@ -24,8 +24,8 @@ enum kind {
 };
 
 struct kinds {
-	const struct kernel *kernel; /* from prepare to attach */
-	uint32_t seen;		     /* bit: enum kind */
+	struct kernel *kernel; /* from prepare to attach */
+	uint32_t seen;	       /* bit: enum kind */
 	uint32_t probed; /* ... by kprobes: fexit takes no function of more than six arguments */
 	/* What is not seen, as nouns for the report, or ""; and why the kernel's own count may
 	 * therefore be higher, or "". */
@@ -33,7 +33,7 @@ struct kinds {
 };
 
 /* Before load: adds the programs that this kernel takes to those of the witness. */
-void kinds__prepare(struct kinds *k, const struct kernel *kernel, const struct witness *w,
+void kinds__prepare(struct kinds *k, struct kernel *kernel, const struct witness *w,
 		    struct cowtrace *skel);
 /* After load: attaches them; what can not be attached is not seen. */
 void kinds__attach(struct kinds *k, const struct witness *w, struct cowtrace *skel);

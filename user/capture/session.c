@@ -94,7 +94,7 @@ static struct session_trial *trials__of(struct session_trials *trials, const str
 
 /* Tries the witnesses in their order, into the list; stops at the first that works if s is given.
  */
-static int session__try(const struct session_options *opt, const struct kernel *kernel,
+static int session__try(const struct session_options *opt, struct kernel *kernel,
 			struct session_trials *trials, struct session *s)
 {
 	const struct witness *const *w = witness__order(kernel__preemption(kernel));
@@ -148,7 +148,7 @@ static void trials__explain(const struct session_trials *trials, char *why, size
 					trials->of[i].reason);
 }
 
-static int session__choose(struct session *s, const struct kernel *kernel,
+static int session__choose(struct session *s, struct kernel *kernel,
 			   const struct session_options *opt, char *why, size_t why_size)
 {
 	struct session_trials trials = {};

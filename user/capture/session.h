@@ -19,7 +19,6 @@ struct session;
 struct session_options {
 	const char *witness; /* force one by name; NULL: the most exact that works */
 	size_t ring_size; /* bytes, rounded up to a power of two of pages; 0: the default, 4 MiB */
-	size_t meta_size; /* the same of the ring for processes and stacks; 0: 4 MiB */
 	bool verbose;	  /* show libbpf's messages */
 	uint32_t off;	  /* enum ct_piece: these are left out, to measure what the others cost */
 };

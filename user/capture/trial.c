@@ -109,17 +109,14 @@ static void trial__size_maps(struct cowtrace *skel, bool kprobes)
 	}
 }
 
-static void trial__configure(struct cowtrace *skel, const struct kernel *kernel,
-			     const struct witness *w, const struct session_options *opt,
-			     struct kinds *kinds)
+static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const struct witness *w,
+			     const struct session_options *opt, struct kinds *kinds)
 {
 	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
 	uint64_t start = 0, end = 0;
 
 	witness__prepare(w, kernel, skel->obj);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
-	if (opt->meta_size)
-		bpf_map__set_max_entries(skel->maps.meta, ring__round(opt->meta_size));
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
 	skel->rodata->cfg_pieces = CT_PIECES_ALL & ~opt->off;
@@ -144,7 +141,7 @@ static const char *missing_privileges(void)
 }
 
 /* True if there is a reason that needs no words of libbpf. */
-static bool explain_lack(const struct kernel *kernel, int err, const struct witness *w, char *why,
+static bool explain_lack(struct kernel *kernel, int err, const struct witness *w, char *why,
 			 size_t size)
 {
 	const char *missing = missing_privileges();
@@ -178,7 +175,7 @@ static bool explain_lack(const struct kernel *kernel, int err, const struct witn
 	return true;
 }
 
-static void trial__explain(const struct kernel *kernel, int err, const struct witness *w, char *why,
+static void trial__explain(struct kernel *kernel, int err, const struct witness *w, char *why,
 			   size_t size)
 {
 	const char *said = libbpf_warning;
@@ -214,16 +211,15 @@ static int trial__attach_return(struct cowtrace *skel, const struct witness *w)
 }
 
 /* What needs no look at our own programs, of which most take the verifier a while. */
-static int trial__first(const struct witness *w, const struct kernel *kernel)
+static int trial__first(const struct witness *w, struct kernel *kernel)
 {
 	if (w->kprobe)
 		return kernel__has_kprobes() ? 0 : -ENOENT;
 	return w->function ? kernel__try_fexit(kernel, w->function) : 0;
 }
 
-int trial__start(const struct witness *w, const struct kernel *kernel,
-		 const struct session_options *opt, struct cowtrace **out, struct kinds *kinds,
-		 char *why, size_t why_size)
+int trial__start(const struct witness *w, struct kernel *kernel, const struct session_options *opt,
+		 struct cowtrace **out, struct kinds *kinds, char *why, size_t why_size)
 {
 	struct cowtrace *skel;
 	int err;
@@ -256,7 +252,7 @@ int trial__start(const struct witness *w, const struct kernel *kernel,
 	return 0;
 }
 
-void trial__explain_rings(const struct kernel *kernel, int err, char *why, size_t size)
+void trial__explain_rings(struct kernel *kernel, int err, char *why, size_t size)
 {
 	trial__explain(kernel, err, NULL, why, size);
 }

@@ -18,11 +18,10 @@ void trial__listen(bool verbose);
 /* 0: its programs run, *skel is to be destroyed, and kinds says what else they see. Else one line
  * in why, and nothing is left behind.
  */
-int trial__start(const struct witness *w, const struct kernel *kernel,
-		 const struct session_options *opt, struct cowtrace **skel, struct kinds *kinds,
-		 char *why, size_t why_size);
+int trial__start(const struct witness *w, struct kernel *kernel, const struct session_options *opt,
+		 struct cowtrace **skel, struct kinds *kinds, char *why, size_t why_size);
 
 /* One line for a person, of what libbpf said last: for the ring buffers. */
-void trial__explain_rings(const struct kernel *kernel, int err, char *why, size_t size);
+void trial__explain_rings(struct kernel *kernel, int err, char *why, size_t size);
 
 #endif

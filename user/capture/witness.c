@@ -46,14 +46,14 @@ static bool is_in(const char *const *names, const char *name)
 }
 
 /* Where a fault does not say its address, handle_mm_fault is asked: see fault__address. */
-static bool is_needed(const struct kernel *k, const char *name)
+static bool is_needed(struct kernel *k, const char *name)
 {
 	static const char *const addresses[] = {"on_fault_entry", "on_fault_probe", NULL};
 
 	return !is_in(addresses, name) || !kernel__has_member(k, "vm_fault", "real_address");
 }
 
-void witness__prepare(const struct witness *w, const struct kernel *k, struct bpf_object *object)
+void witness__prepare(const struct witness *w, struct kernel *k, struct bpf_object *object)
 {
 	struct bpf_program *program;
 

@@ -24,7 +24,7 @@ struct witness {
 /* In the order they are to be tried, most exact first; ends with NULL. */
 const struct witness *const *witness__order(enum preemption preemption);
 /* Chooses the programs to load; before load. */
-void witness__prepare(const struct witness *w, const struct kernel *k, struct bpf_object *object);
+void witness__prepare(const struct witness *w, struct kernel *k, struct bpf_object *object);
 bool witness__exists(const char *name);
 /* "fexit, kprobe, ..." */
 void witness__names(char *buf, size_t size);

@@ -108,15 +108,30 @@ void names__free(struct names *names)
 	free(names);
 }
 
+/* Numbers of which the low bits are mostly zeroes: a multiplication for each spreads them. */
+static unsigned int key__hash(const struct key *key)
+{
+	const uint64_t words[] = {key->image, key->started, key->pid, key->address, key->check};
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 29;
+	}
+	return (unsigned int)(hash ^ hash >> 32);
+}
+
 static struct entry *table__find(struct table *t, const struct key *key)
 {
 	struct entry *e = t->last;
+	unsigned int hash;
 
 	if (e && memcmp(&e->key, key, sizeof(*key)) == 0)
 		return e;
-	HASH_FIND(hh, t->entries, key, sizeof(*key), e);
+	hash = key__hash(key);
+	HASH_FIND_BYHASHVALUE(hh, t->entries, key, sizeof(*key), hash, e);
 	if (!e)
-		HASH_FIND(hh, t->old, key, sizeof(*key), e);
+		HASH_FIND_BYHASHVALUE(hh, t->old, key, sizeof(*key), hash, e);
 	if (e)
 		t->last = e;
 	return e;
@@ -134,7 +149,7 @@ static struct entry *table__add(struct table *t, const struct key *key, bool cod
 		t->entries = t->last = NULL;
 	}
 	e->key = *key;
-	HASH_ADD(hh, t->entries, key, sizeof(e->key), e);
+	HASH_ADD_BYHASHVALUE(hh, t->entries, key, sizeof(e->key), key__hash(key), e);
 	return e;
 }
 
