@@ -222,8 +222,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	/* A program that begins to work shows hundreds of code objects at once, 2 KiB each. One that
-	 * finds no room is sent with the next copy. */
+	/* A program that begins to work shows hundreds of code objects at once, 2 KiB each. One
+	 * that finds no room is sent with the next copy. */
 	__uint(max_entries, 2 << 20);
 } meta SEC(".maps");
 
