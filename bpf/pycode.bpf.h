@@ -228,12 +228,12 @@ static __always_inline bool function__may_have_version(const struct thread *t,
  */
 static __always_inline const struct ct_frame *frame__near(const struct thread *t, u64 code)
 {
-	u64 n = bound(t->py.nframes, CT_MAX_FRAMES - 2);
+	u64 n = t->py.nframes, next = bound(n + 1, CT_MAX_FRAMES - 1);
 
 	if (n && n <= t->py.known && t->py.above.code == code)
 		return &t->py.above;
-	if (n + 1 < t->py.known && t->stack.frames[n + 1].code == code)
-		return &t->stack.frames[n + 1];
+	if (n + 1 < t->py.known && t->stack.frames[next].code == code)
+		return &t->stack.frames[next];
 	return NULL;
 }
 
