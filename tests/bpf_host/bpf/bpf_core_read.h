@@ -5,13 +5,13 @@
 
 #include <stdbool.h>
 
-/* One member, or one of what a member points to: 0 if that points nowhere, as in the kernel. */
-#define CORE_READ_1(src, member) ((src)->member)
-#define CORE_READ_2(src, member, of)                                                               \
-	((src)->member ? (src)->member->of : (__typeof__((src)->member->of))0)
-#define CORE_READ_N(one, two, name, ...) name
+/* BPF_CORE_READ(from, member), or through one pointer more: BPF_CORE_READ(from, pointer, member).
+ */
+#define CORE_READ_1(src, a)	       ((src)->a)
+#define CORE_READ_2(src, a, b)	       ((src)->a->b)
+#define CORE_READ_OF(a, b, which, ...) which
 #define BPF_CORE_READ(src, ...)                                                                    \
-	CORE_READ_N(__VA_ARGS__, CORE_READ_2, CORE_READ_1, )(src, __VA_ARGS__)
+	CORE_READ_OF(__VA_ARGS__, CORE_READ_2, CORE_READ_1, )(src, __VA_ARGS__)
 
 /* The shim keeps what is asked for at the start of its maps. */
 #define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
