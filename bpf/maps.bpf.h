@@ -224,7 +224,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	/* A program that begins to work shows hundreds of code objects at once, 2 KiB each. One
 	 * that finds no room is sent with the next new stack that has it, or read later. */
-	__uint(max_entries, 2 << 20);
+	__uint(max_entries, 4 << 20);
 } meta SEC(".maps");
 
 struct {

@@ -28,12 +28,14 @@
 #include "proc/kernel_file.h"
 
 /*
- * What two CPUs copy at full speed in 50 ms. The daemon is woken when an eighth of it waits; of a
- * million copies by two or four workers on two CPUs none was lost with half of it. Each is mapped
- * twice, so that no record is cut, and counts as often.
+ * What each CPU copies at full speed in 50 ms. The daemon is woken when an eighth of it waits; of a
+ * million copies by two or four workers on two CPUs none was lost with half of it. It is mapped
+ * twice, so that no record is cut, and counts as often in what the daemon takes: hence the limit.
  */
-#define DEFAULT_RING_SIZE (4u << 20)
-#define THREADS_AT_ONCE	  4096
+#define RING_PER_CPU	(2u << 20)
+#define RING_MIN	(4u << 20)
+#define RING_MAX	(16u << 20)
+#define THREADS_AT_ONCE 4096
 /* Of a map that forgets, each CPU keeps some free elements aside (128, up to 6.15). */
 #define SEEN_PER_CPU 256
 /* include/linux/errno.h: not for user space, and it gets it all the same */
@@ -109,10 +111,18 @@ static void trial__size_maps(struct cowtrace *skel, bool kprobes)
 	}
 }
 
+static size_t ring__default(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t size = cpus > 0 ? (size_t)cpus * RING_PER_CPU : 0;
+
+	return size < RING_MIN ? RING_MIN : size > RING_MAX ? RING_MAX : size;
+}
+
 static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const struct witness *w,
 			     const struct session_options *opt, struct kinds *kinds)
 {
-	size_t ring = ring__round(opt->ring_size ?: DEFAULT_RING_SIZE);
+	size_t ring = ring__round(opt->ring_size ?: ring__default());
 	uint64_t start = 0, end = 0;
 
 	witness__prepare(w, kernel, skel->obj);
