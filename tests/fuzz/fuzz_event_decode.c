@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // link: user/event/decode.c user/python/code.c user/python/object.c user/python/lnotab.c
 // link: user/python/location_table.c user/python/layout.c user/python/tables.c user/proc/mem.c
-// link: user/proc/mem_cache.c user/base/utf8.c
+// link: user/proc/mem_cache.c user/proc/mem_pages.c user/base/utf8.c
 /*
  * Any bytes as a record; and the pieces of memory in one that is believed, parsed for each version.
  * The input is what the record begins with, the rest of it is its last byte over and over.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // link: user/python/code.c user/python/object.c user/python/lnotab.c user/python/location_table.c
 // link: user/python/layout.c user/python/tables.c user/proc/mem.c user/proc/mem_cache.c
-// link: user/base/utf8.c -Itests/unit
+// link: user/proc/mem_pages.c user/base/utf8.c -Itests/unit
 /*
  * A good code object of any version, damaged: three bytes of the input say where and how, the rest
  * go there. Read from this process, and from chunks of it.
