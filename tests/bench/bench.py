@@ -14,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_table
 import copies
 import daemon
 import instructions
 import machine
+import newer_pythons
 import programs
-import pythons
-import service
-import table
+import requests_made
 import unwatched
 from figures import Goal
 
@@ -33,19 +33,19 @@ def storms(options: argparse.Namespace) -> Found:
     works = copies.works(options.python, options.quick)
     copies.measure(works, options.rounds)
     rows = copies.rows(works)
-    return [*table.copies(rows), *table.counted(rows)], {"copies": rows}, copies.goals(rows)
+    return [*bench_table.copies(rows), *bench_table.counted(rows)], {"copies": rows}, copies.goals(rows)
 
 
 def other_pythons(options: argparse.Namespace) -> Found:
-    rows = pythons.rows(options.rounds, options.quick)
-    return table.copies(rows), {"pythons": rows}, []
+    rows = newer_pythons.rows(options.rounds, options.quick)
+    return bench_table.copies(rows), {"pythons": rows}, []
 
 
 def rows_with_goals(name: str, title: str, measure: Callable[[argparse.Namespace], tuple[list[dict[str, Any]], list[Goal]]],
                     ) -> Callable[[argparse.Namespace], Found]:
     def section(options: argparse.Namespace) -> Found:
         rows, goals = measure(options)
-        return table.plain(title, rows), {name: rows}, goals
+        return bench_table.plain(title, rows), {name: rows}, goals
 
     return section
 
@@ -55,7 +55,7 @@ def bpf_programs(options: argparse.Namespace) -> Found:
     cells = [("The BPF programs, with the time to look at the clock", "ns per run", "runs per copy", "ns per copy")]
     cells += [(f"  {r['work']}: {r['program']}", f"{r['ns_per_run']:,.0f}", f"{r['runs_per_copy']:.2f}",
                f"{r['ns_per_copy']:,.0f}") for r in rows]
-    return [*table.columns(cells, 3), ""], {"programs": rows}, []
+    return [*bench_table.columns(cells, 3), ""], {"programs": rows}, []
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], Found]] = {
@@ -63,8 +63,8 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "pythons": other_pythons,
     "programs": bpf_programs,
     "instructions": rows_with_goals("instructions", "Instructions for a copy", instructions.measure),
-    "article": rows_with_goals("article", "The article's loop", service.article),
-    "service": rows_with_goals("service", "Flask under gunicorn, at saturation", service.measure),
+    "article": rows_with_goals("article", "The article's loop", requests_made.article),
+    "service": rows_with_goals("service", "Flask under gunicorn, at saturation", requests_made.measure),
     "unwatched": rows_with_goals("unwatched", "First touches of pages in a process that is not watched", unwatched.measure),
     "daemon": rows_with_goals("daemon", "The daemon", daemon.measure),
 }
@@ -114,7 +114,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(data, indent=1))
     else:
-        print("\n".join([*(f"{k}: {v}" for k, v in data["on"].items() if v), "", *text, *table.goals(goals)]))
+        print("\n".join([*(f"{k}: {v}" for k, v in data["on"].items() if v), "", *text, *bench_table.goals(goals)]))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 
 import tools
 from figures import Goal
-from service import Rows, attached, value
+from requests_made import Rows, attached, value
 
 HERE = Path(__file__).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,10 +27,10 @@ THREAD = 8192
 
 
 class Workers:
-    """workers.py: does nothing until it is told to."""
+    """workers_of_ints.py: does nothing until it is told to."""
 
     def __init__(self, python: str, pages: int, workers: int, generations: int):
-        self.process = subprocess.Popen([python, str(HERE / "workers.py"), str(pages), str(workers), str(generations)],
+        self.process = subprocess.Popen([python, str(HERE / "workers_of_ints.py"), str(pages), str(workers), str(generations)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env=tools.clean_environment())
         self.pid = self.says()["pid"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import figures
 import tools
 from figures import Goal
-from service import Rows, value
+from requests_made import Rows, value
 from tools import ROOT, Tool
 
 PAGES, CHILDREN = 20011, 4

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import service
+import requests_made
 import tools
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,11 +100,11 @@ def profile(work: str, options: list[str]) -> tuple[list[dict], int]:
 
 def profile_flask() -> tuple[list[dict], int]:
     gunicorn = shutil.which("gunicorn", path="/usr/bin") or sys.exit("programs: no gunicorn here: scripts/setup bench")
-    with service.Service(gunicorn, 2_000_000, 10_000) as flask, tempfile.TemporaryDirectory() as place, stats():
+    with requests_made.Service(gunicorn, 2_000_000, 10_000) as flask, tempfile.TemporaryDirectory() as place, stats():
         flask.rate()
         flask.share_anew()
         report = Path(place, "report")
-        with service.attached(flask.process.pid, report) as (daemon, _):
+        with requests_made.attached(flask.process.pid, report) as (daemon, _):
             before = runs(daemon.pid)
             flask.rate()
             after = runs(daemon.pid)

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import bench_table
 import figures
-import table
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests/bench/results.json"
@@ -61,20 +61,20 @@ def copies(rows: list[dict[str, Any]]) -> str:
     for r in rows:
         plain = r["tool"] == "untraced"
         cells.append([r["work"] if plain else "", r["tool"], f"{r['ns_per_copy']:,.0f}", "" if plain else f"{r['added_ns']:+,.0f}",
-                      *("" if plain else table.times(r[key]) for key in ("of_untraced", "of_perf", "of_bpftrace")),
-                      table.count(r["lost"])])
+                      *("" if plain else bench_table.times(r[key]) for key in ("of_untraced", "of_perf", "of_bpftrace")),
+                      bench_table.count(r["lost"])])
     return markdown(["", "", "ns per copy", "added", "× untraced", "× perf", "× bpftrace", "lost"], cells, 6)
 
 
 def counts(rows: list[dict[str, Any]]) -> str:
-    return markdown(["", "cowtrace", "the kernel"], [[r["work"], table.count(r["counted"]), table.count(r["kernel"])]
+    return markdown(["", "cowtrace", "the kernel"], [[r["work"], bench_table.count(r["counted"]), bench_table.count(r["kernel"])]
                                                      for r in rows if r["kernel"] is not None], 2)
 
 
 def others(data: dict[str, Any]) -> str:
     titles = {"article": "the article's loop", "service": "Flask", "unwatched": "a first touch elsewhere", "daemon": "cowtrace"}
-    rows = [[f"{title}: {r['what']}", f"{table.number(r['value'])} {r['unit']}",
-             "" if r["low"] == r["high"] else f"{table.number(r['low'])} to {table.number(r['high'])}"]
+    rows = [[f"{title}: {r['what']}", f"{bench_table.number(r['value'])} {r['unit']}",
+             "" if r["low"] == r["high"] else f"{bench_table.number(r['low'])} to {bench_table.number(r['high'])}"]
             for name, title in titles.items() for r in data.get(name, [])]
     return markdown(["", "median", "half of the samples"], rows, 2)
 

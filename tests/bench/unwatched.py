@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import figures
 import tools
 from figures import Goal
-from service import Rows, value
+from requests_made import Rows, value
 from tools import ROOT
 
 # Of the first touch of a page.

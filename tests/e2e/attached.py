@@ -16,6 +16,10 @@ from typing import Any
 from cow import COWTRACE, Report, environment, target
 
 
+def children(pid: int) -> list[int]:
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Pipes:
     """A program that is talked to by lines."""
 

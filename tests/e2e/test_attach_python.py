@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pythons
-from attached import Attached, Pipes, process_of
+from attached import Attached, Pipes, children, process_of
 from cow import Report, assert_closed, assert_sums, at_line, environment, line_of, show_sites, target, wait_for
 from taskstats import delay_accounting
 from test_gunicorn import free_port, is_up, sum_in_each_worker
@@ -152,6 +152,7 @@ def gunicorn() -> Iterator[tuple[int, int]]:
          "flask_app:app"], env=environment({"BIG_N": "2000003"}), stderr=subprocess.DEVNULL)
     try:
         wait_for("the server is up", lambda: server.poll() is not None or is_up(port))
+        wait_for("all workers are there", lambda: server.poll() is not None or len(children(server.pid)) == 3)
         assert server.poll() is None
         yield server.pid, port
     finally:

@@ -16,11 +16,11 @@ from cow import ROOT, Run, run_cowtrace, target
 
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 
+import bench_table  # noqa: E402
 import copies  # noqa: E402
 import figures  # noqa: E402
 import programs  # noqa: E402
 import readme  # noqa: E402
-import table  # noqa: E402
 import tools  # noqa: E402
 from figures import Goal  # noqa: E402
 
@@ -95,7 +95,7 @@ def test_what_is_added_is_compared() -> None:
                      "copies counted otherwise than by the kernel itself": True, "copies lost": True}
     work.samples["cowtrace"].check = tools.Run({}, counted=7, kernel=8)
     assert False in {goal.met for goal in copies.goals(copies.rows([work])) if "otherwise" in goal.name}
-    text = table.copies(copies.rows([work]))
+    text = bench_table.copies(copies.rows([work]))
     assert text[2].split() == "cowtrace 1,250 1,225 to 1,275 +250 1.25 0.25 0.50 0".split()
     json.dumps(copies.rows([work]))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from attached import children
 from cow import COWTRACE, Live, Run, alive, environment, kill_quietly, run_cowtrace, target, wait_for
 
 
@@ -180,10 +181,6 @@ def test_killed(moment: int, any_python: str, tmp_path: Path) -> None:
 def saved_after_repair(path: Path) -> int:
     with sqlite3.connect(path) as db:
         return db.execute("SELECT count(*) FROM copy").fetchone()[0]
-
-
-def children(pid: int) -> list[int]:
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 FULL = r"""

@@ -235,7 +235,7 @@ def test_no_memory_to_allocate() -> None:
 
 def test_the_ends_of_processes_are_lost(any_python: str) -> None:
     """While it stands still more processes come and go than their buffer holds: it finds out who still lives."""
-    flood = subprocess.Popen(["sh", "-c", 'read go; exec "$@"', "sh", target("manyforks"), "20000", "0"],
+    flood = subprocess.Popen(["sh", "-c", 'read go; exec "$@"', "sh", target("manyforks"), "60000", "0"],
                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     with Forker(any_python, pages=101, workers=2) as service, \
             Serving(["-p", f"{service.pid},{flood.pid}"]) as server:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""workers.py PAGES WORKERS GENERATIONS: has a heap, and says so; after a line of input forks so many workers at once, each
+"""workers_of_ints.py PAGES WORKERS GENERATIONS: has a heap, and says so; after a line of input forks so many workers at once, each
 of which refers to one object on each of PAGES pages and ends, one generation of them after the other; says how many
 copies that made, and ends after another line. GENERATIONS 0: the workers are there from the start, and only wait."""
 import gc
