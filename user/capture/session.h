@@ -18,10 +18,10 @@ struct session;
 
 struct session_options {
 	const char *witness; /* force one by name; NULL: the most exact that works */
-	size_t ring_size; /* bytes, rounded up to a power of two of pages; 0: 2 MiB for each CPU, 4
-			     to 16 */
-	bool verbose;	  /* show libbpf's messages */
-	uint32_t off;	  /* enum ct_piece: these are left out, to measure what the others cost */
+	/* bytes, rounded up to a power of two of pages; 0: 4 MiB for each CPU, 8 to 16 */
+	size_t ring_size;
+	bool verbose; /* show libbpf's messages */
+	uint32_t off; /* enum ct_piece: these are left out, to measure what the others cost */
 };
 
 /* Receives the records; data is unchecked. */
