@@ -2,7 +2,7 @@
 // link: user/python/code.c user/python/object.c user/python/lnotab.c user/python/location_table.c
 // link: user/python/layout.c user/python/tables.c user/python/offsets.c user/python/proof.c
 // link: user/python/debug_offsets.c user/event/decode.c
-// link: user/base/utf8.c -Itests/bpf_host -Ibpf -lcmocka
+// link: user/proc/mem_pages.c user/base/utf8.c -Itests/bpf_host -Ibpf -lcmocka
 // link: -fno-sanitize=alignment -Wno-unknown-attributes
 /*
  * A _PyRuntime that lies: any _Py_DebugOffsets, any version, also one that is newer than all that

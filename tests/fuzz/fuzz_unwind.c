@@ -2,8 +2,8 @@
 // link: user/python/code.c user/python/object.c user/python/lnotab.c user/python/location_table.c
 // link: user/python/layout.c user/python/tables.c user/python/offsets.c user/python/proof.c
 // link: user/python/debug_offsets.c user/python/keys.c user/python/mimalloc.c user/event/decode.c
-// link: user/python/activity.c user/base/utf8.c -Itests/bpf_host -Ibpf -lcmocka
-// link: -fno-sanitize=alignment -Wno-unknown-attributes
+// link: user/python/activity.c user/proc/mem_pages.c user/base/utf8.c -Itests/bpf_host -Ibpf
+// link: -lcmocka -fno-sanitize=alignment -Wno-unknown-attributes
 /*
  * The memory of a real interpreter of any version, damaged: cycles, wild pointers, huge lengths.
  * The walk of the BPF programs ends, with a reason and after few reads; what it has sent can be
