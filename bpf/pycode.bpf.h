@@ -170,8 +170,8 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
  * what is at C is K, and was at the first walk. If it was made before, it was there at the first
  * walk, and holds since then what is at C. Either way C is what it was.
  *
- * Compared: 3.11.2 and 3.11.7. From 3.12 on the number is that of the code object, and a frame need
- * not name a function.
+ * Read in 3.11.2; of 3.11.7 only the structs were compared. From 3.12 on the number is that of the
+ * code object, and a frame need not name a function.
  */
 static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/progress.h"
@@ -68,7 +69,7 @@ static void attach__say(const struct tracing *t, uint64_t seconds)
 /* Until somebody says so, the time is over, or nobody is left. */
 static void attach__trace(struct tracing *t, const struct options *opt)
 {
-	uint64_t start = tracing__now_ms(), past = 0;
+	uint64_t start = clock__now_ms(), past = 0;
 	struct signalfd_siginfo info;
 	struct progress progress = {};
 	bool interrupted = false;
@@ -83,7 +84,7 @@ static void attach__trace(struct tracing *t, const struct options *opt)
 		if (opt->for_ms && opt->for_ms - past < (uint64_t)wait)
 			wait = (int)(opt->for_ms - past);
 		interrupted = tracing__wait(t, wait, -1, &info);
-		past = tracing__now_ms() - start;
+		past = clock__now_ms() - start;
 	}
 	log__status(NULL);
 }

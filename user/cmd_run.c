@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
 #include "cmd_tracing.h"
@@ -50,9 +51,9 @@ static void run__trace(struct run *run)
 		run__wait(run, pipeline__step(pipeline), launch__fd(run->launch));
 		run->status = launch__reap(run->launch);
 	}
-	deadline = tracing__now_ms() + LAST_WORDS_MS;
+	deadline = clock__now_ms() + LAST_WORDS_MS;
 	pipeline__step(pipeline);
-	while (pipeline__living(pipeline) && run->interrupts < 2 && tracing__now_ms() < deadline) {
+	while (pipeline__living(pipeline) && run->interrupts < 2 && clock__now_ms() < deadline) {
 		run__wait(run, 5, -1);
 		pipeline__step(pipeline);
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
 #include "cmd_serve_answers.h"
@@ -24,6 +25,8 @@
 #include "targets/finder.h"
 #include "targets/group_name.h"
 
+/* Mapped twice, it is a part of the 64 MiB. */
+#define RING_SIZE (4u << 20)
 /* Services load for longer before they fork. */
 #define FIND_MS 2000
 #define LOOK_MS 15000
@@ -124,7 +127,7 @@ static void serve(struct server *s)
 
 	while (!ended) {
 		int wait = pipeline__step(s->tracing.pipeline);
-		uint64_t now = tracing__now_ms();
+		uint64_t now = clock__now_ms();
 		int fd;
 
 		now_and_then(s, now);
@@ -226,6 +229,7 @@ int cmd_serve(const struct options *opt)
 	err = tracing__check_targets(opt);
 	if (err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
+	s.opt.ring_size = s.opt.ring_size ?: RING_SIZE;
 	err = open_address(&s);
 	err = err ?: open_tracing(&s) ?: open_pages(&s);
 	if (!err) {

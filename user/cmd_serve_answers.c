@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "cmd_tracing.h"
+#include "base/clock.h"
 #include "model/metrics.h"
 #include "model/snapshot.h"
 #include "pipeline.h"
@@ -41,10 +42,7 @@ struct answers {
 
 static double clock_seconds(clockid_t clock)
 {
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)clock__read(clock) / 1e9;
 }
 
 int answers__new(struct pipeline *pipeline, struct peer *peer, struct answers **out)

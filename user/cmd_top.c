@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
 #include "cmd_tracing.h"
@@ -51,7 +52,7 @@ static void on_message(void *ctx, enum log_level level, const char *text)
 	struct session_of_top *s = ctx;
 
 	snprintf(s->message, sizeof(s->message), "%s", text);
-	s->message_until = tracing__now_ms() + MESSAGE_MS;
+	s->message_until = clock__now_ms() + MESSAGE_MS;
 	if (level == LOG_ERROR)
 		screen__last_words(text);
 	s->changed = true;
@@ -80,7 +81,7 @@ static int draw(struct session_of_top *s)
 {
 	int err;
 
-	if (tracing__now_ms() >= s->message_until)
+	if (clock__now_ms() >= s->message_until)
 		s->message[0] = '\0';
 	s->data.message = s->message[0] ? s->message : NULL;
 	err = top__draw(s->top, &s->data, &s->canvas);
@@ -140,7 +141,7 @@ static int on_keys(struct session_of_top *s)
 
 static int tick(struct session_of_top *s)
 {
-	uint64_t now = tracing__now_ms();
+	uint64_t now = clock__now_ms();
 
 	if (now < s->next_tick)
 		return 0;

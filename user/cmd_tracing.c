@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "capture/session.h"
 #include "cli.h"
@@ -63,7 +63,7 @@ static double cpu_milliseconds(void)
 static void say_armed(uint64_t start)
 {
 	log_info("armed after %lu ms, with %.0f ms of CPU",
-		 (unsigned long)(tracing__now_ms() - start), cpu_milliseconds());
+		 (unsigned long)(clock__now_ms() - start), cpu_milliseconds());
 }
 
 static void say_used(void)
@@ -96,7 +96,7 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 		.off = opt->off,
 	};
 	char why[512] = "out of memory";
-	uint64_t start = tracing__now_ms();
+	uint64_t start = clock__now_ms();
 	int err;
 
 	*t = (struct tracing){.opt = opt, .signal_fd = -1, .delayacct = -1};
@@ -237,12 +237,4 @@ int tracing__status(const struct tracing *t, int err)
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILURE;
 	log_error("`cowtrace check` says what this system lacks");
 	return STATUS_UNSUPPORTED;
-}
-
-uint64_t tracing__now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }

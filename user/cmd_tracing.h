@@ -63,7 +63,4 @@ int tracing__report(struct tracing *t);
 /* The exit status of a command that attaches, after an error or 0. */
 int tracing__status(const struct tracing *t, int err);
 
-/* CLOCK_MONOTONIC */
-uint64_t tracing__now_ms(void);
-
 #endif

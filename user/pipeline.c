@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/intern.h"
 #include "base/log.h"
 #include "capture/session.h"
@@ -83,7 +84,7 @@ static struct process *process__begin(struct pipeline *p, uint32_t pid, struct p
 		return NULL;
 	}
 	p->living++;
-	p->stirred = now_ns();
+	p->stirred = clock__now_ns();
 	pipeline__publish(p, process); /* from here on the pid means this process */
 	return process;
 }
@@ -135,7 +136,7 @@ static void on_exec(struct pipeline *p, const struct ct_exec *rec)
 	enrich__executed(p->enrich, process, rec->start_stack, rec->time);
 	process->uid = rec->uid;
 	process->exec_time = rec->time;
-	p->stirred = now_ns();
+	p->stirred = clock__now_ns();
 	process->forked_memory = false;
 	process__read_command(process, rec->comm);
 	pipeline__group_exec(p, process);
@@ -212,11 +213,11 @@ static void log_copy(const struct fault_facts *f, const struct verdict *v)
 	log_debug("pid %u, %lu ms ago: %s: %#lx %s%s, %s %#lx, insn %u width %u %+ld, old %#lx new "
 		  "%#lx%s, "
 		  "block %u of %lu at %#lx, content %u, opcode %d %u",
-		  f->pid, (unsigned long)((now_ns() - f->time) / 1000000), cause__name(v->cause),
-		  f->addr, v->detail, f->gc_collecting ? " in gc" : "", f->symbol ?: "?", f->ip,
-		  i->kind, i->width, i->disp, f->old_value, f->new_value, f->has_new ? "" : "?",
-		  f->block.allocator, f->block.size, f->block.start, f->block.content,
-		  f->has_opcode ? f->opcode : -1, f->oparg);
+		  f->pid, (unsigned long)((clock__now_ns() - f->time) / 1000000),
+		  cause__name(v->cause), f->addr, v->detail, f->gc_collecting ? " in gc" : "",
+		  f->symbol ?: "?", f->ip, i->kind, i->width, i->disp, f->old_value, f->new_value,
+		  f->has_new ? "" : "?", f->block.allocator, f->block.size, f->block.start,
+		  f->block.content, f->has_opcode ? f->opcode : -1, f->oparg);
 	for (int w = 0; w < CT_WINDOW_WORDS; w++)
 		log_debug("    %+3d  %016lx", 8 * w - CT_WINDOW_BEFORE, f->window[w]);
 }
@@ -257,7 +258,7 @@ static void catch_up(struct pipeline *p, const struct ct_copy *copy)
 
 	if (copy->time < p->caught_up && process && enrich__knows(p->enrich, process, copy))
 		return;
-	p->caught_up = now_ns();
+	p->caught_up = clock__now_ns();
 	session__consume_meta(p->session);
 }
 
@@ -365,7 +366,7 @@ void pipeline__free(struct pipeline *p)
 
 int pipeline__trace_from_exec(struct pipeline *p, pid_t pid)
 {
-	p->command = process__begin(p, pid, NULL, now_ns());
+	p->command = process__begin(p, pid, NULL, clock__now_ns());
 	if (!p->command)
 		return -ENOMEM;
 	enrich__executed(p->enrich, p->command, 0,
@@ -381,14 +382,14 @@ static void adopted__look(struct pipeline *p)
 	for (struct process *q = p->adopted; q; q = q->next) {
 		if (q->exited || q->image) /* forked, or has executed a program, meanwhile */
 			continue;
-		enrich__adopted(p->enrich, q, now_ns());
+		enrich__adopted(p->enrich, q, clock__now_ns());
 		if (q->adopted)
 			ledger__adopted(q);
 	}
 	/* Who has ended lives on in what it forked: that runs what the others run. */
 	for (struct process *q = p->adopted; q; q = q->next) {
 		if (!q->image && q->adopted)
-			enrich__adopted(p->enrich, q, now_ns());
+			enrich__adopted(p->enrich, q, clock__now_ns());
 		else if (!q->image)
 			enrich__forked(p->enrich, q);
 		pipeline__group_begin(p, q);
@@ -399,7 +400,7 @@ static void adopted__look(struct pipeline *p)
 
 void pipeline__begin(struct pipeline *p)
 {
-	p->started = now_ns();
+	p->started = clock__now_ns();
 }
 
 int pipeline__adopt(struct pipeline *p, const pid_t *pids, size_t n)
@@ -454,7 +455,7 @@ unsigned int pipeline__living(const struct pipeline *p)
 void pipeline__finish(struct pipeline *p)
 {
 	session__detach(p->session);
-	p->ended = now_ns();
+	p->ended = clock__now_ns();
 	session__consume(p->session);
 	ledger__living(p->ledger, p->session, p->tree);
 	settle__flush(p->settle, UINT64_MAX);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/intern.h"
 #include "capture/session.h"
 #include "enrich/enrich.h"
@@ -63,7 +64,7 @@ static void group_by_name(struct pipeline *p, struct process *process)
 	char name[GROUP_NAME];
 
 	p->namer((pid_t)process->pid, process->command, name, sizeof(name));
-	group_set(p, process, groups__find(p->groups, name, now_ns()));
+	group_set(p, process, groups__find(p->groups, name, clock__now_ns()));
 }
 
 /* From the oldest ancestor that does not belong to anything yet, down to this one. */
@@ -86,7 +87,7 @@ void pipeline__group_exec(struct pipeline *p, struct process *process)
 {
 	if (!p->groups || !process->grouped || process->parent)
 		return;
-	groups__end(p->groups, process->group, 0, now_ns());
+	groups__end(p->groups, process->group, 0, clock__now_ns());
 	process->grouped = false;
 	group_by_name(p, process);
 }
@@ -126,7 +127,7 @@ static bool has_gone(const struct process *process)
 
 void pipeline__look(struct pipeline *p)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock__now_ns();
 	struct process_facts facts;
 
 	groups__look_begin(p->groups);
@@ -201,8 +202,8 @@ static int services(struct pipeline *p, struct aggregate *model, uint64_t start,
 	pipeline__look(p);
 	pipeline__host(p, &host);
 	pipeline__capture(p, &capture);
-	capture.seconds = (double)(now_ns() - start) / 1e9;
-	capture.wall_time = pipeline__clock(CLOCK_REALTIME) - (now_ns() - start);
+	capture.seconds = (double)(clock__now_ns() - start) / 1e9;
+	capture.wall_time = clock__read(CLOCK_REALTIME) - (clock__now_ns() - start);
 	publish_groups(p, model);
 	return aggregate__snapshot(model, &host, &capture, start, out);
 }
@@ -255,7 +256,7 @@ static void adopt_again(struct pipeline *p)
 
 		if (q->exited || q->image)
 			continue;
-		enrich__adopted(p->enrich, q, now_ns());
+		enrich__adopted(p->enrich, q, clock__now_ns());
 		q->forked_memory = forked;
 	}
 }
@@ -281,7 +282,7 @@ int pipeline__renew(struct pipeline *p)
 	p->model = fresh.model;
 	aggregate__bound(p->model, PROFILE_ROWS);
 	enrich__limit(p->enrich);
-	p->profiled = now_ns();
+	p->profiled = clock__now_ns();
 	forget_strings(p);
 	adopt_again(p);
 	enrich__succeeded(p->enrich);
@@ -303,7 +304,7 @@ int pipeline__window_open(struct pipeline *p)
 	if (err)
 		return err;
 	aggregate__bound(p->windows[i], WINDOW_ROWS);
-	p->window_start[i] = now_ns();
+	p->window_start[i] = clock__now_ns();
 	return i;
 }
 

@@ -2,6 +2,7 @@
 /* What is to be seen while tracing goes on. */
 #include "pipeline_parts.h"
 
+#include "base/clock.h"
 #include "capture/session.h"
 #include "ledger.h"
 #include "model/aggregate.h"
@@ -10,7 +11,7 @@
 
 int pipeline__watch(struct pipeline *p, struct live **out)
 {
-	int err = p->live ? 0 : live__new(now_ns(), &p->live);
+	int err = p->live ? 0 : live__new(clock__now_ns(), &p->live);
 
 	if (!err)
 		*out = p->live;
@@ -29,7 +30,7 @@ void pipeline__tick(struct pipeline *p)
 		live__process(p->live, aggregate__process(p->model, &facts), &facts);
 		q->reported = q->exited;
 	}
-	live__tick(p->live, now_ns());
+	live__tick(p->live, clock__now_ns());
 }
 
 const char *pipeline__name(const struct pipeline *p, uint32_t *pid)

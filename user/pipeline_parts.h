@@ -4,8 +4,8 @@
 #define COWTRACE_PIPELINE_PARTS_H
 
 #include <stdint.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "capture/session.h"
 #include "model/snapshot.h"
 #include "pipeline.h"
@@ -55,19 +55,6 @@ struct pipeline {
 	uint64_t bad_records;
 	struct session_counters counters;
 };
-
-static inline uint64_t pipeline__clock(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-static inline uint64_t now_ns(void)
-{
-	return pipeline__clock(CLOCK_MONOTONIC);
-}
 
 void pipeline__host(struct pipeline *p, struct snapshot_host *host);
 /* What is not counted in the model. */

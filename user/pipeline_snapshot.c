@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/intern.h"
 #include "enrich/source.h"
 #include "ledger.h"
@@ -16,14 +17,14 @@
 
 void pipeline__fill_capture(const struct pipeline *p, struct snapshot_capture *c)
 {
-	uint64_t end = p->ended ?: now_ns(), start = p->started ?: end;
+	uint64_t end = p->ended ?: clock__now_ns(), start = p->started ?: end;
 
 	c->witness = session__witness(p->session);
 	c->witness_limits = session__witness_limits(p->session);
 	c->kernel_beyond = session__kernel_beyond(p->session);
 	c->witness_note = session__witness_note(p->session);
 	c->seconds = (end - start) / 1e9;
-	c->wall_time = pipeline__clock(CLOCK_REALTIME) - (now_ns() - start);
+	c->wall_time = clock__read(CLOCK_REALTIME) - (clock__now_ns() - start);
 	c->reuses = p->counters.reuses + ledger__live_reuses(p->ledger);
 	for (int i = 0; i < CT_LOST_MAX; i++)
 		c->lost_by_reason[i] = p->counters.lost[i];
@@ -98,7 +99,7 @@ int pipeline__save(struct pipeline *p, const char *path, char *why, size_t why_s
 		.witness = session__witness(p->session),
 		.witness_limits = session__witness_limits(p->session),
 		.witness_note = session__witness_note(p->session),
-		.wall_time = pipeline__clock(CLOCK_REALTIME),
+		.wall_time = clock__read(CLOCK_REALTIME),
 		.kernel_copies = SNAPSHOT_UNKNOWN,
 	};
 	struct snapshot_host host;

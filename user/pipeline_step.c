@@ -2,6 +2,7 @@
 /* What is done again and again while tracing goes on, and how often. */
 #include "pipeline_parts.h"
 
+#include "base/clock.h"
 #include "capture/session.h"
 #include "enrich/enrich.h"
 #include "event/settle.h"
@@ -32,7 +33,7 @@ static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes
 
 int pipeline__step(struct pipeline *p)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock__now_ns();
 	int records;
 
 	records = session__consume(p->session);

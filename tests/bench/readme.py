@@ -20,8 +20,8 @@ MARKS = re.compile(r"(<!-- bench:begin -->\n).*(<!-- bench:end -->)", re.DOTALL)
 HOW = """\
 `sudo make bench` measures on your machine what cowtrace costs, `sudo make bench-vm` counts it. What follows was measured
 on {machine}, {kernel}, {python}, {perf}, {bpftrace}
-({cowtrace}, {date}). It is a virtual machine inside another one, where others worked meanwhile: its nanoseconds are
-long and not steady, the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
+({cowtrace}, {date}; {rounds}). It is a virtual machine inside another one: its nanoseconds are long and not steady,
+the ratios are what to look at. The tools take turns, in rounds; medians, ratios of medians.
 
 **A copied page.** Storms that do nothing else: a C program that writes one byte to each page, and loops of Python that
 take a reference to one int on each page, so many frames deep, each frame of another function. `added` is what one copy
@@ -107,11 +107,15 @@ def instructions() -> tuple[str, str]:
     return kernel, markdown(["", "nothing", *witnesses], cells, 1 + len(witnesses))
 
 
+def rounds(data: dict[str, Any]) -> str:
+    return f"{data['rounds']} rounds" + (" of the quick form, with fewer pages" if data["quick"] else "")
+
+
 def section() -> str:
     data = json.loads(RESULTS.read_text())
     kernel, counted = instructions()
     storms = data["copies"] + [row for row in data.get("pythons", [])]
-    return "\n".join([HOW.format(**data["on"]), copies(storms), COUNTS, counts(storms), REST, others(data),
+    return "\n".join([HOW.format(**data["on"], rounds=rounds(data)), copies(storms), COUNTS, counts(storms), REST, others(data),
                       INSTRUCTIONS.format(kernel=kernel), counted, "**What it shall reach**, and does or does not:\n",
                       goals(data["goals"]), NOT_MEASURED])
 

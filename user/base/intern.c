@@ -5,17 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-
-/* The callers of intern__str have no way to go on without the string. */
-static _Noreturn void out_of_memory(void)
-{
-	log_error("out of memory");
-	abort();
-}
-
-#define uthash_fatal(msg) out_of_memory()
-#include <uthash.h>
+#include "base/hash.h"
 
 struct entry {
 	UT_hash_handle hh;
@@ -62,7 +52,7 @@ const char *intern__str(struct intern *pool, const char *s)
 		return entry->text;
 	entry = malloc(sizeof(*entry) + len + 1);
 	if (!entry)
-		out_of_memory();
+		hash__no_memory(); /* the callers have no way to go on without the string */
 	memcpy(entry->text, s, len + 1);
 	HASH_ADD_KEYPTR(hh, pool->entries, entry->text, len, entry);
 	return entry->text;

@@ -3,16 +3,14 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define INTERVAL_MS 1000
 
 static uint64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+	return clock__read(CLOCK_MONOTONIC_COARSE) / 1000000;
 }
 
 uint64_t progress__due(struct progress *p)

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <cowtrace/pylayout.h>
 
+#include "base/clock.h"
 #include "base/intern.h"
 #include "base/log.h"
 #include "elf/elf.h"
@@ -20,14 +20,6 @@
 
 /* Copies of a process that has ended may still wait in the ring for this long. */
 #define KEEP_NS 2000000000ull
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 static void image__drop(struct enrich *e, struct process *p)
 {
@@ -70,7 +62,7 @@ struct regions *program__regions(struct enrich *e, struct process *p, uint64_t s
 
 	if (p->regions && since <= p->regions_time)
 		return p->regions;
-	p->regions_time = now_ns();
+	p->regions_time = clock__now_ns();
 	pid = regions__ask(e->elves, e->pool, p, image_root(p->image), &fresh);
 	if (!pid)
 		return p->regions;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define PAGE 4096ull
 /* 1 MiB: what the copies of a few milliseconds are explained with. */
@@ -75,14 +76,6 @@ ssize_t mem_pages__take(const struct mem_pages *pages, pid_t pid, uint64_t since
 	return (ssize_t)done;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static void keep(struct mem_pages *pages, pid_t pid, uint64_t page, uint64_t time, bool missing)
 {
 	pages->places[place_of(pid, page)] =
@@ -91,7 +84,7 @@ static void keep(struct mem_pages *pages, pid_t pid, uint64_t page, uint64_t tim
 
 int mem_pages__read(struct mem_pages *pages, int fd, pid_t pid, uint64_t addr, size_t len)
 {
-	uint64_t first = addr & ~(PAGE - 1), time = now_ns();
+	uint64_t first = addr & ~(PAGE - 1), time = clock__now_ns();
 	size_t n = (addr + len - first + PAGE - 1) / PAGE, whole;
 	struct iovec at[AT_ONCE];
 	ssize_t got;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "serve/http_parts.h"
 #include "serve/jail.h"
@@ -21,14 +21,6 @@
 
 /* The standard ones, the listening one, the link, epoll and what libmicrohttpd has of its own. */
 #define OTHER_FDS 16
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
-}
 
 /* --- clients ----------------------------------------------------------------- */
 
@@ -139,7 +131,7 @@ static void loop(struct http *h)
 			MHD_get_timeout(h->daemon, &due) == MHD_YES && due < 1000 ? (int)due : 1000;
 
 		poll(fds, 2, wait);
-		h->now = now_ms();
+		h->now = clock__now_ms();
 		link__receive(h);
 		link__expire(h);
 		end_slow(h);
@@ -154,7 +146,7 @@ bool http__is_built(void)
 
 int http__main(void)
 {
-	struct http h = {.now = now_ms()};
+	struct http h = {.now = clock__now_ms()};
 	int err;
 
 	prctl(PR_SET_NAME, HTTP_PROCESS, 0, 0, 0);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "store/batch.h"
 #include "store/disk.h"
 #include "store/evidence.h"
@@ -66,14 +66,6 @@ struct writer {
 
 /* --- what is new ------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static void hand_over(struct writer *w)
 {
 	if (w->batch)
@@ -85,7 +77,7 @@ static struct batch *open_batch(struct writer *w)
 {
 	if (w->batch)
 		return w->batch;
-	w->opened = now_ns();
+	w->opened = clock__now_ns();
 	w->batch = batch__new();
 	if (!w->batch)
 		memory__none();
@@ -363,7 +355,7 @@ int writer__new(const char *path, const struct snapshot_host *host,
 	if (!w)
 		return -ENOMEM;
 	w->page_size = host->page_size;
-	w->base_time = now_ns() / 1000 * 1000;
+	w->base_time = clock__now_ns() / 1000 * 1000;
 	err = disk__open(path, host, capture, w->base_time, &disk, why, why_size);
 	if (!err) {
 		err = queue__new(disk, path, &w->queue);
