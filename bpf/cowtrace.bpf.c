@@ -9,6 +9,7 @@
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"
+#include "direct.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"

@@ -54,6 +54,7 @@ struct percpu_counter {
 struct task_struct;
 
 struct mm_struct {
+	void *pgd; /* the upper table of pages */
 	unsigned long start_stack;
 	struct task_struct *owner;	   /* CONFIG_MEMCG */
 	struct percpu_counter rss_stat[4]; /* since 6.2, f1a7941243c1 */
@@ -266,5 +267,6 @@ struct fault_event {
 #define PTE_PRESENT 0x1UL
 /* A huge page that an entry of a page middle directory maps: 2 MiB */
 #define HUGE_ORDER 9
+#define PAGE_SIZE  4096UL
 
 #endif

@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1920
+#define SLAB_SIZE	   1912
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -89,6 +89,7 @@ struct thread {
 	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
 	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
 	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */
+	u64 pgd;	  /* its table of pages, for this run of a program: see direct.bpf.h */
 	u32 layout;	  /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */

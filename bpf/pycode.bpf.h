@@ -28,33 +28,84 @@ static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at
 		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
 }
 
-/*
- * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
- * memory ends there, one read brings both. Not static: verified once.
+/* A str object: its hash, and if it has none, how many bytes of text there are, and the last ones.
  */
-CHECKED_ONCE(str__digest, u64, str)
-{
-	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
-	u32 state;
+struct str_words {
+	u64 hash, size, tail[CT_STR_WORDS];
+};
 
-	if (!str)
-		return 0;
-	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
-	len = head + STR_AHEAD;
+/* Where the text is in a str object, or its end if that is longer than what is looked at. */
+static __always_inline u64 str__text(struct str_words *w, const struct ct_pylayout *lay, u64 length,
+				     u32 state)
+{
+	u64 at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
+
+	w->size = length * (state & 7);
+	return w->size > sizeof(w->tail) ? at + w->size - sizeof(w->tail) : at;
+}
+
+/* All of it that counts is on one page. */
+static __always_inline bool str__words(struct thread *t, const struct ct_pylayout *lay, u64 str,
+				       struct str_words *w)
+{
+	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE), at;
+	struct span s;
+
+	if (!span__open(&s, t, str, head))
+		return false;
+	w->hash = span__u64(&s, lay->str_hash);
+	at = str__text(w, lay, span__u64(&s, lay->str_length),
+		       (u32)span__u64(&s, lay->str_state) >> (lay->str_kind_shift & 31));
+	if ((str & (PAGE_SIZE - 1)) + at + sizeof(w->tail) > PAGE_SIZE)
+		return false;
+	for (int i = 0; i < CT_STR_WORDS; i++)
+		w->tail[i] = span__u64(&s, at + 8 * i);
+	return span__held(&s);
+}
+
+/* The text lies behind the head: unless memory ends there, one read brings both. */
+static __always_inline bool str__read(struct thread *t, const struct ct_pylayout *lay, u64 str,
+				      struct str_words *w)
+{
+	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
+	u64 len = head + STR_AHEAD, at;
+
 	if (bpf_probe_read_user(t->scratch, len, (void *)str)) {
 		len = head;
 		if (bpf_probe_read_user(t->scratch, len, (void *)str))
-			return 0;
+			return false;
 	}
-	hash = scratch__u64(t->scratch, lay->str_hash);
-	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
-	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
-	at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
-	if (size > sizeof(tail))
-		at += size - sizeof(tail);
-	if (hash == ~0UL)
-		str__tail(t, str, len, at, tail);
-	return ct_str_digest(hash, size, tail);
+	w->hash = scratch__u64(t->scratch, lay->str_hash);
+	at = str__text(w, lay, scratch__u64(t->scratch, lay->str_length),
+		       scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31));
+	if (w->hash == ~0UL)
+		str__tail(t, str, len, at, w->tail);
+	return true;
+}
+
+/* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
+CHECKED_ONCE(str__digest, u64, str)
+{
+	struct str_words w = {};
+
+	if (!str || (!str__words(t, lay, str, &w) && !str__read(t, lay, str, &w)))
+		return 0;
+	return ct_str_digest(w.hash, w.size, w.tail);
+}
+
+/* Of most it is the hash that the str keeps, and nothing else. */
+static __always_inline u32 str__look(struct thread *t, const struct ct_pylayout *lay, u64 str)
+{
+	const u64 tail[CT_STR_WORDS] = {};
+	u64 hash;
+	struct span s;
+
+	if (span__open(&s, t, str + lay->str_hash, sizeof(hash))) {
+		hash = span__u64(&s, 0);
+		if (span__held(&s) && hash != ~0UL)
+			return ct_str_digest(hash, 0, tail);
+	}
+	return str__digest(t, lay, str);
 }
 
 /* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
@@ -64,11 +115,26 @@ static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayo
 	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
 
 	if (memo->str != str || memo->walk != (u32)t->py.walks) {
-		memo->digest = str__digest(t, lay, str);
+		memo->digest = str__look(t, lay, str);
 		memo->str = str;
 		memo->walk = t->py.walks;
 	}
 	return memo->digest;
+}
+
+/* The same, of one page. */
+static __always_inline bool table__words(struct thread *t, const struct ct_pylayout *lay, u64 at,
+					 u64 table[1 + CT_TABLE_WORDS])
+{
+	u64 skip = lay->bytes_data - lay->bytes_size;
+	struct span s;
+
+	if (!span__open(&s, t, at + lay->bytes_size, skip + 8 * CT_TABLE_WORDS))
+		return false;
+	table[0] = span__u64(&s, 0);
+	for (int i = 0; i < CT_TABLE_WORDS; i++)
+		table[1 + i] = span__u64(&s, skip + 8 * i);
+	return span__held(&s);
 }
 
 /* Size and first bytes of the line table, with one read if they lie as they always have. */
@@ -78,7 +144,7 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
 	u64 skip = lay->bytes_data - lay->bytes_size;
 	u64 len = skip + 8 * CT_TABLE_WORDS;
 
-	if (!at)
+	if (!at || table__words(t, lay, at, table))
 		return;
 	if (len > SCRATCH_SIZE ||
 	    bpf_probe_read_user(t->scratch, len, (void *)(at + lay->bytes_size))) {
@@ -104,7 +170,7 @@ static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayou
 
 	if (!lay->interp_id || t->py.interp == lay->main_interpreter)
 		return key;
-	return hash__mix(key, user__u64(t->py.interp + lay->interp_id));
+	return hash__mix(key, thread__u64(t, t->py.interp + lay->interp_id));
 }
 
 /*
@@ -122,8 +188,7 @@ static __always_inline void code__begin(struct thread *t, const struct ct_pylayo
 
 	py->walks++;
 	if (lay->interp_code_count && py->interp)
-		bpf_probe_read_user(&count, sizeof(count),
-				    (void *)(py->interp + lay->interp_code_count));
+		count = thread__u32(t, py->interp + lay->interp_code_count);
 	if (!count || count != py->count || py->interp_key != py->count_key)
 		py->known = 0;
 	py->count = count;
@@ -176,10 +241,26 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
 static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
 {
 	u64 func = t->py.func;
-	u32 version = 0;
+	u32 version = thread__u32(t, func + lay->func_version);
 
-	bpf_probe_read_user(&version, sizeof(version), (void *)(func + lay->func_version));
 	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
+}
+
+/* The words of it that somebody asks for, into the scratch buffer. */
+static __always_inline bool code__span(struct thread *t, const struct ct_pylayout *lay, u64 code,
+				       u64 size)
+{
+	struct span s;
+
+	if (!span__open(&s, t, code, size))
+		return false;
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		if (lay->code_words[i])
+			span__keep(&s, t, lay->code_words[i]);
+	span__keep(&s, t, lay->code_file);
+	span__keep(&s, t, lay->code_name);
+	span__keep(&s, t, lay->code_table);
+	return span__held(&s);
 }
 
 /*
@@ -191,8 +272,9 @@ static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout
 				      struct code_memo *memo, u64 code, u64 key)
 {
 	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at;
+	u64 size = bound(lay->code_size, CT_CODE_READ_MAX);
 
-	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
+	if (!code__span(t, lay, code, size) && bpf_probe_read_user(t->scratch, size, (void *)code))
 		return 0;
 	code__words(t, lay, words);
 	if (!lay->func_version)
@@ -202,7 +284,7 @@ static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout
 		name = scratch__u64(t->scratch, lay->code_name);
 		at = scratch__u64(t->scratch, lay->code_table);
 		table__read(t, lay, at, table);
-		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
+		name = (u32)str__look(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
 		memo->check = ct_code_digest(words, name, table);
 		memo->key = key;
 		memo->code = code;

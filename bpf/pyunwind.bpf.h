@@ -255,15 +255,14 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 }
 
 /* The interpreter of this thread is inside a garbage collection. */
-static __always_inline bool gc__collecting(const struct ct_pylayout *lay, u64 interp)
+static __always_inline bool gc__collecting(const struct thread *t, const struct ct_pylayout *lay,
+					   u64 interp)
 {
 	u64 at = lay->gc_collecting;
-	u32 collecting = 0;
 
 	if (!at && interp && lay->interp_gc_collecting)
 		at = interp + lay->interp_gc_collecting;
-	return at && !bpf_probe_read_user(&collecting, sizeof(collecting), (void *)at) &&
-	       collecting == 1;
+	return at && thread__u32(t, at) == 1;
 }
 
 /* The chunk that frames are pushed to (3.11+). */
@@ -290,12 +289,12 @@ static __always_inline void pystack__begin(struct thread *t, const struct ct_pyl
 		return;
 	t->py.interp = scratch__u64(t->scratch, lay->ts_interp);
 	/* What is known to be a count needs no more evidence. */
-	if (!t->counted && gc__collecting(lay, t->py.interp))
+	if (!t->counted && gc__collecting(t, lay, t->py.interp))
 		t->event.flags |= CT_F_GC_COLLECTING;
 	pystack__chunk(t, lay);
 	frame = scratch__u64(t->scratch, lay->ts_frame);
 	if (frame && lay->flags & CT_PY_CFRAME)
-		frame = user__u64(frame + lay->cframe_current);
+		frame = thread__u64(t, frame + lay->cframe_current);
 	t->py.leaf = frame;
 	if (!frame)
 		t->py.unwind = CT_UNWIND_NO_FRAME;

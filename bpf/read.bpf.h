@@ -55,4 +55,70 @@ static __always_inline u64 bound(u64 value, u64 max)
 	return value;
 }
 
+/* --- the same, if it can be, by way of the kernel's own map of memory --- */
+
+/* Before the first span of a program: it holds as long as the program runs. */
+static __always_inline void direct__begin(struct thread *t, struct task_struct *task)
+{
+	t->pgd = cfg_direct ? (u64)PEEK(PEEK(task, mm), pgd) : 0;
+}
+
+/* The span of len bytes from addr on; false: they are to be read otherwise. */
+static __always_inline bool span__open(struct span *s, const struct thread *t, u64 addr, u64 len)
+{
+	if (!t->pgd || addr >= USER_END || (addr & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
+		return false;
+	return span__find(s, cfg_direct, cfg_five_levels, t->pgd, addr);
+}
+
+/* Keeps a word in the scratch buffer, where a read of all that is there would have put it. */
+static __always_inline void span__keep(const struct span *s, struct thread *t, u32 offset)
+{
+	offset &= SCRATCH_SIZE - 1 - 7;
+	*(u64 *)(t->scratch + offset) = span__u64(s, offset);
+}
+
+/* A small number of words; dst is as large. False: they are to be read otherwise. */
+static __always_inline bool span__read(const struct thread *t, void *dst, const u32 size, u64 addr)
+{
+	u64 *words = dst;
+	struct span s;
+
+	if (!span__open(&s, t, addr, size))
+		return false;
+	for (u32 i = 0; i < size / 8; i++)
+		words[i] = span__u64(&s, 8 * i);
+	return span__held(&s);
+}
+
+/* A word of this thread's memory; false, and 0: it is not there. */
+static __always_inline bool thread__read(const struct thread *t, u64 addr, u64 *value)
+{
+	struct span s;
+
+	if (span__open(&s, t, addr, sizeof(*value))) {
+		*value = span__u64(&s, 0);
+		if (span__held(&s))
+			return true;
+	}
+	return !bpf_probe_read_user(value, sizeof(*value), (void *)addr);
+}
+
+/* An int, which does not lie across two words. */
+static __always_inline u32 thread__u32(const struct thread *t, u64 addr)
+{
+	u64 word;
+
+	thread__read(t, addr & ~7UL, &word);
+	return word >> 8 * (addr & 4);
+}
+
+static __always_inline u64 thread__u64(const struct thread *t, u64 addr)
+{
+	u64 value;
+
+	thread__read(t, addr, &value);
+	return value;
+}
+
 #endif

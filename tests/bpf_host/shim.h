@@ -49,6 +49,7 @@ struct pt_regs {
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"
+#include "direct.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"
@@ -70,6 +71,7 @@ struct pt_regs {
 
 #pragma GCC diagnostic pop
 
+#include "shim_direct.h"
 #include "shim_helpers.h"
 
 #endif
