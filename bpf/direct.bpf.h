@@ -70,27 +70,34 @@ static __always_inline u64 leaf__page(u64 base, u64 leaf, u64 mask)
 	return base + frame;
 }
 
-/* base: of the direct map. pgd: of the process. five: there are five levels of tables. */
-static __always_inline bool span__find(struct span *s, u64 base, bool five, u64 pgd, u64 addr)
+/*
+ * Where the entry for addr is in the last table but one; 0: there is none. base: of the direct map.
+ * pgd: of the process. five: there are five levels of tables.
+ */
+static __always_inline u64 table__find(u64 base, bool five, u64 pgd, u64 addr)
 {
-	u64 mask = PAGE_SIZE - 1, page, at = pgd + (addr >> 39 & 511) * 8;
+	u64 at = pgd + (addr >> 39 & 511) * 8;
 
-	if (five) {
+	if (five)
 		at = table__entry(base, direct__u64(pgd + (addr >> 48 & 511) * 8), addr, 39);
-		if (!at)
-			return false;
-	}
-	at = table__entry(base, direct__u64(at), addr, 30);
-	if (!at)
+	if (at)
+		at = table__entry(base, direct__u64(at), addr, 30);
+	if (at)
+		at = table__entry(base, direct__u64(at), addr, 21);
+	return at;
+}
+
+/* The span at addr; table: see table__find. */
+static __always_inline bool span__find(struct span *s, u64 base, u64 table, u64 addr)
+{
+	u64 mask = HUGE_MASK, page;
+
+	if (!table)
 		return false;
-	at = table__entry(base, direct__u64(at), addr, 21);
-	if (!at)
-		return false;
-	s->table = s->entry = at;
-	s->table_was = s->was = direct__u64(at);
-	if (s->was & ENTRY_HUGE) {
-		mask = HUGE_MASK;
-	} else {
+	s->table = s->entry = table;
+	s->table_was = s->was = direct__u64(table);
+	if (!(s->was & ENTRY_HUGE)) {
+		mask = PAGE_SIZE - 1;
 		s->entry = table__entry(base, s->table_was, addr, 12);
 		if (!s->entry)
 			return false;
@@ -114,7 +121,12 @@ static __always_inline bool span__held(const struct span *s)
 
 #else
 
-static __always_inline bool span__find(struct span *s, u64 base, bool five, u64 pgd, u64 addr)
+static __always_inline u64 table__find(u64 base, bool five, u64 pgd, u64 addr)
+{
+	return 0;
+}
+
+static __always_inline bool span__find(struct span *s, u64 base, u64 table, u64 addr)
 {
 	return false;
 }

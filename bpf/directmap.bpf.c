@@ -19,7 +19,8 @@ __noinline bool base__reads(u64 base, u64 pgd, u64 at, u64 want, bool five)
 {
 	struct span s;
 
-	return span__find(&s, base, five, pgd, at) && span__u64(&s, 0) == want && span__held(&s);
+	return span__find(&s, base, table__find(base, five, pgd, at), at) &&
+	       span__u64(&s, 0) == want && span__held(&s);
 }
 
 static __always_inline bool base__fits(u64 base, u64 pgd, bool five)

@@ -42,7 +42,7 @@ static __always_inline bool read_around(void *dst, const u32 size, u64 from, u64
 	return true;
 }
 
-static __always_inline bool evidence__code(const struct thread *t, struct ct_copy *ev)
+static __always_inline bool evidence__code(struct thread *t, struct ct_copy *ev)
 {
 	u64 code[CT_INSN_LEN / 8];
 

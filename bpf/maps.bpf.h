@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1912
+#define SLAB_SIZE	   1704
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -75,6 +75,14 @@ struct code_memo {
 	u32 check;
 };
 
+/* 2 MiB of the process's memory, in this run of a program: see thread__table. */
+#define REGIONS 8
+struct region {
+	u64 number; /* of the address's 2 MiB */
+	u64 table;
+	u32 run, pad;
+};
+
 /* The name of a file that this walk has seen: see file__digest. */
 #define FILE_MEMOS 8
 struct file_memo {
@@ -97,6 +105,7 @@ struct thread {
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
+	u32 run;      /* of a program that reads its memory */
 	u32 adoption; /* with which it, or who it was forked from, came; 0: with none */
 	u8 started;   /* the command has been executed: from here on copies count */
 	u8 pending;   /* enum pending */
@@ -105,6 +114,7 @@ struct thread {
 	u8 cold;      /* enum cold */
 	u8 cold_kind; /* enum pending: who wrote */
 	u8 follow;    /* enum follow */
+	u8 alone : 1; /* nobody else has its memory, see direct__begin */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
 	u8 is_in : CT_CODES; /* functions of the kernel, see kstack__look */
@@ -116,6 +126,7 @@ struct thread {
 	struct type_memo types[TYPE_MEMOS];
 	struct code_memo codes[CODE_MEMOS];
 	struct file_memo files[FILE_MEMOS];
+	struct region regions[REGIONS];
 	u8 slab[SLAB_SIZE];
 	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };

@@ -319,9 +319,20 @@ static __always_inline const struct ct_frame *frame__near(const struct thread *t
 	return NULL;
 }
 
+/* One of two places: where it is, or else the first, unless this walk has put another one there. */
+static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
+{
+	struct code_memo *first = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	struct code_memo *second = &t->codes[(code >> 7 ^ code >> 13) & (CODE_MEMOS - 1)];
+
+	if (first->code == code || (second->code != code && first->era != t->py.era))
+		return first;
+	return second;
+}
+
 CHECKED_ONCE(frame__check, u64, code)
 {
-	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	struct code_memo *memo = code__memo(t, code);
 	const struct ct_frame *near = frame__near(t, code);
 	u64 key = 0;
 

@@ -255,7 +255,7 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 }
 
 /* The interpreter of this thread is inside a garbage collection. */
-static __always_inline bool gc__collecting(const struct thread *t, const struct ct_pylayout *lay,
+static __always_inline bool gc__collecting(struct thread *t, const struct ct_pylayout *lay,
 					   u64 interp)
 {
 	u64 at = lay->gc_collecting;

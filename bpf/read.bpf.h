@@ -57,18 +57,42 @@ static __always_inline u64 bound(u64 value, u64 max)
 
 /* --- the same, if it can be, by way of the kernel's own map of memory --- */
 
-/* Before the first span of a program: it holds as long as the program runs. */
+/*
+ * Before the first span of a program. What it learns of page tables it may keep as long as it runs
+ * if nobody but this thread has the memory (mm_users): then nobody unmaps any, and no table is
+ * freed but the last one, which the kernel may replace.
+ */
 static __always_inline void direct__begin(struct thread *t, struct task_struct *task)
 {
-	t->pgd = cfg_direct ? (u64)PEEK(PEEK(task, mm), pgd) : 0;
+	struct mm_struct *mm = PEEK(task, mm);
+
+	if (!cfg_direct)
+		return;
+	t->pgd = (u64)PEEK(mm, pgd);
+	t->alone = PEEK(mm, mm_users.counter) == 1;
+	t->run++;
+}
+
+/* The entry of the table of 2 MiB around addr. */
+static __always_inline u64 thread__table(struct thread *t, u64 addr)
+{
+	u64 number = addr >> 21;
+	struct region *memo = &t->regions[number & (REGIONS - 1)];
+
+	if (memo->number == number && memo->run == t->run)
+		return memo->table;
+	memo->table = table__find(cfg_direct, cfg_five_levels, t->pgd, addr);
+	memo->number = number;
+	memo->run = t->alone ? t->run : 0;
+	return memo->table;
 }
 
 /* The span of len bytes from addr on; false: they are to be read otherwise. */
-static __always_inline bool span__open(struct span *s, const struct thread *t, u64 addr, u64 len)
+static __always_inline bool span__open(struct span *s, struct thread *t, u64 addr, u64 len)
 {
 	if (!t->pgd || addr >= USER_END || (addr & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
 		return false;
-	return span__find(s, cfg_direct, cfg_five_levels, t->pgd, addr);
+	return span__find(s, cfg_direct, thread__table(t, addr), addr);
 }
 
 /* Keeps a word in the scratch buffer, where a read of all that is there would have put it. */
@@ -79,7 +103,7 @@ static __always_inline void span__keep(const struct span *s, struct thread *t, u
 }
 
 /* A small number of words; dst is as large. False: they are to be read otherwise. */
-static __always_inline bool span__read(const struct thread *t, void *dst, const u32 size, u64 addr)
+static __always_inline bool span__read(struct thread *t, void *dst, const u32 size, u64 addr)
 {
 	u64 *words = dst;
 	struct span s;
@@ -92,7 +116,7 @@ static __always_inline bool span__read(const struct thread *t, void *dst, const 
 }
 
 /* A word of this thread's memory; false, and 0: it is not there. */
-static __always_inline bool thread__read(const struct thread *t, u64 addr, u64 *value)
+static __always_inline bool thread__read(struct thread *t, u64 addr, u64 *value)
 {
 	struct span s;
 
@@ -105,7 +129,7 @@ static __always_inline bool thread__read(const struct thread *t, u64 addr, u64 *
 }
 
 /* An int, which does not lie across two words. */
-static __always_inline u32 thread__u32(const struct thread *t, u64 addr)
+static __always_inline u32 thread__u32(struct thread *t, u64 addr)
 {
 	u64 word;
 
@@ -113,7 +137,7 @@ static __always_inline u32 thread__u32(const struct thread *t, u64 addr)
 	return word >> 8 * (addr & 4);
 }
 
-static __always_inline u64 thread__u64(const struct thread *t, u64 addr)
+static __always_inline u64 thread__u64(struct thread *t, u64 addr)
 {
 	u64 value;
 

@@ -58,6 +58,7 @@ static struct shim {
 	size_t n_pages, last_page;
 	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
 	size_t n_reads;
+	size_t helper_reads; /* of them, by bpf_probe_read_user */
 	struct shim_element *elements;
 	size_t n_records; /* in order */
 	/* what the test decides */
@@ -206,6 +207,7 @@ static long bpf_probe_read_user(void *dst, uint32_t size, const void *src)
 	bool good = user__copy(dst, (uintptr_t)src, size);
 
 	assert_true(shim.n_reads < SHIM_READS);
+	shim.helper_reads++;
 	shim.reads[shim.n_reads++] = (struct shim_read){(uintptr_t)src, size, !good};
 	if (good)
 		return 0;
