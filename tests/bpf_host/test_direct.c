@@ -59,6 +59,7 @@ static void what_is_not_there(void **state)
 	expect(AT + (1ul << 30), 0, false, 1);
 	expect(AT - (1ul << 39), 0, false, 1);
 	expect(USER_END + AT, 0, false, 1);
+	expect((1ul << 48) + AT, 0, false, 1);
 	expect(0xffff888000000000, 0, false, 1); /* the kernel's */
 	expect(~7ul, 0, false, 1);
 	thread.pgd = 0; /* a thread of the kernel */
