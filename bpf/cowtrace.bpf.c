@@ -6,10 +6,10 @@
 #include <cowtrace/digest.h>
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
+#include "direct.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"
-#include "direct.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"

@@ -24,6 +24,7 @@
 
 #include <cowtrace/direct.h>
 
+/* A piece of a page. */
 struct span {
 	u64 at;		      /* where the kernel has it */
 	u64 entry, was;	      /* the entry of the page table, and what it says */
@@ -72,9 +73,10 @@ static __always_inline u64 leaf__page(u64 base, u64 leaf, u64 mask)
 
 /*
  * Where the entry for addr is in the last table but one; 0: there is none. base: of the direct map.
- * pgd: of the process. five: there are five levels of tables.
+ * pgd: of the process. five: there are five levels of tables. Seldom asked: once in the programs,
+ * so that they are small.
  */
-static __always_inline u64 table__find(u64 base, bool five, u64 pgd, u64 addr)
+static __noinline u64 table__find(u64 base, bool five, u64 pgd, u64 addr)
 {
 	u64 at = pgd + (addr >> 39 & 511) * 8;
 

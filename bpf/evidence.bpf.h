@@ -44,12 +44,10 @@ static __always_inline bool read_around(void *dst, const u32 size, u64 from, u64
 
 static __always_inline bool evidence__code(struct thread *t, struct ct_copy *ev)
 {
-	u64 code[CT_INSN_LEN / 8];
-
-	if (!span__read(t, code, sizeof(code), ev->ip))
-		return read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip);
-	__builtin_memcpy(ev->code, code, sizeof(code));
-	return true;
+	_Static_assert(__builtin_offsetof(struct ct_copy, code) % 8 == 0,
+		       "words of the instruction");
+	return span__read(t, ev->code, CT_INSN_LEN, ev->ip) ||
+	       read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip);
 }
 
 /*

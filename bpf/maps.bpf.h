@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1704
+#define SLAB_SIZE	   1496
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -83,6 +83,18 @@ struct region {
 	u32 run, pad;
 };
 
+/* What is looked at of a code object, and of its line table: see ct_code_digest. */
+struct code_look {
+	u64 words[CT_CODE_WORDS], file, name, line_table;
+	u64 table[1 + CT_TABLE_WORDS];
+};
+
+/* A str object: its hash, and if it has none, how many bytes of text there are, and the last ones.
+ */
+struct str_words {
+	u64 hash, size, tail[CT_STR_WORDS];
+};
+
 /* The name of a file that this walk has seen: see file__digest. */
 #define FILE_MEMOS 8
 struct file_memo {
@@ -127,6 +139,10 @@ struct thread {
 	struct code_memo codes[CODE_MEMOS];
 	struct file_memo files[FILE_MEMOS];
 	struct region regions[REGIONS];
+	/* Of one step only; here, because the stack of the programs is small. */
+	struct span span;
+	struct code_look look;
+	struct str_words str;
 	u8 slab[SLAB_SIZE];
 	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };

@@ -28,12 +28,6 @@ static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at
 		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
 }
 
-/* A str object: its hash, and if it has none, how many bytes of text there are, and the last ones.
- */
-struct str_words {
-	u64 hash, size, tail[CT_STR_WORDS];
-};
-
 /* Where the text is in a str object, or its end if that is longer than what is looked at. */
 static __always_inline u64 str__text(struct str_words *w, const struct ct_pylayout *lay, u64 length,
 				     u32 state)
@@ -49,18 +43,17 @@ static __always_inline bool str__words(struct thread *t, const struct ct_pylayou
 				       struct str_words *w)
 {
 	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE), at;
-	struct span s;
 
-	if (!span__open(&s, t, str, head))
+	if (!span__open(t, str, head))
 		return false;
-	w->hash = span__u64(&s, lay->str_hash);
-	at = str__text(w, lay, span__u64(&s, lay->str_length),
-		       (u32)span__u64(&s, lay->str_state) >> (lay->str_kind_shift & 31));
+	w->hash = span__u64(&t->span, lay->str_hash);
+	at = str__text(w, lay, span__u64(&t->span, lay->str_length),
+		       (u32)span__u64(&t->span, lay->str_state) >> (lay->str_kind_shift & 31));
 	if ((str & (PAGE_SIZE - 1)) + at + sizeof(w->tail) > PAGE_SIZE)
 		return false;
 	for (int i = 0; i < CT_STR_WORDS; i++)
-		w->tail[i] = span__u64(&s, at + 8 * i);
-	return span__held(&s);
+		w->tail[i] = span__u64(&t->span, at + 8 * i);
+	return span__held(&t->span);
 }
 
 /* The text lies behind the head: unless memory ends there, one read brings both. */
@@ -86,11 +79,12 @@ static __always_inline bool str__read(struct thread *t, const struct ct_pylayout
 /* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
 CHECKED_ONCE(str__digest, u64, str)
 {
-	struct str_words w = {};
+	struct str_words *w = &t->str;
 
-	if (!str || (!str__words(t, lay, str, &w) && !str__read(t, lay, str, &w)))
+	*w = (struct str_words){};
+	if (!str || (!str__words(t, lay, str, w) && !str__read(t, lay, str, w)))
 		return 0;
-	return ct_str_digest(w.hash, w.size, w.tail);
+	return ct_str_digest(w->hash, w->size, w->tail);
 }
 
 /* Of most it is the hash that the str keeps, and nothing else. */
@@ -98,11 +92,10 @@ static __always_inline u32 str__look(struct thread *t, const struct ct_pylayout 
 {
 	const u64 tail[CT_STR_WORDS] = {};
 	u64 hash;
-	struct span s;
 
-	if (span__open(&s, t, str + lay->str_hash, sizeof(hash))) {
-		hash = span__u64(&s, 0);
-		if (span__held(&s) && hash != ~0UL)
+	if (span__open(t, str + lay->str_hash, sizeof(hash))) {
+		hash = span__u64(&t->span, 0);
+		if (span__held(&t->span) && hash != ~0UL)
 			return ct_str_digest(hash, 0, tail);
 	}
 	return str__digest(t, lay, str);
@@ -127,14 +120,12 @@ static __always_inline bool table__words(struct thread *t, const struct ct_pylay
 					 u64 table[1 + CT_TABLE_WORDS])
 {
 	u64 skip = lay->bytes_data - lay->bytes_size;
-	struct span s;
-
-	if (!span__open(&s, t, at + lay->bytes_size, skip + 8 * CT_TABLE_WORDS))
+	if (!span__open(t, at + lay->bytes_size, skip + 8 * CT_TABLE_WORDS))
 		return false;
-	table[0] = span__u64(&s, 0);
+	table[0] = span__u64(&t->span, 0);
 	for (int i = 0; i < CT_TABLE_WORDS; i++)
-		table[1 + i] = span__u64(&s, skip + 8 * i);
-	return span__held(&s);
+		table[1 + i] = span__u64(&t->span, skip + 8 * i);
+	return span__held(&t->span);
 }
 
 /* Size and first bytes of the line table, with one read if they lie as they always have. */
@@ -213,11 +204,16 @@ static __always_inline u64 code__words_key(struct thread *t, const struct ct_pyl
 	return key;
 }
 
+/* From the scratch buffer. */
 static __always_inline void code__words(struct thread *t, const struct ct_pylayout *lay,
-					u64 words[CT_CODE_WORDS])
+					struct code_look *look)
 {
 	for (int i = 0; i < CT_CODE_WORDS; i++)
-		words[i] = lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+		look->words[i] =
+			lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+	look->file = scratch__u64(t->scratch, lay->code_file);
+	look->name = scratch__u64(t->scratch, lay->code_name);
+	look->line_table = scratch__u64(t->scratch, lay->code_table);
 }
 
 /*
@@ -246,21 +242,30 @@ static __always_inline u64 code__function_key(struct thread *t, const struct ct_
 	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
 }
 
-/* The words of it that somebody asks for, into the scratch buffer. */
-static __always_inline bool code__span(struct thread *t, const struct ct_pylayout *lay, u64 code,
-				       u64 size)
+static __always_inline bool code__span(struct thread *t, const struct ct_pylayout *lay,
+				       struct code_look *look, u64 code, u64 size)
 {
-	struct span s;
-
-	if (!span__open(&s, t, code, size))
+	if (!span__open(t, code, size))
 		return false;
 	for (int i = 0; i < CT_CODE_WORDS; i++)
-		if (lay->code_words[i])
-			span__keep(&s, t, lay->code_words[i]);
-	span__keep(&s, t, lay->code_file);
-	span__keep(&s, t, lay->code_name);
-	span__keep(&s, t, lay->code_table);
-	return span__held(&s);
+		look->words[i] = lay->code_words[i] ? span__u64(&t->span, lay->code_words[i]) : 0;
+	look->file = span__u64(&t->span, lay->code_file);
+	look->name = span__u64(&t->span, lay->code_name);
+	look->line_table = span__u64(&t->span, lay->code_table);
+	return span__held(&t->span);
+}
+
+static __always_inline bool code__read(struct thread *t, const struct ct_pylayout *lay,
+				       struct code_look *look, u64 code)
+{
+	u64 size = bound(lay->code_size, CT_CODE_READ_MAX);
+
+	if (code__span(t, lay, look, code, size))
+		return true;
+	if (bpf_probe_read_user(t->scratch, size, (void *)code))
+		return false;
+	code__words(t, lay, look);
+	return true;
 }
 
 /*
@@ -271,21 +276,19 @@ static __always_inline bool code__span(struct thread *t, const struct ct_pylayou
 static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout *lay,
 				      struct code_memo *memo, u64 code, u64 key)
 {
-	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at;
-	u64 size = bound(lay->code_size, CT_CODE_READ_MAX);
+	struct code_look *look = &t->look;
+	u64 strings;
 
-	if (!code__span(t, lay, code, size) && bpf_probe_read_user(t->scratch, size, (void *)code))
+	if (!code__read(t, lay, look, code))
 		return 0;
-	code__words(t, lay, words);
 	if (!lay->func_version)
-		key = code__words_key(t, lay, words);
+		key = code__words_key(t, lay, look->words);
 	if (!key || memo->code != code || memo->key != key) {
-		file = scratch__u64(t->scratch, lay->code_file);
-		name = scratch__u64(t->scratch, lay->code_name);
-		at = scratch__u64(t->scratch, lay->code_table);
-		table__read(t, lay, at, table);
-		name = (u32)str__look(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
-		memo->check = ct_code_digest(words, name, table);
+		__builtin_memset(look->table, 0, sizeof(look->table));
+		table__read(t, lay, look->line_table, look->table);
+		strings = (u32)str__look(t, lay, look->name);
+		strings |= (u64)file__digest(t, lay, look->file) << 32;
+		memo->check = ct_code_digest(look->words, strings, look->table);
 		memo->key = key;
 		memo->code = code;
 	}

@@ -33,17 +33,15 @@ static __always_inline bool tstate__runs_here(struct thread *t, const struct ct_
 static __always_inline bool tstate__words(struct thread *t, const struct ct_pylayout *lay,
 					  u64 tstate, u64 size)
 {
-	struct span s;
-
-	if (!span__open(&s, t, tstate, size))
+	if (!span__open(t, tstate, size))
 		return false;
-	span__keep(&s, t, lay->ts_thread_id);
-	span__keep(&s, t, lay->ts_interp);
-	span__keep(&s, t, lay->ts_frame);
-	span__keep(&s, t, lay->ts_next);
-	span__keep(&s, t, lay->ts_datastack);
-	span__keep(&s, t, lay->ts_datastack + 16);
-	return span__held(&s);
+	span__keep(t, lay->ts_thread_id);
+	span__keep(t, lay->ts_interp);
+	span__keep(t, lay->ts_frame);
+	span__keep(t, lay->ts_next);
+	span__keep(t, lay->ts_datastack);
+	span__keep(t, lay->ts_datastack + 16);
+	return span__held(&t->span);
 }
 
 /* Reads a thread state into the scratch buffer; true if it is that of this thread. */

@@ -70,15 +70,13 @@ static __always_inline struct type_memo *type__memo(struct thread *t, u64 type)
 static __always_inline bool type__words(struct thread *t, const struct ct_pylayout *lay, u64 type,
 					u64 size)
 {
-	struct span s;
-
-	if (!span__open(&s, t, type, size))
+	if (!span__open(t, type, size))
 		return false;
-	span__keep(&s, t, lay->object_type);
-	span__keep(&s, t, lay->type_name);
-	span__keep(&s, t, lay->type_basicsize);
-	span__keep(&s, t, lay->type_flags);
-	return span__held(&s);
+	span__keep(t, lay->object_type);
+	span__keep(t, lay->type_name);
+	span__keep(t, lay->type_basicsize);
+	span__keep(t, lay->type_flags);
+	return span__held(&t->span);
 }
 
 /* Reads the head of what may be a type into the scratch buffer. */

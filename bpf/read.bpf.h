@@ -87,42 +87,39 @@ static __always_inline u64 thread__table(struct thread *t, u64 addr)
 	return memo->table;
 }
 
-/* The span of len bytes from addr on; false: they are to be read otherwise. */
-static __always_inline bool span__open(struct span *s, struct thread *t, u64 addr, u64 len)
+/* The span of len bytes from addr on, one at a time; false: they are to be read otherwise. */
+static __always_inline bool span__open(struct thread *t, u64 addr, u64 len)
 {
 	if (!t->pgd || addr >= USER_END || (addr & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
 		return false;
-	return span__find(s, cfg_direct, thread__table(t, addr), addr);
+	return span__find(&t->span, cfg_direct, thread__table(t, addr), addr);
 }
 
 /* Keeps a word in the scratch buffer, where a read of all that is there would have put it. */
-static __always_inline void span__keep(const struct span *s, struct thread *t, u32 offset)
+static __always_inline void span__keep(struct thread *t, u32 offset)
 {
 	offset &= SCRATCH_SIZE - 1 - 7;
-	*(u64 *)(t->scratch + offset) = span__u64(s, offset);
+	*(u64 *)(t->scratch + offset) = span__u64(&t->span, offset);
 }
 
 /* A small number of words; dst is as large. False: they are to be read otherwise. */
 static __always_inline bool span__read(struct thread *t, void *dst, const u32 size, u64 addr)
 {
 	u64 *words = dst;
-	struct span s;
 
-	if (!span__open(&s, t, addr, size))
+	if (!span__open(t, addr, size))
 		return false;
 	for (u32 i = 0; i < size / 8; i++)
-		words[i] = span__u64(&s, 8 * i);
-	return span__held(&s);
+		words[i] = span__u64(&t->span, 8 * i);
+	return span__held(&t->span);
 }
 
 /* A word of this thread's memory; false, and 0: it is not there. */
 static __always_inline bool thread__read(struct thread *t, u64 addr, u64 *value)
 {
-	struct span s;
-
-	if (span__open(&s, t, addr, sizeof(*value))) {
-		*value = span__u64(&s, 0);
-		if (span__held(&s))
+	if (span__open(t, addr, sizeof(*value))) {
+		*value = span__u64(&t->span, 0);
+		if (span__held(&t->span))
 			return true;
 	}
 	return !bpf_probe_read_user(value, sizeof(*value), (void *)addr);

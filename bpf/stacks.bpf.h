@@ -57,7 +57,8 @@ static __always_inline void stack__bytecode(struct thread *t, const struct ct_py
 /* Once for a program, and not for each way to a copy: there are dozens, and a walk is long. */
 CHECKED_ONCE(stack__walk, u32, max_frames)
 {
-	pystack__begin(t, lay);
+	/* What is known to be a count needs no more evidence. */
+	pystack__begin(t, lay, !t->counted);
 	if (!t->py.leaf)
 		return 0;
 	frames__walk(t, lay, max_frames);

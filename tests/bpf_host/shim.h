@@ -46,10 +46,10 @@ struct pt_regs {
 #define const
 #include "config.bpf.h"
 #undef const
+#include "direct.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"
-#include "direct.bpf.h"
 #include "read.bpf.h"
 #include "emit.bpf.h"
 #include "compat.bpf.h"

@@ -163,14 +163,13 @@ static void what_changes_while_it_is_read(void **state)
 
 		change_level = levels[i];
 		for (change_at = 1; !ended; change_at++) {
-			struct span s;
 			uint64_t value = WORD;
 
 			begin();
 			shim_direct.meanwhile = unmap;
-			if (span__open(&s, &thread, AT, 8)) {
-				value = span__u64(&s, 0);
-				value = span__held(&s) ? value : WORD;
+			if (span__open(&thread, AT, 8)) {
+				value = span__u64(&thread.span, 0);
+				value = span__held(&thread.span) ? value : WORD;
 			}
 			assert_int_equal(value, WORD);
 			ended = shim_direct.loads < change_at;

@@ -262,6 +262,8 @@ static int trial__load_either(const struct witness *w, struct kernel *kernel,
 	const struct direct *direct = opt->plain ? &none : kernel__direct(kernel);
 	int err = trial__load(w, kernel, opt, direct, skel, kinds);
 
+	if (!err && direct->base)
+		log_info("memory is read by way of the kernel's own map of it");
 	if (!err || !direct->base)
 		return err;
 	log_info("the kernel does not let memory be read by way of its own map: %s",
