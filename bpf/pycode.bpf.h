@@ -38,15 +38,17 @@ static __always_inline u64 str__text(struct str_words *w, const struct ct_pylayo
 	return w->size > sizeof(w->tail) ? at + w->size - sizeof(w->tail) : at;
 }
 
-/* All of it that counts is on one page. */
+/* All of it that counts is on one page: of most it is the hash, and nothing else. */
 static __always_inline bool str__words(struct thread *t, const struct ct_pylayout *lay, u64 str,
 				       struct str_words *w)
 {
-	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE), at;
+	u64 at;
 
-	if (!span__open(t, str, head))
+	if (!span__open(t, str, bound(lay->str_ascii_data, SCRATCH_SIZE)))
 		return false;
 	w->hash = span__u64(&t->span, lay->str_hash);
+	if (w->hash != ~0UL)
+		return span__held(&t->span);
 	at = str__text(w, lay, span__u64(&t->span, lay->str_length),
 		       (u32)span__u64(&t->span, lay->str_state) >> (lay->str_kind_shift & 31));
 	if ((str & (PAGE_SIZE - 1)) + at + sizeof(w->tail) > PAGE_SIZE)
@@ -76,29 +78,23 @@ static __always_inline bool str__read(struct thread *t, const struct ct_pylayout
 	return true;
 }
 
-/* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
-CHECKED_ONCE(str__digest, u64, str)
+/* Not static: verified once. */
+CHECKED_ONCE(str__read_digest, u64, str)
 {
 	struct str_words *w = &t->str;
 
 	*w = (struct str_words){};
-	if (!str || (!str__words(t, lay, str, w) && !str__read(t, lay, str, w)))
-		return 0;
-	return ct_str_digest(w->hash, w->size, w->tail);
+	return str && str__read(t, lay, str, w) ? ct_str_digest(w->hash, w->size, w->tail) : 0;
 }
 
-/* Of most it is the hash that the str keeps, and nothing else. */
-static __always_inline u32 str__look(struct thread *t, const struct ct_pylayout *lay, u64 str)
+/* ct_str_digest() of a str object, 0 if it can not be read. */
+static __always_inline u32 str__digest(struct thread *t, const struct ct_pylayout *lay, u64 str)
 {
-	const u64 tail[CT_STR_WORDS] = {};
-	u64 hash;
+	struct str_words *w = &t->str;
 
-	if (span__open(t, str + lay->str_hash, sizeof(hash))) {
-		hash = span__u64(&t->span, 0);
-		if (span__held(&t->span) && hash != ~0UL)
-			return ct_str_digest(hash, 0, tail);
-	}
-	return str__digest(t, lay, str);
+	if (str__words(t, lay, str, w))
+		return ct_str_digest(w->hash, w->size, w->tail);
+	return str__read_digest(t, lay, str);
 }
 
 /* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
@@ -108,7 +104,7 @@ static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayo
 	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
 
 	if (memo->str != str || memo->walk != (u32)t->py.walks) {
-		memo->digest = str__look(t, lay, str);
+		memo->digest = str__digest(t, lay, str);
 		memo->str = str;
 		memo->walk = t->py.walks;
 	}
@@ -286,7 +282,7 @@ static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout
 	if (!key || memo->code != code || memo->key != key) {
 		__builtin_memset(look->table, 0, sizeof(look->table));
 		table__read(t, lay, look->line_table, look->table);
-		strings = (u32)str__look(t, lay, look->name);
+		strings = (u32)str__digest(t, lay, look->name);
 		strings |= (u64)file__digest(t, lay, look->file) << 32;
 		memo->check = ct_code_digest(look->words, strings, look->table);
 		memo->key = key;

@@ -29,6 +29,25 @@ static __always_inline bool slab__read(struct thread *t, u64 from, u64 len)
 	return true;
 }
 
+/* Stacks that are no deeper are read frame by frame where that is a few loads: see frame__words. */
+#define FEW_FRAMES 5
+
+/* Of this frame the words that somebody asks for, to where a read of all of it would put them. */
+static __always_inline bool frame__words(struct thread *t, const struct ct_pylayout *lay, u64 frame)
+{
+	const u32 at[] = {lay->fr_previous, lay->fr_code,  lay->fr_instr,
+			  lay->fr_func,	    lay->fr_owner, lay->fr_tlbc};
+
+	if (t->stack.nframes > FEW_FRAMES || t->py.nframes > FEW_FRAMES ||
+	    !span__open(t, frame, lay->fr_size))
+		return false;
+	for (u32 i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		*(u64 *)(t->slab + (at[i] & 120)) = span__u64(&t->span, at[i] & 120);
+	t->py.slab = frame;
+	t->py.slab_len = span__held(&t->span) ? lay->fr_size : 0;
+	return t->py.slab_len;
+}
+
 /*
  * Reads the frame, and more, into t->slab. From 3.11 on frames are pushed to one chunk of memory,
  * callers below their callees: one read brings about a dozen of them. Only the chunk in use is read
@@ -40,6 +59,8 @@ CHECKED_ONCE(frame__load, u64, frame)
 	struct pystack *py = &t->py;
 	u64 size = bound(lay->fr_size, CT_FRAME_READ_MAX), len = size, from = frame;
 
+	if (frame__words(t, lay, frame))
+		return true;
 	if (frame > py->stack && frame < py->limit) {
 		from = frame + size - SLAB_SIZE;
 		if (from < py->stack || from > frame)

@@ -50,7 +50,12 @@ static void few_reads_of_the_data_stack(void **state)
 	python__begin(0x030d, true);
 	frames__push(127, 120);
 	take();
-	assert_int_equal(reads_between(CHUNK, LIMIT), 127 / (SLAB_SIZE / 120) + 1);
+	/* By way of the kernel's map the first ones come alone. */
+	if (DIRECT)
+		assert_int_equal(reads_between(CHUNK, LIMIT),
+				 6 + (127 - 6) / (SLAB_SIZE / 120) + 1);
+	else
+		assert_int_equal(reads_between(CHUNK, LIMIT), 127 / (SLAB_SIZE / 120) + 1);
 }
 
 /* 3.12+; the code of a shim can be None, or nothing. */
@@ -217,8 +222,9 @@ static void frames_elsewhere_are_read_alone(void **state)
 	for (size_t i = 0; i < shim.n_reads; i++)
 		if (shim.reads[i].from >= generator - SLAB_SIZE &&
 		    shim.reads[i].from < generator + lay.fr_size) {
-			assert_int_equal(shim.reads[i].from, generator);
-			assert_int_equal(shim.reads[i].size, lay.fr_size);
+			assert_true(shim.reads[i].from >= generator);
+			assert_true(shim.reads[i].from + shim.reads[i].size <=
+				    generator + lay.fr_size);
 		}
 }
 
@@ -318,7 +324,8 @@ static void frame_objects_are_read_alone(void **state)
 		assert_int_equal(reads_between(CHUNK, LIMIT), 40);
 		for (size_t i = 0; i < shim.n_reads; i++)
 			if (shim.reads[i].from >= CHUNK && shim.reads[i].from < LIMIT)
-				assert_int_equal(shim.reads[i].size, lay.fr_size);
+				assert_true(shim.reads[i].size == lay.fr_size ||
+					    (DIRECT && shim.reads[i].size == 8));
 	}
 }
 
