@@ -102,15 +102,19 @@ static __always_inline bool current__wpcopy(u32 *count)
  * the member is called compound_info, it may instead hold the mask that leads from the address of
  * the tail to it. A mask is a small negative number, and no struct page lies so high.
  */
-static __always_inline struct page *page__head(struct page *page)
+static __always_inline u32 page__info_offset(void)
 {
-	struct page___info *renamed = (void *)page;
-	u64 info;
+	struct page___info *renamed = NULL;
 
-	if (bpf_core_field_exists(renamed->compound_info))
-		info = BPF_CORE_READ(renamed, compound_info);
-	else
-		info = BPF_CORE_READ(page, compound_head);
+	(void)renamed;
+	return bpf_core_field_exists(renamed->compound_info)
+		       ? bpf_core_field_offset(struct page___info, compound_info)
+		       : bpf_core_field_offset(struct page, compound_head);
+}
+
+/* info: what it has there. */
+static __always_inline struct page *page__head(struct page *page, u64 info)
+{
 	if (!(info & 1))
 		return page;
 	return (void *)(info >= -1UL << 32 ? (u64)page & info : info - 1);

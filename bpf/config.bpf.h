@@ -18,6 +18,8 @@ const volatile __u32 cfg_cpus = 1;
 const volatile __u64 cfg_wakeup_bytes = 1 << 20;
 /* The witness is a function of the kernel; tracepoints only support it. */
 const volatile bool cfg_function = false;
+/* ... and flushes say whose copy it is, not pages that are allocated: see flush__seen. */
+const volatile bool cfg_flush = false;
 
 /* The kernel's map of all memory begins there: see direct.bpf.h. Page tables have five levels. */
 const volatile __u64 cfg_direct = 0;

@@ -31,6 +31,27 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/*
+ * A program that runs for every task of the machine. Who is not traced leaves at once: what comes
+ * then is a function of its own, and only that saves registers. Its context: arguments or a struct.
+ * Programs that take a stack have no function more, but are one (STACK_): all calls together have
+ * 512 bytes on older kernels, and each takes 32 at least.
+ */
+#define FOR_TRACED(name, type, how)                                                                \
+	name(type *ctx);                                                                           \
+	static how int name##__traced(type *ctx);                                                  \
+	int name(type *ctx)                                                                        \
+	{                                                                                          \
+		return task__may_be_traced() ? name##__traced(ctx) : 0;                            \
+	}                                                                                          \
+	static how int
+#define TRACED_PROG(name, args...)                                                                 \
+	FOR_TRACED(name, unsigned long long, __noinline) BPF_PROG(name##__traced, ##args)
+#define STACK_PROG(name, args...)                                                                  \
+	FOR_TRACED(name, unsigned long long, __always_inline) BPF_PROG(name##__traced, ##args)
+#define TRACED_EVENT(name, type) FOR_TRACED(name, type, __noinline) name##__traced(type *ctx)
+#define STACK_EVENT(name, type)	 FOR_TRACED(name, type, __always_inline) name##__traced(type *ctx)
+
 /* --- the tree of processes --- */
 
 SEC("tp_btf/sched_process_fork")
@@ -59,21 +80,21 @@ int BPF_PROG(on_exit, struct task_struct *task)
 /* --- witness: tracepoints --- */
 
 SEC("tp_btf/page_fault_user")
-int BPF_PROG(on_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
+int TRACED_PROG(on_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
 	fault__user(addr, regs, error);
 	return 0;
 }
 
 SEC("tp_btf/page_fault_kernel")
-int BPF_PROG(on_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
+int TRACED_PROG(on_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
 	fault__kernel(addr, regs, error);
 	return 0;
 }
 
 SEC("tp_btf/rss_stat")
-int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
+int TRACED_PROG(on_rss_stat, struct mm_struct *mm, int member)
 {
 	page__rss(ctx, member);
 	return 0;
@@ -82,7 +103,7 @@ int BPF_PROG(on_rss_stat, struct mm_struct *mm, int member)
 /* --- witnesses: tracepoints and do_wp_page --- */
 
 SEC("tp_btf/mm_page_alloc")
-int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
+int STACK_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int gfp)
 {
 	if (cfg_function)
 		wp_page__alloc(page, order, gfp);
@@ -92,7 +113,7 @@ int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int 
 }
 
 SEC("tp_btf/mm_page_free")
-int BPF_PROG(on_page_free, struct page *page)
+int TRACED_PROG(on_page_free, struct page *page)
 {
 	page__free(ctx, page);
 	return 0;
@@ -123,21 +144,21 @@ int on_exit_event(void *ctx)
 }
 
 SEC("tp/exceptions/page_fault_user")
-int on_fault_user_event(struct fault_event *ctx)
+int TRACED_EVENT(on_fault_user_event, struct fault_event)
 {
 	fault__user(ctx->address, task__regs(task__current()), ctx->error_code);
 	return 0;
 }
 
 SEC("tp/exceptions/page_fault_kernel")
-int on_fault_kernel_event(struct fault_event *ctx)
+int TRACED_EVENT(on_fault_kernel_event, struct fault_event)
 {
 	fault__kernel_at(ctx->address, ctx->ip, ctx->error_code);
 	return 0;
 }
 
 SEC("tp/kmem/rss_stat")
-int on_rss_stat_event(struct trace_event_raw_rss_stat *ctx)
+int TRACED_EVENT(on_rss_stat_event, struct trace_event_raw_rss_stat)
 {
 	page__rss(ctx, ctx->member);
 	return 0;
@@ -145,7 +166,7 @@ int on_rss_stat_event(struct trace_event_raw_rss_stat *ctx)
 
 /* Frame numbers stand for the pages. */
 SEC("tp/kmem/mm_page_alloc")
-int on_page_alloc_event(struct trace_event_raw_mm_page_alloc *ctx)
+int STACK_EVENT(on_page_alloc_event, struct trace_event_raw_mm_page_alloc)
 {
 	if (cfg_function)
 		wp_page__alloc((void *)ctx->pfn, ctx->order, ctx->gfp_flags);
@@ -155,7 +176,7 @@ int on_page_alloc_event(struct trace_event_raw_mm_page_alloc *ctx)
 }
 
 SEC("tp/kmem/mm_page_free")
-int on_page_free_event(struct trace_event_raw_mm_page_free *ctx)
+int TRACED_EVENT(on_page_free_event, struct trace_event_raw_mm_page_free)
 {
 	page__free(ctx, (void *)ctx->pfn);
 	return 0;
@@ -164,14 +185,14 @@ int on_page_free_event(struct trace_event_raw_mm_page_free *ctx)
 /* --- the address of a fault, where do_wp_page does not tell it --- */
 
 SEC("fentry/handle_mm_fault")
-int BPF_PROG(on_fault_entry, struct vm_area_struct *vma, unsigned long address)
+int TRACED_PROG(on_fault_entry, struct vm_area_struct *vma, unsigned long address)
 {
 	fault__begin(address);
 	return 0;
 }
 
 SEC("kprobe/handle_mm_fault")
-int on_fault_probe(struct pt_regs *ctx)
+int TRACED_EVENT(on_fault_probe, struct pt_regs)
 {
 	fault__begin(probe__second(ctx));
 	return 0;
@@ -180,58 +201,72 @@ int on_fault_probe(struct pt_regs *ctx)
 /* --- witness: do_wp_page --- */
 
 SEC("fentry/do_wp_page")
-int BPF_PROG(on_wp_page_entry, struct vm_fault *vmf)
+int TRACED_PROG(on_wp_page_entry, struct vm_fault *vmf)
 {
-	wp_page__entry(vmf);
+	wp_page__enter(vmf);
 	return 0;
 }
 
 SEC("fexit/do_wp_page")
-int BPF_PROG(on_wp_page_exit, struct vm_fault *vmf, unsigned int result)
+int STACK_PROG(on_wp_page_exit, struct vm_fault *vmf, unsigned int result)
 {
 	wp_page__exit(vmf, result);
 	return 0;
 }
 
 SEC("kprobe/do_wp_page")
-int on_wp_page_probe(struct pt_regs *ctx)
+int TRACED_EVENT(on_wp_page_probe, struct pt_regs)
 {
 	wp_page__entry((void *)probe__first(ctx));
 	return 0;
 }
 
 SEC("kretprobe/do_wp_page")
-int on_wp_page_return(struct pt_regs *ctx)
+int STACK_EVENT(on_wp_page_return, struct pt_regs)
 {
 	wp_page__return(probe__result(ctx));
+	return 0;
+}
+
+SEC("fentry/flush_tlb_mm_range")
+int TRACED_PROG(on_flush, struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	flush__seen((u64)mm, start, end);
+	return 0;
+}
+
+SEC("kprobe/flush_tlb_mm_range")
+int TRACED_EVENT(on_flush_probe, struct pt_regs)
+{
+	flush__seen(probe__first(ctx), probe__second(ctx), probe__third(ctx));
 	return 0;
 }
 
 /* --- witness: wp_page_copy --- */
 
 SEC("fentry/wp_page_copy")
-int BPF_PROG(on_page_copy_entry, struct vm_fault *vmf)
+int TRACED_PROG(on_page_copy_entry, struct vm_fault *vmf)
 {
 	page_copy__entry(vmf);
 	return 0;
 }
 
 SEC("fexit/wp_page_copy")
-int BPF_PROG(on_page_copy_exit)
+int STACK_PROG(on_page_copy_exit)
 {
 	page_copy__exit();
 	return 0;
 }
 
 SEC("kprobe/wp_page_copy")
-int on_page_copy_probe(struct pt_regs *ctx)
+int TRACED_EVENT(on_page_copy_probe, struct pt_regs)
 {
 	page_copy__entry((void *)probe__first(ctx));
 	return 0;
 }
 
 SEC("kretprobe/wp_page_copy")
-int on_page_copy_return(void *ctx)
+int STACK_EVENT(on_page_copy_return, struct pt_regs)
 {
 	page_copy__exit();
 	return 0;
@@ -239,31 +274,24 @@ int on_page_copy_return(void *ctx)
 
 /* --- what do_wp_page has no part in: each where the kernel lets it be followed --- */
 
-SEC("fentry/finish_fault")
-int BPF_PROG(on_finish_entry, struct vm_fault *vmf)
-{
-	finish__entry((u64)vmf);
-	return 0;
-}
-
 SEC("fexit/finish_fault")
-int BPF_PROG(on_finish_exit, struct vm_fault *vmf, unsigned int result)
+int STACK_PROG(on_finish_exit, struct vm_fault *vmf, unsigned int result)
 {
-	finish__exit(result);
+	finish__exit(vmf, result);
 	return 0;
 }
 
 SEC("kprobe/finish_fault")
-int on_finish_probe(struct pt_regs *ctx)
+int TRACED_EVENT(on_finish_probe, struct pt_regs)
 {
 	finish__entry(probe__first(ctx));
 	return 0;
 }
 
 SEC("kretprobe/finish_fault")
-int on_finish_return(struct pt_regs *ctx)
+int STACK_EVENT(on_finish_return, struct pt_regs)
 {
-	finish__exit(probe__result(ctx));
+	finish__return(probe__result(ctx));
 	return 0;
 }
 

@@ -25,7 +25,7 @@ static __always_inline u32 foreign__victim(struct task_struct *task, const struc
 
 	if (call != SYS_PTRACE && call != SYS_PROCESS_VM_WRITEV && call != SYS_PROCESS_VM_READV)
 		return 0;
-	if (PEEK(PEEK(task, thread_pid), level))
+	if (BPF_CORE_READ(task, thread_pid, level)) /* rare: see wpcopy__current */
 		return CT_VICTIM_UNKNOWN;
 	return pid == (u32)PEEK(task, tgid) ? 0 : pid;
 }

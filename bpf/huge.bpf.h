@@ -47,7 +47,34 @@ static __always_inline void finish__entry(u64 vmf)
 		call__begin(t, FOLLOW_FINISH)->vmf = vmf;
 }
 
-static __always_inline void finish__exit(u32 result)
+static __always_inline void finish__copied(struct thread *t, struct task_struct *task,
+					   const struct wp_fault *f)
+{
+	fault__evidence(t, task, f);
+	t->event.flags |= CT_F_UNCOUNTED;
+	t->event.sharers = 0;
+	copy__confirm(t, CT_ORIGIN_FILE);
+}
+
+/* fexit: it has the argument, and nothing runs for the entry. */
+static __always_inline void finish__exit(struct vm_fault *vmf, u32 result)
+{
+	struct task_struct *task;
+	struct wp_fault fault;
+	struct thread *t;
+
+	if (result || !vmf->cow_page) /* another thread was faster: VM_FAULT_NOPAGE; no copy */
+		return;
+	task = task__current();
+	t = thread__of(task);
+	if (!t || !thread__counts(t))
+		return;
+	wp_fault__load(&fault, vmf, fault__load_address(vmf, t));
+	finish__copied(t, task, &fault);
+}
+
+/* kretprobe */
+static __always_inline void finish__return(u32 result)
 {
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
@@ -55,16 +82,13 @@ static __always_inline void finish__exit(u32 result)
 	struct wp_fault fault;
 	struct vm_fault *vmf;
 
-	if (!call || result) /* another thread was faster: VM_FAULT_NOPAGE */
+	if (!call || result)
 		return;
 	vmf = (void *)call->vmf;
 	if (!BPF_CORE_READ(vmf, cow_page))
 		return;
-	wp_fault__read(&fault, vmf, t);
-	fault__evidence(t, task, &fault);
-	t->event.flags |= CT_F_UNCOUNTED;
-	t->event.sharers = 0;
-	copy__confirm(t, CT_ORIGIN_FILE);
+	wp_fault__read(&fault, vmf, fault__address(vmf, t));
+	finish__copied(t, task, &fault);
 }
 
 /* --- do_huge_pmd_wp_page --- */
@@ -76,6 +100,7 @@ static __always_inline void huge_wp__entry(u64 vmf)
 	if (!t)
 		return;
 	call__begin(t, FOLLOW_HUGE)->vmf = vmf;
+	t->flushed = 0;
 	t->last_page = 0;
 }
 
@@ -85,11 +110,15 @@ static __always_inline void huge_wp__exit(u32 result)
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	const struct call *call = t ? call__end(t, FOLLOW_HUGE) : NULL;
+	struct vm_fault *vmf;
 	struct wp_fault fault;
 
-	if (!call || !t->last_page || result & (VM_FAULT_RETRY | VM_FAULT_ERROR))
+	if (!call || !(cfg_flush ? t->flushed : t->last_page) ||
+	    result & (VM_FAULT_RETRY | VM_FAULT_ERROR))
 		return;
-	wp_fault__read(&fault, (void *)call->vmf, t);
+	vmf = (void *)call->vmf;
+	wp_fault__read(&fault, vmf, fault__address(vmf, t));
+	t->flushed = 0;
 	t->last_page = 0;
 	fault__evidence(t, task, &fault);
 	t->event.flags |= CT_F_UNCOUNTED;
@@ -106,8 +135,10 @@ static __always_inline void hugetlb__look(struct thread *t, struct call *c)
 	u64 frame = (c->was & PTE_PFN_MASK) / PAGE_SIZE;
 	struct page *page = (void *)(t->vmemmap + frame * bpf_core_type_size(struct page));
 
-	c->origin = t->vmemmap ? page__origin(page) : CT_ORIGIN_FORK;
-	c->sharers = t->vmemmap ? page__sharers(page) : 0;
+	c->origin = CT_ORIGIN_FORK;
+	c->sharers = 0;
+	if (t->vmemmap)
+		page__look(page, &c->origin, &c->sharers);
 }
 
 static __always_inline void hugetlb__entry(u64 vmf, u64 vma, u64 address, u64 pte)

@@ -52,6 +52,7 @@ struct percpu_counter {
 };
 
 struct task_struct;
+struct bpf_local_storage;
 
 typedef struct {
 	int counter;
@@ -114,6 +115,7 @@ struct task_struct {
 	struct task_delay_info *delays;
 	struct thread_struct thread;
 	struct pid *thread_pid;
+	struct bpf_local_storage *bpf_storage; /* since 5.12, a10787e6d58c */
 };
 
 /* Before 6.2 each task kept its counts of pages back: kmem:rss_stat was late. */
@@ -232,6 +234,7 @@ struct fault_event {
 /* include/linux/sched.h, unchanged since 2.6 */
 #define PF_EXITING    0x00000004
 #define PF_FORKNOEXEC 0x00000040
+#define PF_MEMALLOC   0x00000800 /* it frees memory: memalloc_noreclaim_save */
 /* include/linux/mm_types_task.h: members of rss_stat */
 #define MM_FILEPAGES  0
 #define MM_ANONPAGES  1
@@ -269,5 +272,6 @@ struct fault_event {
 /* A huge page that an entry of a page middle directory maps: 2 MiB */
 #define HUGE_ORDER 9
 #define PAGE_SIZE  4096UL
+#define HUGE_SIZE  (PAGE_SIZE << HUGE_ORDER)
 
 #endif

@@ -104,8 +104,12 @@ struct file_memo {
 };
 
 struct thread {
-	u64 copies;	  /* confirmed for this thread: the number of the next one */
-	u64 pending_ip;	  /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+	u64 copies; /* confirmed for this thread: the number of the next one */
+	union {
+		u64 pending_ip; /* where the fault was: user ip, or kernel ip with PENDING_KERNEL */
+		u64 flushed;	/* cfg_flush: struct mm_struct in which the do_wp_page that is
+				 * running has put its copy in place, 0: none yet */
+	};
 	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
 	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
 	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */

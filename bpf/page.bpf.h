@@ -3,20 +3,36 @@
 #ifndef COWTRACE_BPF_PAGE_H
 #define COWTRACE_BPF_PAGE_H
 
-static __always_inline u8 page__origin(struct page *page)
+/* What the kernel has of a page: to read all of it takes little more than to read a member. */
+struct page_image {
+	u64 words[8];
+};
+
+#define PAGE_WORD(image, type, offset) (*(const type *)((const u8 *)(image)->words + (offset)))
+#define PAGE_MEMBER(image, type, member)                                                           \
+	PAGE_WORD(image, type, bpf_core_field_offset(struct page, member))
+
+static __always_inline void page__read(struct page_image *image, const struct page *page)
 {
-	u64 mapping = (u64)BPF_CORE_READ(page__head(page), mapping);
+	u64 size = bpf_core_type_size(struct page);
+
+	bpf_probe_read_kernel(image->words,
+			      size < sizeof(image->words) ? size : sizeof(image->words), page);
+}
+
+static __always_inline u8 page__origin(const struct page_image *head)
+{
+	u64 mapping = PAGE_MEMBER(head, u64, mapping);
 
 	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS)
 		return CT_ORIGIN_KSM;
 	return mapping & PAGE_MAPPING_ANON ? CT_ORIGIN_FORK : CT_ORIGIN_FILE;
 }
 
-static __always_inline bool page__is_large(struct page *head)
+static __always_inline bool page__is_large(const struct page_image *head)
 {
-	u64 flags = 0;
+	u64 flags = PAGE_WORD(head, u64, 0); /* always the first word */
 
-	bpf_probe_read_kernel(&flags, sizeof(flags), head); /* always the first word */
 	return flags >> bpf_core_enum_value(enum pageflags, PG_head) & 1;
 }
 
@@ -25,11 +41,10 @@ static __always_inline bool page__is_large(struct page *head)
  * the swap only. Those that map the whole of a large page are counted at its head (in struct folio
  * since 6.2; before, a page that was mapped in both ways was counted twice).
  */
-static __always_inline u16 page__sharers(struct page *page)
+static __always_inline u16 page__sharers(s32 mapcount, const struct page_image *head,
+					 struct folio *folio)
 {
-	struct page *head = page__head(page);
-	struct folio *folio = (void *)head;
-	s32 n = BPF_CORE_READ(page, _mapcount.counter) + 1;
+	s32 n = mapcount + 1;
 
 	if (page__is_large(head)) {
 		if (!bpf_core_field_exists(folio->_entire_mapcount))
@@ -37,6 +52,22 @@ static __always_inline u16 page__sharers(struct page *page)
 		n += BPF_CORE_READ(folio, _entire_mapcount.counter) + 1;
 	}
 	return n < 2 ? 0 : n > 0xffff ? 0xffff : n;
+}
+
+/* Not inline: its callers have deep stacks, of which there are 512 bytes for all. */
+static __noinline void page__look(struct page *page, u8 *origin, u16 *sharers)
+{
+	struct page_image image = {};
+	struct page *head;
+	s32 mapcount;
+
+	page__read(&image, page);
+	mapcount = PAGE_MEMBER(&image, s32, _mapcount.counter);
+	head = page__head(page, PAGE_WORD(&image, u64, page__info_offset()));
+	if (head != page)
+		page__read(&image, head);
+	*origin = page__origin(&image);
+	*sharers = page__sharers(mapcount, &image, (void *)head);
 }
 
 /* The process whose memory it is; mm is a number. */

@@ -49,6 +49,11 @@ static __always_inline struct thread *thread__create(struct task_struct *task)
 	return thread__by_id(tid);
 }
 
+static __always_inline bool task__may_be_traced(void)
+{
+	return true;
+}
+
 /* It has ended. Another one may get its id. */
 static __always_inline void thread__forget(struct task_struct *task)
 {
@@ -97,6 +102,16 @@ static __always_inline struct task_struct *task__current(void)
 static __always_inline struct thread *thread__of(struct task_struct *task)
 {
 	return bpf_task_storage_get(&threads, task, 0, 0);
+}
+
+/*
+ * Of the current task. Most tasks have no storage of anybody, which one load shows; the helper that
+ * looks for ours takes as long as all the rest of a program that ends at once. Not asked for where
+ * it does not matter: see wpcopy__current.
+ */
+static __always_inline bool task__may_be_traced(void)
+{
+	return task__current()->bpf_storage;
 }
 
 /*

@@ -70,10 +70,12 @@ static __always_inline void thread__settle(struct thread *t, u32 pid)
  */
 static __always_inline void thread__missed(struct thread *t, u32 pid)
 {
-	if (t->wp_fault && t->started && t->last_page)
+	if (t->wp_fault && t->started && (cfg_flush ? t->flushed : t->last_page))
 		proc__count_lost(pid, CT_LOST_PROBE_MISSED, 1);
 	t->wp_fault = 0;
 	t->last_page = 0;
+	if (cfg_flush)
+		t->flushed = 0;
 }
 
 static __always_inline void fork__report(struct task_struct *parent, struct task_struct *child,

@@ -10,8 +10,9 @@
  * the same fault: the copy is taken back. A page of a private file shows in the counters of the
  * process (kmem:rss_stat).
  *
- * do_wp_page, by fexit or kprobes: on its return the page table entry names another frame, and this
- * task's allocation of this fault has not been freed.
+ * do_wp_page, by fexit or kprobes: on its return the page table entry names another frame, and it
+ * was this task that put it there: it has flushed the address (flush__seen), or, where that is not
+ * to be followed, its allocation of this fault has not been freed.
  *
  * wp_page_copy: it has been called. That is an attempt, and where threads race not yet a copy.
  */
@@ -47,11 +48,15 @@ static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 erro
 
 static __always_inline void fault__kernel_at(u64 addr, u64 ip, u64 error)
 {
-	struct task_struct *task = task__current();
-	struct thread *t = thread__of(task);
+	struct task_struct *task;
 	struct pt_regs *user;
+	struct thread *t;
 
-	if (!t || (s64)addr < 0)
+	if ((s64)addr < 0)
+		return;
+	task = task__current();
+	t = thread__of(task);
+	if (!t)
 		return;
 	/* Reads that only look (ours, a profiler's) fault too, and settle nothing. */
 	if (t->pending == PENDING_KERNEL && (error & PF_PROT_WRITE || ip == t->pending_ip))
@@ -193,12 +198,11 @@ struct wp_fault {
 };
 
 /* kprobes: vmf is a number. */
-static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *vmf,
-					   const struct thread *t)
+static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *vmf, u64 address)
 {
 	struct vm_area_struct *vma = BPF_CORE_READ(vmf, vma);
 
-	f->address = fault__address(vmf, t);
+	f->address = address;
 	f->pte = (u64)BPF_CORE_READ(vmf, pte);
 	f->was = BPF_CORE_READ(vmf, orig_pte.pte) & PTE_PFN_MASK;
 	f->mm = (u64)BPF_CORE_READ(vma, vm_mm);
@@ -206,17 +210,22 @@ static __always_inline void wp_fault__read(struct wp_fault *f, struct vm_fault *
 }
 
 #ifdef CT_LEGACY
-#define wp_fault__load wp_fault__read
+#define wp_fault__load	    wp_fault__read
+#define fault__load_address fault__address
 #else
 /* fexit: the pointer has a type, and loads through it cost nothing. */
-static __always_inline void wp_fault__load(struct wp_fault *f, struct vm_fault *vmf,
-					   const struct thread *t)
+static __always_inline void wp_fault__load(struct wp_fault *f, struct vm_fault *vmf, u64 address)
 {
-	f->address = bpf_core_field_exists(vmf->real_address) ? vmf->real_address : t->event.addr;
+	f->address = address;
 	f->pte = (u64)vmf->pte;
 	f->was = vmf->orig_pte.pte & PTE_PFN_MASK;
 	f->mm = (u64)vmf->vma->vm_mm;
 	f->flags = vmf->flags;
+}
+
+static __always_inline u64 fault__load_address(struct vm_fault *vmf, const struct thread *t)
+{
+	return bpf_core_field_exists(vmf->real_address) ? vmf->real_address : t->event.addr;
 }
 #endif
 
@@ -235,29 +244,77 @@ static __always_inline void fault__begin(u64 address)
 		t->event.addr = address;
 }
 
-/* vmf is kept, not looked through: it may be a number. */
-static __always_inline void wp_page__entry(struct vm_fault *vmf)
+/* What was called is kept for its return. NULL: it does not count. */
+static __always_inline struct thread *wp_page__begin(struct vm_fault *vmf)
 {
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t)
-		return;
+		return NULL;
 	thread__missed(t, PEEK(task, tgid));
 	if (!thread__counts(t))
-		return;
+		return NULL;
 	current__wpcopy(&t->wpcopy_fault);
 	thread__join(t);
 	t->wp_fault = (u64)vmf;
+	return t;
 }
 
-static __always_inline void wp_page__look(struct thread *t, struct vm_fault *vmf, u64 gfp)
+/* fentry; the address is where fault__begin keeps it on older kernels */
+static __always_inline void wp_page__enter(struct vm_fault *vmf)
+{
+	struct thread *t = wp_page__begin(vmf);
+
+	if (t)
+		t->event.addr = fault__load_address(vmf, t);
+}
+
+/* kprobe: vmf is a number */
+static __always_inline void wp_page__entry(struct vm_fault *vmf)
+{
+	struct thread *t = wp_page__begin(vmf);
+
+	if (t)
+		t->event.addr = fault__address(vmf, t);
+}
+
+static __always_inline struct page *wp_page__look(struct thread *t, struct vm_fault *vmf, u64 gfp)
 {
 	struct page *old = BPF_CORE_READ(vmf, page);
-	bool zero = !old || gfp & GFP_ZERO_BIT;
 
-	t->event.origin = zero ? CT_ORIGIN_ZERO : page__origin(old);
-	t->event.sharers = zero ? 0 : page__sharers(old);
+	t->event.origin = CT_ORIGIN_ZERO;
+	t->event.sharers = 0;
+	if (old && !(gfp & GFP_ZERO_BIT))
+		page__look(old, &t->event.origin, &t->event.sharers);
+	return old;
+}
+
+/*
+ * flush_tlb_mm_range is called. When wp_page_copy has found the entry of the page table unchanged,
+ * under its lock, it takes it out (ptep_clear_flush, on x86 that one page of flush_tlb_mm_range;
+ * 5.10 to 7.3) and puts its copy in: who loses the race for a page never comes there. Else nobody
+ * flushes the address of the fault inside do_wp_page but who looks for memory to be freed, and has
+ * PF_MEMALLOC set then. The old page is looked at here, where the fault holds it. In
+ * do_huge_pmd_wp_page the same is true of a huge page (pmdp_huge_clear_flush).
+ *
+ * A first touch flushes nothing: so nobody pays for it, as for the allocation of each page.
+ */
+static __always_inline void flush__seen(u64 mm, u64 start, u64 end)
+{
+	struct task_struct *task = task__current();
+	struct thread *t = thread__of(task);
+	struct vm_fault *vmf;
+
+	if (!t || PEEK(task, flags) & PF_MEMALLOC)
+		return;
+	if (t->follow == FOLLOW_HUGE && end - start == HUGE_SIZE)
+		t->flushed = mm;
+	vmf = (void *)t->wp_fault;
+	if (!vmf || end - start != PAGE_SIZE || (t->event.addr ^ start) >= PAGE_SIZE)
+		return;
+	t->flushed = mm;
+	t->last_page = (u64)wp_page__look(t, vmf, 0);
 }
 
 /*
@@ -306,13 +363,20 @@ static __always_inline void wp_page__copied(struct thread *t, struct task_struct
 	copy__confirm(t, t->event.origin);
 }
 
-/* Where page is the struct page of the frame that pte names. As events, pages are frame numbers. */
+/* Where last_page is the struct page of the frame that pte names. As events, pages are frame
+ * numbers. */
 static __always_inline void vmemmap__learn(struct thread *t, u64 pte)
 {
 	u64 frame = (pte & PTE_PFN_MASK) / PAGE_SIZE;
 
 	if ((s64)t->last_page < 0)
 		t->vmemmap = t->last_page - frame * bpf_core_type_size(struct page);
+}
+
+/* The new page is that of this thread, else another one made the copy. */
+static __always_inline bool wp_page__is_ours(const struct thread *t, const struct wp_fault *f)
+{
+	return cfg_flush ? t->flushed == f->mm : t->last_page;
 }
 
 static __always_inline void wp_page__judge(struct thread *t, struct task_struct *task,
@@ -327,13 +391,14 @@ static __always_inline void wp_page__judge(struct thread *t, struct task_struct 
 	if (bpf_probe_read_kernel(&now, sizeof(now), (void *)f->pte))
 		return;
 	if ((now & PTE_PFN_MASK) != f->was) {
-		if (t->last_page) { /* else another thread made the copy */
-			vmemmap__learn(t, now);
+		if (wp_page__is_ours(t, f)) {
+			vmemmap__learn(t, cfg_flush ? f->was : now);
 			wp_page__copied(t, task, f);
 		}
 	} else if (f->flags & FAULT_FLAG_WRITE && !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR))) {
 		proc__count_reuse(PEEK(task, tgid));
 	}
+	t->flushed = 0;
 	t->last_page = 0;
 }
 
@@ -347,7 +412,7 @@ static __always_inline void wp_page__exit(struct vm_fault *vmf, u32 result)
 	if (!t)
 		return;
 	t->wp_fault = 0;
-	wp_fault__load(&fault, vmf, t);
+	wp_fault__load(&fault, vmf, t->event.addr);
 	wp_page__judge(t, task, &fault, result);
 }
 
@@ -360,7 +425,7 @@ static __always_inline void wp_page__return(u32 result)
 
 	if (!t || !t->wp_fault)
 		return;
-	wp_fault__read(&fault, (void *)t->wp_fault, t);
+	wp_fault__read(&fault, (void *)t->wp_fault, t->event.addr);
 	t->wp_fault = 0;
 	wp_page__judge(t, task, &fault, result);
 }
@@ -372,17 +437,11 @@ static __always_inline void wp_page__return(u32 result)
  */
 static __always_inline void page_copy__entry(struct vm_fault *vmf)
 {
-	struct task_struct *task = task__current();
-	struct thread *t = thread__of(task);
+	struct thread *t = wp_page__begin(vmf);
 
 	if (!t)
 		return;
-	thread__missed(t, PEEK(task, tgid));
-	if (!thread__counts(t))
-		return;
-	current__wpcopy(&t->wpcopy_fault);
-	thread__join(t);
-	t->wp_fault = t->last_page = (u64)vmf;
+	t->last_page = (u64)vmf;
 	wp_page__look(t, vmf, 0);
 }
 
@@ -391,10 +450,12 @@ static __always_inline void page_copy__exit(void)
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 	struct wp_fault fault;
+	struct vm_fault *vmf;
 
 	if (!t || !t->wp_fault)
 		return;
-	wp_fault__read(&fault, (void *)t->wp_fault, t);
+	vmf = (void *)t->wp_fault;
+	wp_fault__read(&fault, vmf, fault__address(vmf, t));
 	t->wp_fault = t->last_page = 0;
 	if (t->started && wp_fault__breaks(&fault))
 		wp_page__copied(t, task, &fault);

@@ -103,6 +103,7 @@ static SHIM_DULL inline void shim__reset(void)
 	       sizeof(shim) - offsetof(struct shim, pages));
 	shim.lacks = "old->rss_stat.count old->flags renamed->compound_info"; /* Linux 6.12 */
 	cfg_function = false;
+	cfg_flush = false;
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
 	cfg_fault_entry_start = cfg_fault_entry_end = 0;
@@ -381,6 +382,8 @@ static void *bpf_task_storage_get(void *map, void *task, void *value, uint64_t f
 
 	if (!e && flags & BPF_LOCAL_STORAGE_GET_F_CREATE && !shim.no_storage)
 		e = shim__add(map, (uintptr_t)task, sizeof(struct thread));
+	if (e)
+		((struct task_struct *)task)->bpf_storage = (void *)e;
 	return e ? e->value : NULL;
 }
 

@@ -312,18 +312,27 @@ static void finish_fault_of_a_private_file(void **state)
 
 	(void)state;
 	finish__entry((uintptr_t)&vmf);
-	finish__exit(0); /* a read, or a shared mapping */
+	finish__return(0); /* a read, or a shared mapping */
+	finish__exit(&vmf, 0);
 	vmf.cow_page = &pages[2];
 	finish__entry((uintptr_t)&vmf);
-	finish__exit(0x100); /* another thread was faster */
-	finish__exit(0);     /* its entry was not seen */
+	finish__return(0x100); /* another thread was faster */
+	finish__exit(&vmf, 0x100);
+	finish__return(0); /* its entry was not seen */
 	expect_counts(0, 0, 0);
 	finish__entry((uintptr_t)&vmf);
-	finish__exit(0);
+	finish__return(0);
 	expect_counts(1, 0, 0);
-	assert_int_equal(copy_at(0)->origin, CT_ORIGIN_FILE);
-	assert_int_equal(copy_at(0)->addr, ADDR);
-	assert_true(copy_at(0)->flags & CT_F_UNCOUNTED);
+	finish__exit(&vmf, 0);
+	expect_counts(2, 0, 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(copy_at(i)->origin, CT_ORIGIN_FILE);
+		assert_int_equal(copy_at(i)->addr, ADDR);
+		assert_true(copy_at(i)->flags & CT_F_UNCOUNTED);
+	}
+	the_thread()->started = 0;
+	finish__exit(&vmf, 0);
+	expect_counts(2, 0, 0);
 }
 
 static void huge_zero_page_by_function(void **state)

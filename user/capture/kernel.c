@@ -215,6 +215,13 @@ bool kernel__has_kprobes(void)
 	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0;
 }
 
+bool kernel__is_clang(void)
+{
+	char buf[4096];
+
+	return !read_line("/proc/version", buf, sizeof(buf)) || strstr(buf, "clang");
+}
+
 int kernel__try_fexit(struct kernel *k, const char *function)
 {
 	const struct bpf_insn nothing[] = {

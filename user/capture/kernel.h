@@ -45,6 +45,9 @@ bool kernel__has_kprobes(void);
 /* Can programs read a process's memory where the kernel has it? Tried once. */
 const struct direct *kernel__direct(struct kernel *k);
 
+/* It was made by clang, which may have put functions of one file into those of another (LTO). */
+bool kernel__is_clang(void);
+
 /*
  * Can a function be followed by fentry and fexit programs? Tried with one that does nothing. 0, or
  * -ESRCH: there is no such function; -EINVAL: it takes a struct; -ENOTSUPP: not followed; -EPERM.

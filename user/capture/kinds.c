@@ -17,7 +17,7 @@
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
 
-/* Programs come in pairs, for the entry of a function and its return. */
+/* Programs come in pairs, for the entry of a function and its return; NULL: is not needed. */
 struct follower {
 	enum kind kind;
 	const char *functions[2]; /* the first that there is */
@@ -27,7 +27,7 @@ struct follower {
 static const struct follower followers[] = {
 	{KIND_COLD,
 	 {"finish_fault"},
-	 {"on_finish_entry", "on_finish_exit"},
+	 {NULL, "on_finish_exit"},
 	 {"on_finish_probe", "on_finish_return"}},
 	{KIND_HUGE_ZERO,
 	 {"do_huge_pmd_wp_page"},
@@ -57,7 +57,7 @@ static struct bpf_program *follower__program(const struct follower *f, const str
 {
 	const char *const *names = follower__probes(f, k) ? f->kprobe : f->fexit;
 
-	return bpf_object__find_program_by_name(skel->obj, names[i]);
+	return names[i] ? bpf_object__find_program_by_name(skel->obj, names[i]) : NULL;
 }
 
 /* Tried before: one program that the kernel refuses would fail all of them. */
@@ -73,6 +73,8 @@ static void follower__prepare(const struct follower *f, struct kinds *k, const s
 	for (int i = 0; i < 2; i++) {
 		struct bpf_program *program = follower__program(f, k, skel, i);
 
+		if (!program)
+			continue;
 		bpf_program__set_autoload(program, true);
 		bpf_program__set_autoattach(program, false);
 		if (!probe)
@@ -93,22 +95,22 @@ static struct bpf_link *follower__attach_one(const struct follower *f, const str
 /* Both or none: an entry whose return is not seen would be taken for that of another fault. */
 static bool follower__attach(const struct follower *f, const struct kinds *k, struct cowtrace *skel)
 {
-	struct bpf_link **links[2] = {};
+	struct bpf_link **first = NULL;
 
 	for (int i = 0; i < 2; i++) {
 		struct bpf_program *program = follower__program(f, k, skel, i);
-		struct bpf_link *link = follower__attach_one(f, k, program, i);
+		struct bpf_link *link = program ? follower__attach_one(f, k, program, i) : NULL;
 
-		links[i] = programs__link(skel, program);
 		if (link) {
-			*links[i] = link;
-			continue;
+			first = programs__link(skel, program);
+			*first = link;
+		} else if (program) {
+			if (first) {
+				bpf_link__destroy(*first);
+				*first = NULL;
+			}
+			return false;
 		}
-		if (i) {
-			bpf_link__destroy(*links[0]);
-			*links[0] = NULL;
-		}
-		return false;
 	}
 	return true;
 }

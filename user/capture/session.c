@@ -113,8 +113,10 @@ static int session__try(const struct session_options *opt, struct kernel *kernel
 			continue;
 		err = trial__start(*w, kernel, opt, &skel, &kinds, why, sizeof(why));
 		t->works = !err;
-		if (!err)
+		if (!err) {
+			t->cost = (*w)->cost;
 			memcpy(t->limits, kinds.limits, sizeof(t->limits));
+		}
 		if (err)
 			log_info("witness %s: %s", (*w)->name, why);
 		if (err && !t->reason[0]) /* of two ways the first is the better one */

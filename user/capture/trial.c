@@ -131,6 +131,7 @@ static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const
 	witness__prepare(w, kernel, skel->obj);
 	bpf_map__set_max_entries(skel->maps.copies, ring);
 	skel->rodata->cfg_function = w->function != NULL;
+	skel->rodata->cfg_flush = w->flush != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
 	skel->rodata->cfg_direct = direct->base;
 	skel->rodata->cfg_five_levels = direct->five_levels;
@@ -225,12 +226,30 @@ static int trial__attach_return(struct cowtrace *skel, const struct witness *w)
 	return 0;
 }
 
+/* Only x86 has a function for it: elsewhere it is instructions inline, whatever has that name. */
+static int trial__flush(const struct witness *w, struct kernel *kernel)
+{
+#ifdef __x86_64__
+	if (kernel__is_clang() || !kernel__has_symbol(kernel, w->flush))
+		return -ENOENT;
+	return w->kprobe ? 0 : kernel__try_fexit(kernel, w->flush);
+#else
+	(void)w;
+	(void)kernel;
+	return -ENOENT;
+#endif
+}
+
 /* What needs no look at our own programs, of which most take the verifier a while. */
 static int trial__first(const struct witness *w, struct kernel *kernel)
 {
+	int err = 0;
+
 	if (w->kprobe)
-		return kernel__has_kprobes() ? 0 : -ENOENT;
-	return w->function ? kernel__try_fexit(kernel, w->function) : 0;
+		err = kernel__has_kprobes() ? 0 : -ENOENT;
+	else if (w->function)
+		err = kernel__try_fexit(kernel, w->function);
+	return err || !w->flush ? err : trial__flush(w, kernel);
 }
 
 static int trial__load(const struct witness *w, struct kernel *kernel,

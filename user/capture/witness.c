@@ -11,14 +11,41 @@
 #include <cowtrace/pylayout.h>
 
 static const char *const fexit_programs[] = {
+	"on_fault_entry",
+	"on_wp_page_entry",
+	"on_wp_page_exit",
+	"on_flush",
+	"on_exec",
+	"on_exit",
+	NULL,
+};
+static const char *const fexit_page_programs[] = {
 	"on_fault_entry", "on_wp_page_entry", "on_wp_page_exit", "on_page_alloc",
 	"on_page_free",	  "on_exec",	      "on_exit",	 NULL,
 };
 static const char *const kprobe_programs[] = {
+	"on_fault_probe",
+	"on_wp_page_probe",
+	"on_wp_page_return",
+	"on_flush_probe",
+	"on_exec",
+	"on_exit",
+	NULL,
+};
+static const char *const kprobe_page_programs[] = {
 	"on_fault_probe", "on_wp_page_probe", "on_wp_page_return", "on_page_alloc",
 	"on_page_free",	  "on_exec",	      "on_exit",	   NULL,
 };
 static const char *const kprobe_event_programs[] = {
+	"on_fault_probe",
+	"on_wp_page_probe",
+	"on_wp_page_return",
+	"on_flush_probe",
+	"on_exec_event",
+	"on_exit_event",
+	NULL,
+};
+static const char *const kprobe_event_page_programs[] = {
 	"on_fault_probe",     "on_wp_page_probe", "on_wp_page_return", "on_page_alloc_event",
 	"on_page_free_event", "on_exec_event",	  "on_exit_event",     NULL,
 };
@@ -84,33 +111,65 @@ void witness__prepare(const struct witness *w, struct kernel *k, struct bpf_obje
 #define PAGES_PAY                                                                                  \
 	"each page that is allocated or freed, anywhere on the machine, runs a small program "     \
 	"that ends at once if the task is not traced"
-#define COST_OF_FAULTS "each page fault, and " PAGES_PAY MORE("22", "9")
+#define COST_OF_FAULTS "each page fault, and " PAGES_PAY MORE("10", "4")
 #define COST_OF_WRITES "each write to a page that is mapped read-only, and " PAGES_PAY
+#define COST_OF_FLUSHES                                                                            \
+	"each write to a page that is mapped read-only, and each change of the memory map for "    \
+	"which the processor has to forget addresses, anywhere on the machine, runs a small "      \
+	"program that ends at once if the task is not traced"
 #define COST_OF_COPIES                                                                             \
 	"each page that the kernel copies because of a write, anywhere on the machine, runs a "    \
 	"small program that ends at once if the task is not traced; nothing else costs anything"
 
+/* How x86 forgets addresses: see flush__seen. */
+#define FLUSH "flush_tlb_mm_range"
+
 static const struct witness fexit = {
 	.name = "fexit",
 	.function = "do_wp_page",
-	.cost = COST_OF_WRITES MORE("8", "15"),
+	.flush = FLUSH,
+	.cost = COST_OF_FLUSHES MORE("0", "9"),
 	.programs = fexit_programs,
+};
+static const struct witness fexit_pages = {
+	.name = "fexit",
+	.function = "do_wp_page",
+	.cost = COST_OF_WRITES,
+	.programs = fexit_page_programs,
 };
 static const struct witness kprobe = {
 	.name = "kprobe",
 	.function = "do_wp_page",
+	.flush = FLUSH,
 	.kprobe = true,
 	.returns = "on_wp_page_return",
-	.cost = COST_OF_WRITES MORE("8", "27"),
+	.cost = COST_OF_FLUSHES MORE("0", "25"),
 	.programs = kprobe_programs,
 };
-static const struct witness kprobe_events = {
+static const struct witness kprobe_pages = {
 	.name = "kprobe",
 	.function = "do_wp_page",
 	.kprobe = true,
 	.returns = "on_wp_page_return",
-	.cost = COST_OF_WRITES MORE("8", "27"),
+	.cost = COST_OF_WRITES,
+	.programs = kprobe_page_programs,
+};
+static const struct witness kprobe_events = {
+	.name = "kprobe",
+	.function = "do_wp_page",
+	.flush = FLUSH,
+	.kprobe = true,
+	.returns = "on_wp_page_return",
+	.cost = COST_OF_FLUSHES MORE("0", "25"),
 	.programs = kprobe_event_programs,
+};
+static const struct witness kprobe_page_events = {
+	.name = "kprobe",
+	.function = "do_wp_page",
+	.kprobe = true,
+	.returns = "on_wp_page_return",
+	.cost = COST_OF_WRITES,
+	.programs = kprobe_event_page_programs,
 };
 static const struct witness points = {
 	.name = "tracepoints",
@@ -146,11 +205,13 @@ static const struct witness call_probes = {
  */
 const struct witness *const *witness__order(enum preemption preemption)
 {
-	static const struct witness *const order[][7] = {
-		[PREEMPTION_NONE] = {&fexit, &kprobe, &points, &calls, &call_probes},
-		[PREEMPTION_FUNCTIONS] = {&points, &kprobe, &fexit, &call_probes, &calls},
-		[PREEMPTION_TRACEPOINTS] = {&events, &kprobe_events, &points, &fexit, &call_probes,
-					    &calls},
+	static const struct witness *const order[][9] = {
+		[PREEMPTION_NONE] = {&fexit, &fexit_pages, &kprobe, &kprobe_pages, &points, &calls,
+				     &call_probes},
+		[PREEMPTION_FUNCTIONS] = {&points, &kprobe, &kprobe_pages, &fexit, &fexit_pages,
+					  &call_probes, &calls},
+		[PREEMPTION_TRACEPOINTS] = {&events, &kprobe_events, &kprobe_page_events, &points,
+					    &fexit, &fexit_pages, &call_probes, &calls},
 	};
 
 	return order[preemption];

@@ -14,6 +14,7 @@ struct bpf_object;
 struct witness {
 	const char *name;     /* two can have the same: ways to see the same */
 	const char *function; /* of the kernel, that it watches; NULL: tracepoints only */
+	const char *flush;    /* the function that tells whose copy it is; NULL: pages do */
 	bool kprobe;
 	const char *note;    /* what its numbers mean if they are not simply copies, or NULL */
 	const char *cost;    /* to those who are not traced: a sentence */
