@@ -26,7 +26,7 @@
 #include "targets/group_name.h"
 
 /* Mapped twice, it is a part of the 64 MiB. */
-#define RING_SIZE (4u << 20)
+#define RING_SIZE (16u << 20)
 /* Services load for longer before they fork. */
 #define FIND_MS 2000
 #define LOOK_MS 15000
