@@ -56,7 +56,8 @@ SRCS := $(filter-out $(if $(filter 1,$(HTTP)),user/serve/without_http.c,user/ser
 	$(wildcard user/*.c user/*/*.c))
 LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(SRCS)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
-HOST := $(patsubst tests/bpf_host/%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf_host/test_*.c))
+HOST := $(patsubst tests/bpf_host/%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf_host/test_*.c)) \
+	$(patsubst %,$(B)/tests/bpf_direct_%,evidence pytype pyunwind pyunwind_again pyunwind_function pyunwind_id pyunwind_thread)
 TARGETS := $(patsubst tests/targets/%.c,$(B)/targets/%,$(wildcard tests/targets/*.c)) \
 	$(patsubst tests/targets/lib/%.c,$(B)/targets/%.so,$(wildcard tests/targets/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -77,15 +78,23 @@ $(B)/bpf/legacy.bpf.o: bpf/cowtrace.bpf.c
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DCT_LEGACY -c $< -o $@
 
+# The same programs with reads through the kernel's own map of memory: see bpf/direct.bpf.h.
+$(B)/bpf/direct.bpf.o: bpf/cowtrace.bpf.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DCT_DIRECT -c $< -o $@
+
+$(B)/bpf/directmap.bpf.o: BPF_CFLAGS += -DCT_DIRECT
+
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-# user/capture/programs.c relies on it that the variables of both builds lie at the same places.
-$(B)/gen/legacy.ok: $(B)/gen/cowtrace.skel.h $(B)/gen/legacy.skel.h
-	$(Q)for i in cowtrace legacy; do sed -n "s/$${i}__/x__/;/struct x__[a-z]* {/,/}/p" $(B)/gen/$$i.skel.h > $(B)/gen/$$i.vars; done
-	$(Q)diff $(B)/gen/cowtrace.vars $(B)/gen/legacy.vars && touch $@
+# user/capture/programs.c relies on it that the variables of all builds lie at the same places.
+$(B)/gen/builds.ok: $(B)/gen/cowtrace.skel.h $(B)/gen/legacy.skel.h $(B)/gen/direct.skel.h
+	$(Q)for i in cowtrace legacy direct; do sed -n "s/$${i}__/x__/;/struct x__[a-z]* {/,/}/p" $(B)/gen/$$i.skel.h > $(B)/gen/$$i.vars; done
+	$(Q)diff $(B)/gen/cowtrace.vars $(B)/gen/legacy.vars && diff $(B)/gen/cowtrace.vars $(B)/gen/direct.vars && touch $@
 
 $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
@@ -94,8 +103,9 @@ $(B)/gen/syscalls.inc:
 		sed -n '/__NR_syscalls\|__NR_arch_specific_syscall/d; s/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' | \
 		sort > $@
 
-$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/legacy.ok
+$(patsubst %.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gen/builds.ok
 $(B)/user/capture/symbols.o: $(B)/gen/ksym.skel.h
+$(B)/user/capture/direct.o: $(B)/gen/directmap.skel.h
 $(B)/user/proc/syscalls.o: $(B)/gen/syscalls.inc
 
 # What the flame graph and recordings carry within them, as strings of C.
@@ -145,6 +155,14 @@ $(B)/tests/bpf_%: tests/bpf_host/%.c $(B)/libcowtrace.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
+		$(if $(SANFLAGS),-fno-sanitize=alignment) -Itests/bpf_host -Ibpf $< $(B)/libcowtrace.a -o $@ \
+		$(LIBS) -lcmocka
+
+# The same once more, by way of the kernel's map of memory: bpf/direct.bpf.h.
+$(B)/tests/bpf_direct_%: tests/bpf_host/test_%.c $(B)/libcowtrace.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -DCT_DIRECT -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
 		$(if $(SANFLAGS),-fno-sanitize=alignment) -Itests/bpf_host -Ibpf $< $(B)/libcowtrace.a -o $@ \
 		$(LIBS) -lcmocka
 
@@ -222,5 +240,6 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(B)/bpf/ksym.bpf.d $(UNIT:=.d) $(HOST:=.d) \
+-include $(LIB_OBJS:.o=.d) $(B)/user/main.d $(B)/bpf/cowtrace.bpf.d $(B)/bpf/legacy.bpf.d $(B)/bpf/direct.bpf.d \
+	$(B)/bpf/directmap.bpf.d $(B)/bpf/ksym.bpf.d $(UNIT:=.d) $(HOST:=.d) \
 	$(B)/record.d $(B)/render.d $(TARGETS:=.d)

@@ -19,6 +19,10 @@ const volatile __u64 cfg_wakeup_bytes = 1 << 20;
 /* The witness is a function of the kernel; tracepoints only support it. */
 const volatile bool cfg_function = false;
 
+/* The kernel's map of all memory begins there: see direct.bpf.h. Page tables have five levels. */
+const volatile __u64 cfg_direct = 0;
+const volatile bool cfg_five_levels = false;
+
 /* enum ct_piece: to measure them one by one. */
 const volatile __u32 cfg_pieces = CT_PIECES_ALL;
 

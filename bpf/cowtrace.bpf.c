@@ -6,6 +6,7 @@
 #include <cowtrace/digest.h>
 #include <cowtrace/pylayout.h>
 #include "config.bpf.h"
+#include "direct.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"

@@ -7,8 +7,6 @@
 #ifndef COWTRACE_BPF_EVIDENCE_H
 #define COWTRACE_BPF_EVIDENCE_H
 
-#define PAGE_SIZE 4096UL
-
 /*
  * Reads size bytes, or, if some of it is not there, the part that lies on the page of `must`; the
  * rest is zero. dst has room for size bytes and 64 more, so that the verifier believes the bounds.
@@ -44,6 +42,27 @@ static __always_inline bool read_around(void *dst, const u32 size, u64 from, u64
 	return true;
 }
 
+static __always_inline bool evidence__code(struct thread *t, struct ct_copy *ev)
+{
+	_Static_assert(__builtin_offsetof(struct ct_copy, code) % 8 == 0,
+		       "words of the instruction");
+	return span__read(t, ev->code, CT_INSN_LEN, ev->ip) ||
+	       read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip);
+}
+
+/*
+ * Never by way of the kernel's map of memory: this read marks the page as accessed, here, before
+ * the kernel looks at its entry in the page table. Else a later read (of a frame or thread state
+ * that lies on that page) would do so when the page has been allocated that it is copied to, and
+ * the kernel would throw that away: the entry is not what it was (pte_same). It would count two.
+ */
+static __always_inline bool evidence__window(struct ct_copy *ev)
+{
+	u64 from = (ev->addr & ~7UL) - CT_WINDOW_BEFORE;
+
+	return read_around(ev->window, sizeof(ev->window), from, ev->addr);
+}
+
 static __always_inline void evidence__source(struct ct_copy *ev, const struct pt_regs *regs)
 {
 	u32 reg = code__register(ev->code);
@@ -70,7 +89,8 @@ static __always_inline void evidence__pool(struct thread *t, const struct ct_pyl
 	u64 pool = ev->addr & ~((u64)size - 1);
 	u32 block;
 
-	if (!size || bpf_probe_read_user(h, sizeof(*h), (void *)pool))
+	if (!size || (!span__read(t, t->scratch, sizeof(*h), pool) &&
+		      bpf_probe_read_user(h, sizeof(*h), (void *)pool)))
 		return;
 	block = 16 * (h->szidx + 1);
 	if (h->szidx >= 32 || h->maxnextoffset != size - block || h->nextoffset > size ||
@@ -137,16 +157,17 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 	ev->syscall = -1;
 	if (!(cfg_pieces & CT_PIECE_EVIDENCE))
 		return;
+	direct__begin(t, task);
 	if (kernel) {
 		ev->flags = CT_F_KERNEL;
 		ev->syscall = (s16)regs__syscall(regs);
-	} else if (read_around(ev->code, CT_INSN_LEN, ev->ip, ev->ip)) {
+	} else if (evidence__code(t, ev)) {
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);
 	}
 	if (!cfg_function && PEEK(PEEK(task, signal), live.counter) > 1)
 		ev->flags |= CT_F_THREADS;
-	if (read_around(ev->window, sizeof(ev->window), (addr & ~7UL) - CT_WINDOW_BEFORE, addr))
+	if (evidence__window(ev))
 		ev->flags |= CT_F_WINDOW;
 	evidence__python(t);
 }

@@ -53,7 +53,13 @@ struct percpu_counter {
 
 struct task_struct;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct mm_struct {
+	void *pgd;	   /* the upper table of pages */
+	atomic_t mm_users; /* threads, and who else may change it */
 	unsigned long start_stack;
 	struct task_struct *owner;	   /* CONFIG_MEMCG */
 	struct percpu_counter rss_stat[4]; /* since 6.2, f1a7941243c1 */
@@ -71,10 +77,6 @@ struct mm_struct___pre62 {
 struct task_delay_info {
 	u32 wpcopy_count; /* since 6.1, 662ce1dc9caf */
 };
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 struct signal_struct {
 	atomic_t live;
@@ -266,5 +268,6 @@ struct fault_event {
 #define PTE_PRESENT 0x1UL
 /* A huge page that an entry of a page middle directory maps: 2 MiB */
 #define HUGE_ORDER 9
+#define PAGE_SIZE  4096UL
 
 #endif

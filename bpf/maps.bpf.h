@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1920
+#define SLAB_SIZE	   1496
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -75,6 +75,26 @@ struct code_memo {
 	u32 check;
 };
 
+/* 2 MiB of the process's memory, in this run of a program: see thread__table. */
+#define REGIONS 8
+struct region {
+	u64 number; /* of the address's 2 MiB */
+	u64 table;
+	u32 run, pad;
+};
+
+/* What is looked at of a code object, and of its line table: see ct_code_digest. */
+struct code_look {
+	u64 words[CT_CODE_WORDS], file, name, line_table;
+	u64 table[1 + CT_TABLE_WORDS];
+};
+
+/* A str object: its hash, and if it has none, how many bytes of text there are, and the last ones.
+ */
+struct str_words {
+	u64 hash, size, tail[CT_STR_WORDS];
+};
+
 /* The name of a file that this walk has seen: see file__digest. */
 #define FILE_MEMOS 8
 struct file_memo {
@@ -89,6 +109,7 @@ struct thread {
 	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
 	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
 	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */
+	u64 pgd;	  /* its table of pages, for this run of a program: see direct.bpf.h */
 	u32 layout;	  /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
 			   * counted since that came to nothing: see attempts__forget */
@@ -96,6 +117,7 @@ struct thread {
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
+	u32 run;      /* of a program that reads its memory */
 	u32 adoption; /* with which it, or who it was forked from, came; 0: with none */
 	u8 started;   /* the command has been executed: from here on copies count */
 	u8 pending;   /* enum pending */
@@ -104,6 +126,7 @@ struct thread {
 	u8 cold;      /* enum cold */
 	u8 cold_kind; /* enum pending: who wrote */
 	u8 follow;    /* enum follow */
+	u8 alone : 1; /* nobody else has its memory, see direct__begin */
 	u8 joining : 1; /* wpcopy_base is to be taken at its first write fault: see thread__join */
 	u8 counted : 1; /* the window alone shows a reference count: see refcount__plausible */
 	u8 is_in : CT_CODES; /* functions of the kernel, see kstack__look */
@@ -115,6 +138,11 @@ struct thread {
 	struct type_memo types[TYPE_MEMOS];
 	struct code_memo codes[CODE_MEMOS];
 	struct file_memo files[FILE_MEMOS];
+	struct region regions[REGIONS];
+	/* Of one step only; here, because the stack of the programs is small. */
+	struct span span;
+	struct code_look look;
+	struct str_words str;
 	u8 slab[SLAB_SIZE];
 	u8 scratch[SCRATCH_SIZE]; /* of one step only; behind the slab, see frame__u64 */
 };

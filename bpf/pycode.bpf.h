@@ -28,33 +28,77 @@ static __always_inline void str__tail(struct thread *t, u64 str, u64 len, u64 at
 		tail[i] = *(const u64 *)(t->scratch + at + 8 * i);
 }
 
-/*
- * ct_str_digest() of a str object, 0 if it can not be read. The text lies behind the head: unless
- * memory ends there, one read brings both. Not static: verified once.
- */
-CHECKED_ONCE(str__digest, u64, str)
+/* Where the text is in a str object, or its end if that is longer than what is looked at. */
+static __always_inline u64 str__text(struct str_words *w, const struct ct_pylayout *lay, u64 length,
+				     u32 state)
 {
-	u64 tail[CT_STR_WORDS] = {}, head, len, hash, size, at;
-	u32 state;
+	u64 at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
 
-	if (!str)
-		return 0;
-	head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
-	len = head + STR_AHEAD;
+	w->size = length * (state & 7);
+	return w->size > sizeof(w->tail) ? at + w->size - sizeof(w->tail) : at;
+}
+
+/* All of it that counts is on one page. */
+static __always_inline bool str__words(struct thread *t, const struct ct_pylayout *lay, u64 str,
+				       struct str_words *w)
+{
+	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE), at;
+
+	if (!span__open(t, str, head))
+		return false;
+	w->hash = span__u64(&t->span, lay->str_hash);
+	at = str__text(w, lay, span__u64(&t->span, lay->str_length),
+		       (u32)span__u64(&t->span, lay->str_state) >> (lay->str_kind_shift & 31));
+	if ((str & (PAGE_SIZE - 1)) + at + sizeof(w->tail) > PAGE_SIZE)
+		return false;
+	for (int i = 0; i < CT_STR_WORDS; i++)
+		w->tail[i] = span__u64(&t->span, at + 8 * i);
+	return span__held(&t->span);
+}
+
+/* The text lies behind the head: unless memory ends there, one read brings both. */
+static __always_inline bool str__read(struct thread *t, const struct ct_pylayout *lay, u64 str,
+				      struct str_words *w)
+{
+	u64 head = bound(lay->str_ascii_data, SCRATCH_SIZE / 2 - STR_AHEAD);
+	u64 len = head + STR_AHEAD, at;
+
 	if (bpf_probe_read_user(t->scratch, len, (void *)str)) {
 		len = head;
 		if (bpf_probe_read_user(t->scratch, len, (void *)str))
-			return 0;
+			return false;
 	}
-	hash = scratch__u64(t->scratch, lay->str_hash);
-	state = scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31);
-	size = scratch__u64(t->scratch, lay->str_length) * (state & 7);
-	at = state & 16 ? lay->str_ascii_data : lay->str_compact_data;
-	if (size > sizeof(tail))
-		at += size - sizeof(tail);
-	if (hash == ~0UL)
-		str__tail(t, str, len, at, tail);
-	return ct_str_digest(hash, size, tail);
+	w->hash = scratch__u64(t->scratch, lay->str_hash);
+	at = str__text(w, lay, scratch__u64(t->scratch, lay->str_length),
+		       scratch__u32(t->scratch, lay->str_state) >> (lay->str_kind_shift & 31));
+	if (w->hash == ~0UL)
+		str__tail(t, str, len, at, w->tail);
+	return true;
+}
+
+/* ct_str_digest() of a str object, 0 if it can not be read. Not static: verified once. */
+CHECKED_ONCE(str__digest, u64, str)
+{
+	struct str_words *w = &t->str;
+
+	*w = (struct str_words){};
+	if (!str || (!str__words(t, lay, str, w) && !str__read(t, lay, str, w)))
+		return 0;
+	return ct_str_digest(w->hash, w->size, w->tail);
+}
+
+/* Of most it is the hash that the str keeps, and nothing else. */
+static __always_inline u32 str__look(struct thread *t, const struct ct_pylayout *lay, u64 str)
+{
+	const u64 tail[CT_STR_WORDS] = {};
+	u64 hash;
+
+	if (span__open(t, str + lay->str_hash, sizeof(hash))) {
+		hash = span__u64(&t->span, 0);
+		if (span__held(&t->span) && hash != ~0UL)
+			return ct_str_digest(hash, 0, tail);
+	}
+	return str__digest(t, lay, str);
 }
 
 /* The same of a file's name, once in a walk: the functions of a file share it, and what the stack
@@ -64,11 +108,24 @@ static __always_inline u32 file__digest(struct thread *t, const struct ct_pylayo
 	struct file_memo *memo = &t->files[(str >> 4 ^ str >> 8) & (FILE_MEMOS - 1)];
 
 	if (memo->str != str || memo->walk != (u32)t->py.walks) {
-		memo->digest = str__digest(t, lay, str);
+		memo->digest = str__look(t, lay, str);
 		memo->str = str;
 		memo->walk = t->py.walks;
 	}
 	return memo->digest;
+}
+
+/* The same, of one page. */
+static __always_inline bool table__words(struct thread *t, const struct ct_pylayout *lay, u64 at,
+					 u64 table[1 + CT_TABLE_WORDS])
+{
+	u64 skip = lay->bytes_data - lay->bytes_size;
+	if (!span__open(t, at + lay->bytes_size, skip + 8 * CT_TABLE_WORDS))
+		return false;
+	table[0] = span__u64(&t->span, 0);
+	for (int i = 0; i < CT_TABLE_WORDS; i++)
+		table[1 + i] = span__u64(&t->span, skip + 8 * i);
+	return span__held(&t->span);
 }
 
 /* Size and first bytes of the line table, with one read if they lie as they always have. */
@@ -78,7 +135,7 @@ static __always_inline void table__read(struct thread *t, const struct ct_pylayo
 	u64 skip = lay->bytes_data - lay->bytes_size;
 	u64 len = skip + 8 * CT_TABLE_WORDS;
 
-	if (!at)
+	if (!at || table__words(t, lay, at, table))
 		return;
 	if (len > SCRATCH_SIZE ||
 	    bpf_probe_read_user(t->scratch, len, (void *)(at + lay->bytes_size))) {
@@ -104,7 +161,7 @@ static __always_inline u64 interp__key(struct thread *t, const struct ct_pylayou
 
 	if (!lay->interp_id || t->py.interp == lay->main_interpreter)
 		return key;
-	return hash__mix(key, user__u64(t->py.interp + lay->interp_id));
+	return hash__mix(key, thread__u64(t, t->py.interp + lay->interp_id));
 }
 
 /*
@@ -122,8 +179,7 @@ static __always_inline void code__begin(struct thread *t, const struct ct_pylayo
 
 	py->walks++;
 	if (lay->interp_code_count && py->interp)
-		bpf_probe_read_user(&count, sizeof(count),
-				    (void *)(py->interp + lay->interp_code_count));
+		count = thread__u32(t, py->interp + lay->interp_code_count);
 	if (!count || count != py->count || py->interp_key != py->count_key)
 		py->known = 0;
 	py->count = count;
@@ -148,11 +204,16 @@ static __always_inline u64 code__words_key(struct thread *t, const struct ct_pyl
 	return key;
 }
 
+/* From the scratch buffer. */
 static __always_inline void code__words(struct thread *t, const struct ct_pylayout *lay,
-					u64 words[CT_CODE_WORDS])
+					struct code_look *look)
 {
 	for (int i = 0; i < CT_CODE_WORDS; i++)
-		words[i] = lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+		look->words[i] =
+			lay->code_words[i] ? scratch__u64(t->scratch, lay->code_words[i]) : 0;
+	look->file = scratch__u64(t->scratch, lay->code_file);
+	look->name = scratch__u64(t->scratch, lay->code_name);
+	look->line_table = scratch__u64(t->scratch, lay->code_table);
 }
 
 /*
@@ -176,10 +237,35 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
 static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
 {
 	u64 func = t->py.func;
-	u32 version = 0;
+	u32 version = thread__u32(t, func + lay->func_version);
 
-	bpf_probe_read_user(&version, sizeof(version), (void *)(func + lay->func_version));
 	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
+}
+
+static __always_inline bool code__span(struct thread *t, const struct ct_pylayout *lay,
+				       struct code_look *look, u64 code, u64 size)
+{
+	if (!span__open(t, code, size))
+		return false;
+	for (int i = 0; i < CT_CODE_WORDS; i++)
+		look->words[i] = lay->code_words[i] ? span__u64(&t->span, lay->code_words[i]) : 0;
+	look->file = span__u64(&t->span, lay->code_file);
+	look->name = span__u64(&t->span, lay->code_name);
+	look->line_table = span__u64(&t->span, lay->code_table);
+	return span__held(&t->span);
+}
+
+static __always_inline bool code__read(struct thread *t, const struct ct_pylayout *lay,
+				       struct code_look *look, u64 code)
+{
+	u64 size = bound(lay->code_size, CT_CODE_READ_MAX);
+
+	if (code__span(t, lay, look, code, size))
+		return true;
+	if (bpf_probe_read_user(t->scratch, size, (void *)code))
+		return false;
+	code__words(t, lay, look);
+	return true;
 }
 
 /*
@@ -190,20 +276,19 @@ static __always_inline u64 code__function_key(struct thread *t, const struct ct_
 static __always_inline u32 code__look(struct thread *t, const struct ct_pylayout *lay,
 				      struct code_memo *memo, u64 code, u64 key)
 {
-	u64 words[CT_CODE_WORDS], table[1 + CT_TABLE_WORDS] = {}, file, name, at;
+	struct code_look *look = &t->look;
+	u64 strings;
 
-	if (bpf_probe_read_user(t->scratch, bound(lay->code_size, CT_CODE_READ_MAX), (void *)code))
+	if (!code__read(t, lay, look, code))
 		return 0;
-	code__words(t, lay, words);
 	if (!lay->func_version)
-		key = code__words_key(t, lay, words);
+		key = code__words_key(t, lay, look->words);
 	if (!key || memo->code != code || memo->key != key) {
-		file = scratch__u64(t->scratch, lay->code_file);
-		name = scratch__u64(t->scratch, lay->code_name);
-		at = scratch__u64(t->scratch, lay->code_table);
-		table__read(t, lay, at, table);
-		name = (u32)str__digest(t, lay, name) | (u64)file__digest(t, lay, file) << 32;
-		memo->check = ct_code_digest(words, name, table);
+		__builtin_memset(look->table, 0, sizeof(look->table));
+		table__read(t, lay, look->line_table, look->table);
+		strings = (u32)str__look(t, lay, look->name);
+		strings |= (u64)file__digest(t, lay, look->file) << 32;
+		memo->check = ct_code_digest(look->words, strings, look->table);
 		memo->key = key;
 		memo->code = code;
 	}
@@ -237,9 +322,20 @@ static __always_inline const struct ct_frame *frame__near(const struct thread *t
 	return NULL;
 }
 
+/* One of two places: where it is, or else the first, unless this walk has put another one there. */
+static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
+{
+	struct code_memo *first = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	struct code_memo *second = &t->codes[(code >> 7 ^ code >> 13) & (CODE_MEMOS - 1)];
+
+	if (first->code == code || (second->code != code && first->era != t->py.era))
+		return first;
+	return second;
+}
+
 CHECKED_ONCE(frame__check, u64, code)
 {
-	struct code_memo *memo = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
+	struct code_memo *memo = code__memo(t, code);
 	const struct ct_frame *near = frame__near(t, code);
 	u64 key = 0;
 

@@ -29,6 +29,21 @@ static __always_inline bool tstate__runs_here(struct thread *t, const struct ct_
 	       (thread < sp || at < thread);
 }
 
+/* The words of it that somebody asks for. */
+static __always_inline bool tstate__words(struct thread *t, const struct ct_pylayout *lay,
+					  u64 tstate, u64 size)
+{
+	if (!span__open(t, tstate, size))
+		return false;
+	span__keep(t, lay->ts_thread_id);
+	span__keep(t, lay->ts_interp);
+	span__keep(t, lay->ts_frame);
+	span__keep(t, lay->ts_next);
+	span__keep(t, lay->ts_datastack);
+	span__keep(t, lay->ts_datastack + 16);
+	return span__held(&t->span);
+}
+
 /* Reads a thread state into the scratch buffer; true if it is that of this thread. */
 static __always_inline bool tstate__load(struct thread *t, const struct ct_pylayout *lay,
 					 u64 tstate)
@@ -37,7 +52,8 @@ static __always_inline bool tstate__load(struct thread *t, const struct ct_pylay
 
 	if (!tstate)
 		return false;
-	if (bpf_probe_read_user(t->scratch, size, (void *)tstate)) {
+	if (!tstate__words(t, lay, tstate, size) &&
+	    bpf_probe_read_user(t->scratch, size, (void *)tstate)) {
 		t->py.unwind = CT_UNWIND_TSTATE_UNREADABLE;
 		return false;
 	}
@@ -68,7 +84,7 @@ static __always_inline bool tstate__by_tls(struct thread *t, const struct ct_pyl
 					   u64 *known, u32 module, s64 offset)
 {
 	u64 at = *known ?: tls__address(t->event.thread_pointer, module, offset);
-	u64 tstate = at ? user__u64(at) : 0;
+	u64 tstate = at ? thread__u64(t, at) : 0;
 
 	if (!tstate)
 		return false;
@@ -96,8 +112,8 @@ static __always_inline u64 tstate__by_key(struct thread *t, const struct ct_pyla
 			return 0;
 		t->tss_key = key[1] + 1;
 	}
-	return user__u64(thread__self(t, lay) + lay->pthread_specific + 16UL * (t->tss_key - 1) +
-			 8);
+	return thread__u64(t, thread__self(t, lay) + lay->pthread_specific +
+				      16UL * (t->tss_key - 1) + 8);
 }
 
 /*
@@ -153,7 +169,7 @@ static __always_inline bool tstate__find(struct thread *t, const struct ct_pylay
 		return true;
 	/* Before the key: of a thread that runs several interpreters only this one is attached. */
 	if (lay->flags & CT_PY_TSTATE_CURRENT &&
-	    tstate__load(t, lay, user__u64(lay->runtime + lay->rt_tstate_current)))
+	    tstate__load(t, lay, thread__u64(t, lay->runtime + lay->rt_tstate_current)))
 		return true;
 	if (tstate__load(t, lay, tstate__by_key(t, lay)))
 		return true;

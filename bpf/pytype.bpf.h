@@ -66,12 +66,26 @@ static __always_inline struct type_memo *type__memo(struct thread *t, u64 type)
 	return &t->types[(type >> 5 ^ type >> 9) & (TYPE_MEMOS - 1)];
 }
 
+/* The words of it that somebody asks for. */
+static __always_inline bool type__words(struct thread *t, const struct ct_pylayout *lay, u64 type,
+					u64 size)
+{
+	if (!span__open(t, type, size))
+		return false;
+	span__keep(t, lay->object_type);
+	span__keep(t, lay->type_name);
+	span__keep(t, lay->type_basicsize);
+	span__keep(t, lay->type_flags);
+	return span__held(&t->span);
+}
+
 /* Reads the head of what may be a type into the scratch buffer. */
 static __always_inline bool type__read(struct thread *t, const struct ct_pylayout *lay, u64 type)
 {
 	u64 size = lay->type_flags + 8, basicsize;
 
-	if (size > TYPE_HEAD_MAX || bpf_probe_read_user(t->scratch, size, (void *)type))
+	if (size > TYPE_HEAD_MAX || (!type__words(t, lay, type, size) &&
+				     bpf_probe_read_user(t->scratch, size, (void *)type)))
 		return false;
 	basicsize = scratch__u64(t->scratch, lay->type_basicsize);
 	return scratch__u64(t->scratch, lay->type_flags) & TYPE_READY &&

@@ -242,8 +242,6 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 	py->frame = py->leaf;
 	py->nframes = 0;
 	py->changed = 0;
-	py->interp_key = interp__key(t, lay);
-	code__begin(t, lay);
 	for (int i = 0; i < MAX_WALK / WALK_STEP; i++)
 		if (!frames__visit(t, lay, max_frames))
 			break;
@@ -255,15 +253,14 @@ static __always_inline void frames__walk(struct thread *t, const struct ct_pylay
 }
 
 /* The interpreter of this thread is inside a garbage collection. */
-static __always_inline bool gc__collecting(const struct ct_pylayout *lay, u64 interp)
+static __always_inline bool gc__collecting(struct thread *t, const struct ct_pylayout *lay,
+					   u64 interp)
 {
 	u64 at = lay->gc_collecting;
-	u32 collecting = 0;
 
 	if (!at && interp && lay->interp_gc_collecting)
 		at = interp + lay->interp_gc_collecting;
-	return at && !bpf_probe_read_user(&collecting, sizeof(collecting), (void *)at) &&
-	       collecting == 1;
+	return at && thread__u32(t, at) == 1;
 }
 
 /* The chunk that frames are pushed to (3.11+). */
@@ -278,8 +275,12 @@ static __always_inline void pystack__chunk(struct thread *t, const struct ct_pyl
 		t->event.flags |= CT_F_DATASTACK;
 }
 
-/* Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. */
-static __always_inline void pystack__begin(struct thread *t, const struct ct_pylayout *lay)
+/*
+ * Finds the innermost frame of the current thread: py.leaf, or py.unwind says why there is none. A
+ * function of its own, so that what it keeps on the stack is gone while the frames are walked. gc:
+ * ask whether garbage is being collected.
+ */
+CHECKED_ONCE(pystack__begin, u32, gc)
 {
 	u64 frame;
 
@@ -287,18 +288,20 @@ static __always_inline void pystack__begin(struct thread *t, const struct ct_pyl
 	t->py.nframes = 0;
 	t->py.slab_len = 0;
 	if (!tstate__find(t, lay))
-		return;
+		return 0;
 	t->py.interp = scratch__u64(t->scratch, lay->ts_interp);
-	/* What is known to be a count needs no more evidence. */
-	if (!t->counted && gc__collecting(lay, t->py.interp))
-		t->event.flags |= CT_F_GC_COLLECTING;
 	pystack__chunk(t, lay);
 	frame = scratch__u64(t->scratch, lay->ts_frame);
+	if (gc && gc__collecting(t, lay, t->py.interp))
+		t->event.flags |= CT_F_GC_COLLECTING;
 	if (frame && lay->flags & CT_PY_CFRAME)
-		frame = user__u64(frame + lay->cframe_current);
+		frame = thread__u64(t, frame + lay->cframe_current);
 	t->py.leaf = frame;
 	if (!frame)
 		t->py.unwind = CT_UNWIND_NO_FRAME;
+	t->py.interp_key = interp__key(t, lay);
+	code__begin(t, lay);
+	return 0;
 }
 
 #endif

@@ -55,4 +55,91 @@ static __always_inline u64 bound(u64 value, u64 max)
 	return value;
 }
 
+/* --- the same, if it can be, by way of the kernel's own map of memory --- */
+
+/*
+ * Before the first span of a program. What it learns of page tables it may keep as long as it runs
+ * if nobody but this thread has the memory (mm_users): then nobody unmaps any, and no table is
+ * freed but the last one, which the kernel may replace.
+ */
+static __always_inline void direct__begin(struct thread *t, struct task_struct *task)
+{
+	struct mm_struct *mm = PEEK(task, mm);
+
+	if (!cfg_direct)
+		return;
+	t->pgd = (u64)PEEK(mm, pgd);
+	t->alone = PEEK(mm, mm_users.counter) == 1;
+	t->run++;
+}
+
+/* The entry of the table of 2 MiB around addr. */
+static __always_inline u64 thread__table(struct thread *t, u64 addr)
+{
+	u64 number = addr >> 21;
+	struct region *memo = &t->regions[number & (REGIONS - 1)];
+
+	if (memo->number == number && memo->run == t->run)
+		return memo->table;
+	memo->table = table__find(cfg_direct, cfg_five_levels, t->pgd, addr);
+	memo->number = number;
+	memo->run = t->alone ? t->run : 0;
+	return memo->table;
+}
+
+/* The span of len bytes from addr on, one at a time; false: they are to be read otherwise. */
+static __always_inline bool span__open(struct thread *t, u64 addr, u64 len)
+{
+	if (!t->pgd || addr >= USER_END || (addr & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
+		return false;
+	return span__find(&t->span, cfg_direct, thread__table(t, addr), addr);
+}
+
+/* Keeps a word in the scratch buffer, where a read of all that is there would have put it. */
+static __always_inline void span__keep(struct thread *t, u32 offset)
+{
+	offset &= SCRATCH_SIZE - 1 - 7;
+	*(u64 *)(t->scratch + offset) = span__u64(&t->span, offset);
+}
+
+/* A small number of words; dst is as large. False: they are to be read otherwise. */
+static __always_inline bool span__read(struct thread *t, void *dst, const u32 size, u64 addr)
+{
+	u64 *words = dst;
+
+	if (!span__open(t, addr, size))
+		return false;
+	for (u32 i = 0; i < size / 8; i++)
+		words[i] = span__u64(&t->span, 8 * i);
+	return span__held(&t->span);
+}
+
+/* A word of this thread's memory; false, and 0: it is not there. */
+static __always_inline bool thread__read(struct thread *t, u64 addr, u64 *value)
+{
+	if (span__open(t, addr, sizeof(*value))) {
+		*value = span__u64(&t->span, 0);
+		if (span__held(&t->span))
+			return true;
+	}
+	return !bpf_probe_read_user(value, sizeof(*value), (void *)addr);
+}
+
+/* An int, which does not lie across two words. */
+static __always_inline u32 thread__u32(struct thread *t, u64 addr)
+{
+	u64 word;
+
+	thread__read(t, addr & ~7UL, &word);
+	return word >> 8 * (addr & 4);
+}
+
+static __always_inline u64 thread__u64(struct thread *t, u64 addr)
+{
+	u64 value;
+
+	thread__read(t, addr, &value);
+	return value;
+}
+
 #endif

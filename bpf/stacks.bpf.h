@@ -34,27 +34,31 @@ static __always_inline void stack__bytecode(struct thread *t, const struct ct_py
 {
 	const struct ct_frame *leaf = &t->stack.frames[0];
 	u64 at = t->py.instr;
-	u8 unit[2];
+	u64 word;
 
 	if (!t->py.nframes || t->counted)
 		return;
 	if (lay->flags & CT_PY_LASTI) {
-		at = leaf->offset < lay->code_size_max ? user__u64(leaf->code + lay->code_bytes)
-						       : 0;
+		at = leaf->offset < lay->code_size_max
+			     ? thread__u64(t, leaf->code + lay->code_bytes)
+			     : 0;
 		if (at)
 			at += lay->bytes_data + leaf->offset;
 	}
-	if (!at || bpf_probe_read_user(unit, sizeof(unit), (void *)at))
+	/* An instruction is two bytes, and begins at an even address. */
+	if (!at || !thread__read(t, at & ~7UL, &word))
 		return;
+	word >>= 8 * (at & 6);
 	t->event.instr = at;
-	t->event.opcode = unit[0];
-	t->event.oparg = unit[1];
+	t->event.opcode = word;
+	t->event.oparg = word >> 8;
 }
 
 /* Once for a program, and not for each way to a copy: there are dozens, and a walk is long. */
 CHECKED_ONCE(stack__walk, u32, max_frames)
 {
-	pystack__begin(t, lay);
+	/* What is known to be a count needs no more evidence. */
+	pystack__begin(t, lay, !t->counted);
 	if (!t->py.leaf)
 		return 0;
 	frames__walk(t, lay, max_frames);
@@ -80,6 +84,7 @@ static __always_inline void stack__take(struct thread *t)
 	ev->unwind = CT_UNWIND_NO_PYTHON;
 	if (!slot || !lay || !(cfg_pieces & CT_PIECE_STACK))
 		return;
+	direct__begin(t, task__current());
 	stack__walk(t, lay, CT_MAX_FRAMES);
 	ev->unwind = t->py.unwind;
 }

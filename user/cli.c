@@ -26,6 +26,7 @@ enum {
 	OPT_RING_SIZE,
 	OPT_DELAYACCT,
 	OPT_PIECES,
+	OPT_PLAIN_READS,
 	OPT_FOR,
 	OPT_COMM,
 	OPT_CGROUP,
@@ -47,7 +48,8 @@ static const struct option long_options[] = {
 	{"top", required_argument, NULL, OPT_TOP},
 	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
 	{"delayacct", no_argument, NULL, OPT_DELAYACCT},
-	{"pieces", required_argument, NULL, OPT_PIECES}, /* not in the help: CONTRIBUTING.md */
+	{"pieces", required_argument, NULL, OPT_PIECES},     /* not in the help: CONTRIBUTING.md */
+	{"plain-reads", no_argument, NULL, OPT_PLAIN_READS}, /* the same */
 	{"for", required_argument, NULL, OPT_FOR},
 	{"comm", required_argument, NULL, OPT_COMM},
 	{"cgroup", required_argument, NULL, OPT_CGROUP},
@@ -300,6 +302,9 @@ static int take_option(int c, struct options *opt)
 		return -1;
 	case OPT_PIECES:
 		return take_pieces(optarg, &opt->off);
+	case OPT_PLAIN_READS:
+		opt->plain_reads = true;
+		return -1;
 	case OPT_FOR:
 		if (parse_seconds(optarg, &opt->for_ms))
 			return usage("--for takes a number of seconds, such as 30 or 0.5, not",

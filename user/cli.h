@@ -32,6 +32,7 @@ struct options {
 	unsigned int off; /* enum ct_piece, for development: left out */
 	unsigned int top;
 	bool delayacct, quiet;
+	bool plain_reads; /* for development: memory is read by helpers of the kernel only */
 	unsigned int verbose;
 	/* Paths, "-" for standard output; NULL: not wanted. */
 	const char *json, *folded, *flamegraph, *pprof, *speedscope, *html;

@@ -94,6 +94,7 @@ int tracing__open(struct tracing *t, const struct options *opt, const int *signa
 		.ring_size = opt->ring_size,
 		.verbose = opt->verbose > 1,
 		.off = opt->off,
+		.plain = opt->plain_reads,
 	};
 	char why[512] = "out of memory";
 	uint64_t start = clock__now_ms();

@@ -163,6 +163,7 @@ void pipeline__metrics(struct pipeline *p, struct metrics *out)
 		.renewals = p->renewals,
 		.names_lost = p->counters.meta_lost,
 		.corrections_lost = p->counters.fixups_lost,
+		.retracted = p->counters.retracts,
 	};
 	out->types = groups__types(p->groups, &out->n_types);
 	memcpy(out->lost, capture.lost_by_reason, sizeof(out->lost));

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""programs.py [--json] [--pieces LAST] [--witness NAME] [storm | python | python:DEPTH | flask]: what each BPF program of
+"""programs.py [--json] [--pieces LAST] [--witness NAME] [--plain-reads] [storm | python | python:DEPTH | flask]: what each BPF program of
 cowtrace takes: ns of one run, runs and ns for each copied page (kernel.bpf_stats_enabled), in the C storm, in Python's,
 or in the Flask service of `make bench` while its sharing erodes.
 
@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pieces")
     parser.add_argument("--witness")
+    parser.add_argument("--plain-reads", action="store_true", help="not by way of the kernel's own map of memory")
     parser.add_argument("work", nargs="?", default="storm", help="storm, python, python:DEPTH or flask")
     options = parser.parse_args()
     if options.inside:
@@ -139,6 +140,7 @@ def main() -> None:
         return
     passed = [word for name in ("pieces", "witness") if getattr(options, name)
               for word in (f"--{name}", getattr(options, name))]
+    passed += ["--plain-reads"] if options.plain_reads else []
     rows, copies = profile_flask() if options.work == "flask" else profile(options.work, passed)
     if options.json:
         print(json.dumps({"work": options.work, "copies": copies, "programs": rows}, indent=2))

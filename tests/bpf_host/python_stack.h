@@ -48,6 +48,7 @@ static const uint32_t versions[] = {
 
 static struct ct_pylayout lay;
 static struct thread thread;
+static struct task_struct python_task = {.mm = &shim_mm};
 
 static inline void layout__store(void)
 {
@@ -285,6 +286,7 @@ static inline void python__begin(uint32_t version, bool glibc)
 	if ((version & 0xffff) >= 0x030f)
 		rt.bound = (struct py_tls){.found = glibc, .offset = BOUND_AT};
 	shim__reset();
+	shim.current = &python_task;
 	memset(&thread, 0, sizeof(thread));
 	py_offsets__layout(&table->offsets, &rt, &lay);
 	lay.cookie = 0xc00c1e;

@@ -46,6 +46,7 @@ struct pt_regs {
 #define const
 #include "config.bpf.h"
 #undef const
+#include "direct.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "machine.bpf.h"
@@ -70,6 +71,7 @@ struct pt_regs {
 
 #pragma GCC diagnostic pop
 
+#include "shim_direct.h"
 #include "shim_helpers.h"
 
 #endif

@@ -58,6 +58,7 @@ static struct shim {
 	size_t n_pages, last_page;
 	struct shim_read reads[SHIM_READS]; /* of user memory, in order */
 	size_t n_reads;
+	size_t helper_reads; /* of them, by bpf_probe_read_user */
 	struct shim_element *elements;
 	size_t n_records; /* in order */
 	/* what the test decides */
@@ -105,6 +106,7 @@ static SHIM_DULL inline void shim__reset(void)
 	cfg_cpus = SHIM_CPUS;
 	counters.type = (void *)&shim.areas[0].counters; /* in the place of pptrs */
 	cfg_fault_entry_start = cfg_fault_entry_end = 0;
+	shim__direct_reset();
 }
 
 /* --- user memory --- */
@@ -121,6 +123,7 @@ static inline uint8_t *shim__bring(uint64_t address)
 		return NULL;
 	}
 	shim.pages[shim.n_pages++] = (struct shim_page){address, page};
+	shim__direct_map(address, page);
 	return page;
 }
 
@@ -149,6 +152,7 @@ static inline uint8_t *user__at(uint64_t address)
 		page = calloc(1, 4096);
 		assert_non_null(page);
 		shim.pages[shim.n_pages++] = (struct shim_page){address & ~4095ull, page};
+		shim__direct_map(address, page);
 	}
 	return page + (address & 4095);
 }
@@ -158,6 +162,7 @@ static inline void user__unmap(uint64_t address)
 	for (size_t i = 0; i < shim.n_pages; i++) {
 		if (shim.pages[i].address != (address & ~4095ull))
 			continue;
+		shim__direct_map(address, NULL);
 		free(shim.pages[i].bytes);
 		shim.pages[i] = shim.pages[--shim.n_pages];
 		return;
@@ -202,11 +207,29 @@ static long bpf_probe_read_user(void *dst, uint32_t size, const void *src)
 	bool good = user__copy(dst, (uintptr_t)src, size);
 
 	assert_true(shim.n_reads < SHIM_READS);
+	shim.helper_reads++;
 	shim.reads[shim.n_reads++] = (struct shim_read){(uintptr_t)src, size, !good};
 	if (good)
 		return 0;
 	memset(dst, 0, size);
 	return -EFAULT;
+}
+
+/* The first load of a span counts as a read. */
+void *bpf_rdonly_cast(const void *obj, u32 type)
+{
+	uint64_t frame = ((uintptr_t)obj - SHIM_DIRECT) / 4096;
+	bool data = frame < shim_direct.n_frames && shim_direct.address[frame];
+
+	if (shim_direct.meanwhile)
+		shim_direct.meanwhile(shim_direct.loads + 1);
+	shim_direct.loads++;
+	assert_true(shim.n_reads < SHIM_READS);
+	if (data && shim_direct.in_table)
+		shim.reads[shim.n_reads++] = (struct shim_read){
+			shim_direct.address[frame] + (uintptr_t)obj % 4096, 8, false};
+	shim_direct.in_table = !data;
+	return shim__direct_at((uintptr_t)obj);
 }
 
 static long bpf_probe_read_kernel(void *dst, uint32_t size, const void *src)

@@ -232,8 +232,11 @@ static int setup_task(void **state)
 	shim__reset();
 	memset(&thread, 0, sizeof(thread));
 	signals = (struct signal_struct){.live = {1}};
-	task = (struct task_struct){
-		.pid = 101, .tgid = 100, .thread.fsbase = 0x7f0000000740, .signal = &signals};
+	task = (struct task_struct){.pid = 101,
+				    .tgid = 100,
+				    .thread.fsbase = 0x7f0000000740,
+				    .signal = &signals,
+				    .mm = &shim_mm};
 	regs = (struct pt_regs){.ip = CODE, .sp = 0x7ffe12345678, .orig_ax = 45, .cx = 77};
 	lay = (struct ct_pylayout){.pool_size = 16384,
 				   .object_type = 8,

@@ -46,10 +46,10 @@ def buffers(page: Page, group: str = GROUP) -> float:
 
 
 def wait_for_buffers(server: Serving, n: int, group: str = GROUP) -> Page:
-    """A worker may write to some buffers of Python's own besides."""
+    """Each process may write to some buffers of Python's own besides."""
     def look() -> Page | None:
         page = server.metrics()
-        assert buffers(page, group) <= n + 31, page.text
+        assert buffers(page, group) <= n + max(31, 8 * page.sum("cowtrace_processes", group=group)), page.text
         return page if buffers(page, group) >= n - 7 else None
 
     return wait_for(f"{n} copies", look)

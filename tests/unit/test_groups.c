@@ -287,6 +287,7 @@ static void fill(struct metrics *m)
 		.groups = groups__rows(groups),
 		.names_lost = 13,
 		.corrections_lost = 4,
+		.retracted = 6,
 		.groups_retired = 2,
 		.events = 101,
 		.folded = 5,

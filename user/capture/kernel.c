@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "capture/direct.h"
 #include "capture/kallsyms.h"
 #include "capture/symbols.h"
 #include "capture/types.h"
@@ -24,6 +25,8 @@ struct kernel {
 	struct symbols *symbols;   /* NULL: it can not be asked, then they are read */
 	struct kallsyms *kallsyms; /* NULL: not read yet, or can not be */
 	bool was_read;
+	struct direct direct;
+	bool was_tried;
 };
 
 int kernel__look(struct kernel **out)
@@ -48,6 +51,14 @@ void kernel__free(struct kernel *k)
 	symbols__free(k->symbols);
 	kallsyms__free(k->kallsyms);
 	free(k);
+}
+
+const struct direct *kernel__direct(struct kernel *k)
+{
+	if (!k->was_tried)
+		k->direct = direct__look();
+	k->was_tried = true;
+	return &k->direct;
 }
 
 /* That costs 40 ms: only where the kernel does not answer, or shows no addresses. */

@@ -16,6 +16,7 @@ enum preemption {
 	PREEMPTION_TRACEPOINTS, /* there too, but not as an event of perf */
 };
 
+struct direct;
 struct kernel;
 
 /*
@@ -41,6 +42,8 @@ bool kernel__has_symbol(struct kernel *k, const char *name);
 int kernel__range(struct kernel *k, const char *function, uint64_t *start, uint64_t *end);
 
 bool kernel__has_kprobes(void);
+/* Can programs read a process's memory where the kernel has it? Tried once. */
+const struct direct *kernel__direct(struct kernel *k);
 
 /*
  * Can a function be followed by fentry and fexit programs? Tried with one that does nothing. 0, or

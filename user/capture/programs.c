@@ -12,6 +12,7 @@
 
 #include "capture/kretprobe.h"
 #include "cowtrace.skel.h"
+#include "direct.skel.h"
 #include "legacy.skel.h"
 
 static bool kernel_is_old(void)
@@ -21,21 +22,24 @@ static bool kernel_is_old(void)
 }
 
 /*
- * The skeleton finds maps and programs by their names, and both builds have the same; their
+ * The skeleton finds maps and programs by their names, and all builds have the same; their
  * variables lie at the same places, which the Makefile checks. So only the bytes differ.
  */
-struct cowtrace *programs__open(void)
+struct cowtrace *programs__open(bool direct)
 {
 	struct cowtrace *skel;
 	int err;
 
-	if (!kernel_is_old())
+	if (!direct && !kernel_is_old())
 		return cowtrace__open();
 	skel = calloc(1, sizeof(*skel));
 	err = skel ? cowtrace__create_skeleton(skel) : -ENOMEM;
 	if (!err) {
-		skel->skeleton->data = (void *)legacy__elf_bytes(&skel->skeleton->data_sz);
-		err = bpf_object__open_skeleton(skel->skeleton, NULL);
+		struct bpf_object_skeleton *s = skel->skeleton;
+
+		s->data = (void *)(direct ? direct__elf_bytes(&s->data_sz)
+					  : legacy__elf_bytes(&s->data_sz));
+		err = bpf_object__open_skeleton(s, NULL);
 	}
 	if (!err)
 		return skel;

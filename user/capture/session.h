@@ -21,6 +21,7 @@ struct session_options {
 	/* bytes, rounded up to a power of two of pages; 0: 4 MiB for each CPU, 8 to 16 */
 	size_t ring_size;
 	bool verbose; /* show libbpf's messages */
+	bool plain;   /* not by way of the kernel's map of memory: see bpf/direct.bpf.h */
 	uint32_t off; /* enum ct_piece: these are left out, to measure what the others cost */
 };
 

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/direct.h"
 #include "capture/kernel.h"
 #include "capture/kinds.h"
 #include "capture/kretprobe.h"
@@ -121,7 +122,8 @@ static size_t ring__default(void)
 }
 
 static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const struct witness *w,
-			     const struct session_options *opt, struct kinds *kinds)
+			     const struct session_options *opt, const struct direct *direct,
+			     struct kinds *kinds)
 {
 	size_t ring = ring__round(opt->ring_size ?: ring__default());
 	uint64_t start = 0, end = 0;
@@ -130,6 +132,8 @@ static void trial__configure(struct cowtrace *skel, struct kernel *kernel, const
 	bpf_map__set_max_entries(skel->maps.copies, ring);
 	skel->rodata->cfg_function = w->function != NULL;
 	skel->rodata->cfg_wakeup_bytes = ring / 8;
+	skel->rodata->cfg_direct = direct->base;
+	skel->rodata->cfg_five_levels = direct->five_levels;
 	skel->rodata->cfg_pieces = CT_PIECES_ALL & ~opt->off;
 	skel->rodata->cfg_cpus = libbpf_num_possible_cpus();
 	/* Where a fault enters the kernel; the name is that of 5.8 and later. */
@@ -229,26 +233,54 @@ static int trial__first(const struct witness *w, struct kernel *kernel)
 	return w->function ? kernel__try_fexit(kernel, w->function) : 0;
 }
 
-int trial__start(const struct witness *w, struct kernel *kernel, const struct session_options *opt,
-		 struct cowtrace **out, struct kinds *kinds, char *why, size_t why_size)
+static int trial__load(const struct witness *w, struct kernel *kernel,
+		       const struct session_options *opt, const struct direct *direct,
+		       struct cowtrace **out, struct kinds *kinds)
 {
 	struct cowtrace *skel;
 	int err;
 
 	libbpf_warning[0] = '\0';
-	err = trial__first(w, kernel);
-	if (err) {
-		trial__explain(kernel, err, w, why, why_size);
-		return err;
-	}
-	skel = programs__open();
-	if (!skel) {
-		err = -errno;
-		trial__explain(kernel, err, w, why, why_size);
-		return err;
-	}
-	trial__configure(skel, kernel, w, opt, kinds);
+	skel = programs__open(direct->base);
+	if (!skel)
+		return -errno;
+	trial__configure(skel, kernel, w, opt, direct, kinds);
 	err = cowtrace__load(skel);
+	if (err)
+		programs__close(skel);
+	else
+		*out = skel;
+	return err;
+}
+
+/* A kernel may read by way of its map in a small program, and not let the large ones do so. */
+static int trial__load_either(const struct witness *w, struct kernel *kernel,
+			      const struct session_options *opt, struct cowtrace **skel,
+			      struct kinds *kinds)
+{
+	static const struct direct none = {};
+	const struct direct *direct = opt->plain ? &none : kernel__direct(kernel);
+	int err = trial__load(w, kernel, opt, direct, skel, kinds);
+
+	if (!err && direct->base)
+		log_info("memory is read by way of the kernel's own map of it");
+	if (!err || !direct->base)
+		return err;
+	log_info("the kernel does not let memory be read by way of its own map: %s",
+		 libbpf_warning);
+	return trial__load(w, kernel, opt, &none, skel, kinds);
+}
+
+int trial__start(const struct witness *w, struct kernel *kernel, const struct session_options *opt,
+		 struct cowtrace **out, struct kinds *kinds, char *why, size_t why_size)
+{
+	struct cowtrace *skel = NULL;
+	int err;
+
+	libbpf_warning[0] = '\0';
+	err = trial__first(w, kernel);
+	if (!err)
+		err = trial__load_either(w, kernel, opt, &skel, kinds);
 	if (!err)
 		err = cowtrace__attach(skel);
 	if (!err)

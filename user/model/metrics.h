@@ -33,6 +33,7 @@ struct metrics {
 	size_t n_types;
 	uint64_t lost[CT_LOST_MAX];
 	uint64_t names_lost, corrections_lost; /* records besides those of copies */
+	uint64_t retracted;		       /* the kernel counts them all the same */
 	/* Of itself: */
 	uint64_t groups_retired;
 	uint64_t events;	      /* records that the kernel side has sent */

@@ -175,6 +175,10 @@ static void put_lost(struct page *p)
 	       "Copies that were taken back, which was lost: so many, at most, are counted too "
 	       "much.");
 	sample(p, p->m->corrections_lost);
+	family(p, "cowtrace_retracted_copies", "counter",
+	       "Copies that the kernel threw away, because the page changed meanwhile: not counted "
+	       "here, but by the kernel itself.");
+	sample(p, p->m->retracted);
 }
 
 /* --- cowtrace itself --------------------------------------------------------- */

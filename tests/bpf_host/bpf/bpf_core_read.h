@@ -18,7 +18,8 @@
 #define bpf_core_type_size(type)	    sizeof(type)
 #define bpf_core_enum_value(type, value)    ((uint64_t)(value))
 
-#define bpf_core_type_size(type) sizeof(type)
+#define bpf_core_type_size(type)      sizeof(type)
+#define bpf_core_type_id_kernel(type) 0
 
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
 #define bpf_core_field_exists(member)		shim__has_field(#member)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define SEC(name)
+#define __ksym
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #undef __noinline
