@@ -7,6 +7,8 @@
  */
 #include "base/capstone.h"
 
+#include <stddef.h>
+
 #ifdef CT_STATIC
 
 const char *capstone__load(void)
@@ -18,7 +20,6 @@ const char *capstone__load(void)
 
 #include <capstone/capstone.h>
 #include <dlfcn.h>
-#include <stddef.h>
 
 #define TEXT(x)	   #x
 #define VERSION(x) TEXT(x)
