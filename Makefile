@@ -84,7 +84,7 @@ $(B)/bpf/direct.bpf.o: bpf/cowtrace.bpf.c
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DCT_DIRECT -c $< -o $@
 
-$(B)/bpf/directmap.bpf.o: BPF_CFLAGS += -DCT_DIRECT
+$(B)/bpf/directmap.bpf.o: BPF_CFLAGS += -DCT_DIRECT -DCT_DIRECT_BY_HELPER
 
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)

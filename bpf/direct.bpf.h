@@ -33,13 +33,27 @@ struct span {
 
 #if defined(CT_DIRECT) && defined(__TARGET_ARCH_x86)
 
-extern void *bpf_rdonly_cast(const void *obj, u32 type) __ksym;
-
 /* arch/x86/include/asm/pgtable_types.h */
 #define ENTRY_USER    0x4UL
 #define ENTRY_HUGE    0x80UL
 #define ENTRY_SPECIAL 0x200UL /* of a leaf: no struct page, so it may be no memory at all */
 #define HUGE_MASK     ((1UL << 21) - 1)
+
+#ifdef CT_DIRECT_BY_HELPER
+
+static __always_inline u64 kernel__u64(u64 at)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)at);
+	return value;
+}
+
+#define direct__u64 kernel__u64
+
+#else
+
+extern void *bpf_rdonly_cast(const void *obj, u32 type) __ksym;
 
 /* 0 if there is nothing. */
 static __always_inline u64 direct__u64(u64 at)
@@ -49,6 +63,8 @@ static __always_inline u64 direct__u64(u64 at)
 
 	return words->r15; /* the first one */
 }
+
+#endif
 
 /* Where the entry for addr is in the table that `above` points to; 0: it points to none. */
 static __always_inline u64 table__entry(u64 base, u64 above, u64 addr, u32 shift)

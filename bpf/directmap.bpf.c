@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the kernel's map of all memory begins, which no symbol tells (page_offset_base, without
- * CONFIG_KALLSYMS_ALL): it is tried, from the address of the process's own page table downwards,
- * which lies in it, until words that the process knows are read right.
+ * Does the kernel's map of all memory begin there? No symbol tells it (page_offset_base, without
+ * CONFIG_KALLSYMS_ALL): it is tried, with words that the process knows. The daemon asks from the
+ * address of its own page table downwards, which lies in that map: a loop here is a long way for
+ * the verifier. This is needed once, and reads by a helper, and what it needs to know of the kernel
+ * it is told: so libbpf need not read the kernel's types for it, which takes longer than all else.
  */
 #include "kernel.h"
 #include <cowtrace/direct.h>
@@ -11,54 +13,33 @@
 char LICENSE[] SEC("license") = "GPL";
 
 struct ct_direct direct = {}; /* in .data, which the daemon maps */
-volatile __u64 table = 0;     /* read again from there, it is a number, and can be reckoned with */
 
 #ifdef __TARGET_ARCH_x86
 /* Not static: verified once. */
-__noinline bool base__reads(u64 base, u64 pgd, u64 at, u64 want, bool five)
+__noinline bool base__reads(u64 at, u64 want)
 {
+	u64 base = direct.base;
 	struct span s;
 
-	return span__find(&s, base, table__find(base, five, pgd, at), at) &&
+	return span__find(&s, base, table__find(base, direct.five_levels, direct.table, at), at) &&
 	       span__u64(&s, 0) == want && span__held(&s);
 }
-
-static __always_inline bool base__fits(u64 base, u64 pgd, bool five)
-{
-	for (u32 i = 0; i < CT_DIRECT_WORDS; i++)
-		if (!base__reads(base, pgd, direct.at[i], direct.want[i], five))
-			return false;
-	return true;
-}
-
-static __always_inline bool base__find(u64 pgd, bool five)
-{
-	u64 base = pgd & ~(CT_DIRECT_STEP - 1);
-
-	for (u32 i = 0; i < CT_DIRECT_MAX / CT_DIRECT_STEP; i++, base -= CT_DIRECT_STEP) {
-		if (!base__fits(base, pgd, five))
-			continue;
-		direct.base = base;
-		direct.five_levels = five;
-		return true;
-	}
-	return false;
-}
-
 #else
-static __always_inline bool base__find(u64 pgd, bool five)
+static __always_inline bool base__reads(u64 at, u64 want)
 {
 	return false;
 }
 #endif
 
 SEC("syscall")
-int find_base(void *ctx)
+int try_base(void *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	u64 mm = kernel__u64(bpf_get_current_task() + direct.mm);
 
-	table = (u64)task->mm->pgd;
-	if (!base__find(table, false))
-		base__find(table, true);
+	direct.table = kernel__u64(mm + direct.pgd);
+	direct.found = true;
+	for (u32 i = 0; i < CT_DIRECT_WORDS; i++)
+		if (!base__reads(direct.at[i], direct.want[i]))
+			direct.found = false;
 	return 0;
 }

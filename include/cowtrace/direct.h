@@ -18,11 +18,14 @@
 struct ct_direct {
 	__u64 at[CT_DIRECT_WORDS];   /* words of the process that asks, each on a page of its own */
 	__u64 want[CT_DIRECT_WORDS]; /* what they are */
-	__u64 base;		     /* where the kernel's map of memory begins; 0: not found */
-	__u32 five_levels;	     /* page tables have */
-	__u32 pad;
+	__u64 base;		     /* where the kernel's map of memory may begin */
+	__u32 mm, pgd;		     /* offsets: in task_struct, in mm_struct */
+	__u32 five_levels;	     /* page tables may have; else four */
+	/* the answer */
+	__u32 found;
+	__u64 table; /* address of the upper page table of the process that asks */
 };
 
-_Static_assert(sizeof(struct ct_direct) == 80, "ct_direct layout");
+_Static_assert(sizeof(struct ct_direct) == 96, "ct_direct layout");
 
 #endif

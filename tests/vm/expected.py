@@ -21,17 +21,18 @@ def rows(name: str, columns: int) -> list[list[str]]:
 
 @dataclass
 class Kernel:
-    """A line of kernels.txt. chosen: the witness that cowtrace has to choose by itself."""
+    """A line of kernels.txt. chosen: the witness that cowtrace has to choose by itself. reads: by "map" or "helper"."""
 
     name: str
     suite: str
     chosen: str
+    reads: str
     cpu: str
     append: str = ""
 
 
 def kernels() -> list[Kernel]:
-    return [Kernel(*words) for words in rows("kernels.txt", 5)]
+    return [Kernel(*words) for words in rows("kernels.txt", 6)]
 
 
 def skip_of(kernel: str, witness: str, case: str) -> str:

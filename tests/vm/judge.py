@@ -99,6 +99,13 @@ def chosen(out: Path, kernel: Kernel) -> Result:
     return result
 
 
+def reads(out: Path, kernel: Kernel) -> Result:
+    run = Run(out, "reads")
+    way = "map" if "memory is read by way of the kernel's own map of it" in run.stderr else "helper"
+    return Result(kernel.name, "auto", "how memory is read",
+                  [Check("status", "0", run.status), Check("by", kernel.reads, way)])
+
+
 def checked(out: Path, kernel: Kernel) -> Result:
     """`cowtrace check` says that it works here, and by the witness that a run uses."""
     run = Run(out, "check")
@@ -176,6 +183,7 @@ def judge_witness(out: Path, kernel: Kernel, witness: str, kills: int) -> Iterat
 
 def judge(out: Path, kernel: Kernel, kills: int) -> Iterator[Result]:
     yield chosen(out, kernel)
+    yield reads(out, kernel)
     for witness in cases.WITNESSES:
         yield from judge_witness(out, kernel, witness, kills)
     yield checked(out, kernel)

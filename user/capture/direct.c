@@ -36,24 +36,47 @@ static int words__make(uint64_t *pages, size_t step, struct ct_direct *d)
 	return 0;
 }
 
-static int directmap__ask(struct directmap *skel)
+static bool directmap__try(struct directmap *skel, uint64_t base, bool five_levels)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct ct_direct *d = &skel->bss->direct;
+
+	d->base = base;
+	d->five_levels = five_levels;
+	return !bpf_prog_test_run_opts(bpf_program__fd(skel->progs.try_base), &opts) && d->found;
+}
+
+/* The page table of this process lies in the map, at most CT_DIRECT_MAX behind its beginning. */
+static bool directmap__find(struct directmap *skel, bool five_levels, struct direct *found)
+{
+	uint64_t base = skel->bss->direct.table & ~(CT_DIRECT_STEP - 1);
+
+	for (uint64_t i = 0; i < CT_DIRECT_MAX / CT_DIRECT_STEP; i++, base -= CT_DIRECT_STEP) {
+		if (!directmap__try(skel, base, five_levels))
+			continue;
+		*found = (struct direct){.base = base, .five_levels = five_levels};
+		return true;
+	}
+	return false;
+}
+
+static void directmap__ask(struct directmap *skel, struct direct *found)
+{
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	uint64_t *pages = mmap(NULL, page * CT_DIRECT_WORDS, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int err;
 
 	if (pages == MAP_FAILED)
-		return -errno;
-	err = words__make(pages, page / sizeof(*pages), &skel->bss->direct);
-	if (!err)
-		err = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.find_base), &opts);
+		return;
+	if (words__make(pages, page / sizeof(*pages), &skel->bss->direct) == 0) {
+		directmap__try(skel, 0, false); /* says where the table is */
+		if (!directmap__find(skel, false, found))
+			directmap__find(skel, true, found);
+	}
 	munmap(pages, page * CT_DIRECT_WORDS);
-	return err;
 }
 
-struct direct direct__look(void)
+struct direct direct__look(uint32_t mm, uint32_t pgd)
 {
 	struct direct found = {};
 	libbpf_print_fn_t print;
@@ -63,9 +86,10 @@ struct direct direct__look(void)
 		return found;
 	print = libbpf_set_print(NULL); /* there is another way */
 	skel = directmap__open_and_load();
-	if (skel && directmap__ask(skel) == 0) {
-		found.base = skel->bss->direct.base;
-		found.five_levels = skel->bss->direct.five_levels;
+	if (skel) {
+		skel->bss->direct.mm = mm;
+		skel->bss->direct.pgd = pgd;
+		directmap__ask(skel, &found);
 	}
 	directmap__destroy(skel);
 	libbpf_set_print(print);

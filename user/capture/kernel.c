@@ -53,14 +53,6 @@ void kernel__free(struct kernel *k)
 	free(k);
 }
 
-const struct direct *kernel__direct(struct kernel *k)
-{
-	if (!k->was_tried)
-		k->direct = direct__look();
-	k->was_tried = true;
-	return &k->direct;
-}
-
 /* That costs 40 ms: only where the kernel does not answer, or shows no addresses. */
 static const struct kallsyms *kernel__kallsyms(struct kernel *k)
 {
@@ -137,30 +129,51 @@ enum preemption kernel__preemption(struct kernel *k)
 	return tracepoints_use_srcu(k) ? PREEMPTION_TRACEPOINTS : PREEMPTION_FUNCTIONS;
 }
 
-static bool struct__has_member(const struct types *types, const struct btf_type *type,
-			       const char *name)
+/* In bits; -1: it is not there. */
+static int64_t struct__offset(const struct types *types, const struct btf_type *type,
+			      const char *name)
 {
 	const struct btf_member *m = btf_members(type);
 
 	for (int i = 0; i < btf_vlen(type); i++, m++) {
 		const struct btf_type *inner = types__at(types, m->type);
+		int64_t at = btf_member_bit_offset(type, (uint32_t)i), within = -1;
 
 		if (m->name_off && strcmp(types__name(types, m->name_off), name) == 0)
-			return true;
+			return at;
 		while (inner && btf_is_mod(inner))
 			inner = types__at(types, inner->type);
-		if (!m->name_off && inner && btf_is_composite(inner) &&
-		    struct__has_member(types, inner, name)) /* unnamed: as deep as the kernel's */
-			return true;
+		if (!m->name_off && inner && btf_is_composite(inner))
+			within = struct__offset(types, inner, name); /* as deep as the kernel's */
+		if (within >= 0)
+			return at + within;
 	}
-	return false;
+	return -1;
+}
+
+static int64_t kernel__offset(const struct kernel *k, const char *type, const char *member)
+{
+	uint32_t id = k->types ? types__find(k->types, type, BTF_KIND_STRUCT) : 0;
+
+	return id ? struct__offset(k->types, types__at(k->types, id), member) : -1;
 }
 
 bool kernel__has_member(struct kernel *k, const char *type, const char *member)
 {
 	uint32_t id = k->types ? types__find(k->types, type, BTF_KIND_STRUCT) : 0;
 
-	return !id || struct__has_member(k->types, types__at(k->types, id), member);
+	return !id || struct__offset(k->types, types__at(k->types, id), member) >= 0;
+}
+
+const struct direct *kernel__direct(struct kernel *k)
+{
+	int64_t mm = kernel__offset(k, "task_struct", "mm");
+	int64_t pgd = kernel__offset(k, "mm_struct", "pgd");
+
+	if (!k->was_tried && mm >= 0 && pgd >= 0 && kernel__function(k, "bpf_rdonly_cast"))
+		k->direct = direct__look((uint32_t)mm / 8, (uint32_t)pgd / 8);
+	k->was_tried = true;
+	return &k->direct;
 }
 
 int kernel__arguments(struct kernel *k, const char *function)
