@@ -34,8 +34,9 @@ CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0,-O2) -g
 comma := ,
 SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE -DCOWTRACE_VERSION='"$(VERSION)"' \
-	-Iinclude -Iuser -I$(B)/gen $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
-LIBS = $(shell $(PKG_CONFIG) $(if $(CROSS),--static) --libs $(PKGS))
+	$(if $(CROSS),-DCT_STATIC) -Iinclude -Iuser -I$(B)/gen $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
+# capstone is loaded when it is needed (user/base/capstone.c), but not into a static program.
+LIBS = $(shell $(PKG_CONFIG) $(if $(CROSS),--static) --libs $(if $(CROSS),$(PKGS),$(filter-out capstone,$(PKGS))))
 MULTIARCH := $(if $(CROSS),$(ARCH)-linux-gnu,$(shell $(CC) -dumpmachine))
 BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Iinclude -Ibpf -I$(SYSROOT)/usr/include/$(MULTIARCH) -MMD -MP

@@ -128,7 +128,7 @@ static const char help_text[] =
 	"                      wp_page_copy (default: the most exact that this kernel allows)\n"
 	"  --top N             rows per table of the report (10); top: at most so many\n"
 	"  --ring-size BYTES   size of the buffer between kernel and cowtrace (4M for each CPU,\n"
-	"                      8M to 16M; serve: 4M); K, M and G suffixes\n"
+	"                      8M to 16M; serve: 16M); K, M and G suffixes\n"
 	"  -q, --quiet         no text report\n"
 	"  -v, --verbose       say more while working; twice: even more\n"
 	"  -h, --help          this text\n"

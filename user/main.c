@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/capstone.h"
 #include "base/log.h"
 #include "cli.h"
 #include "cmd_attach.h"
@@ -29,6 +30,7 @@ static void fill_standard_fds(void)
 int main(int argc, char **argv)
 {
 	struct options opt;
+	const char *why;
 	int status;
 
 	/* How serve starts the process that speaks HTTP: see serve/peer.c. */
@@ -41,6 +43,11 @@ int main(int argc, char **argv)
 	log__set_level(opt.verbose > 1 ? LOG_DEBUG : opt.verbose ? LOG_INFO : LOG_WARN);
 	if (opt.quiet)
 		log__no_status();
+	why = capstone__load();
+	if (why) {
+		log_error("cowtrace cannot start: %s", why);
+		return strcmp(opt.command, "run") == 0 ? STATUS_RUN_FAILED : STATUS_FAILURE;
+	}
 	if (strcmp(opt.command, "attach") == 0)
 		return cmd_attach(&opt);
 	if (strcmp(opt.command, "check") == 0)

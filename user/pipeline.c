@@ -230,6 +230,7 @@ static void on_settled(void *ctx, const struct ct_copy *copy)
 	struct verdict verdict;
 	uint32_t number;
 
+	aggregate__expect(p->model, copy->addr);
 	if (copy->victim)
 		owner = tree__find_at(p->tree, copy->victim, copy->time);
 	enrich__copy(p->enrich, process, owner, copy, &facts);

@@ -34,10 +34,9 @@ static void on_sample(void *ctx, uint32_t pid, uint64_t time, uint64_t new_bytes
 int pipeline__step(struct pipeline *p)
 {
 	uint64_t now = clock__now_ns();
-	int records;
+	unsigned int records = session__consume(p->session);
 
-	records = session__consume(p->session);
-	p->records += records > 0 ? (uint64_t)records : 0;
+	p->records += records;
 	settle__flush(p->settle, now - SETTLE_NS);
 	if (!p->groups)
 		ledger__sample(p->ledger, p->tree, now, on_sample, p);

@@ -31,8 +31,10 @@ def python() -> Path:
 
 
 def libraries(files: Iterable[Path]) -> set[Path]:
+    """And capstone, which cowtrace loads itself (user/base/capstone.c)."""
     done = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
-    return {Path(x) for x in re.findall(r"^[^/\n]*(/\S+) \(0x", done.stdout, re.MULTILINE)}
+    found = {Path(x) for x in re.findall(r"^[^/\n]*(/\S+) \(0x", done.stdout, re.MULTILINE)}
+    return found | {p for d in {p.parent for p in found} for p in d.glob("libcapstone.so.[0-9]")}
 
 
 def put(tree: Path, files: Iterable[Path]) -> None:

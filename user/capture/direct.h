@@ -15,9 +15,9 @@ struct direct {
 };
 
 /*
- * Tried with words of this process. mm, pgd: offsets in task_struct and mm_struct. They can not before Linux 6.2, on arm64, with more than 512 GiB
- * of memory, and where page tables name memory otherwise than the kernel does (encrypted memory,
- * Xen).
+ * Tried with words of this process. mm, pgd: offsets in task_struct and mm_struct. They can not
+ * before Linux 6.2, on arm64, with more than 512 GiB of memory, and where page tables name memory
+ * otherwise than the kernel does (encrypted memory, Xen).
  */
 struct direct direct__look(uint32_t mm, uint32_t pgd);
 

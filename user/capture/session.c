@@ -19,6 +19,7 @@
 #include "capture/kernel.h"
 #include "capture/kinds.h"
 #include "capture/programs.h"
+#include "capture/ring.h"
 #include "capture/trial.h"
 #include "capture/witness.h"
 #include "cowtrace.skel.h"
@@ -33,45 +34,27 @@
 
 struct session {
 	struct cowtrace *skel;
-	struct ring_buffer *meta, *copies;
+	struct ring *meta, *copies;
 	const struct witness *witness;
 	bool whole; /* no piece is switched off */
 	struct kinds kinds;
 	struct session_handler handler;
 	bool kernel_counts; /* since 6.1 */
 	unsigned int limit; /* records of a ring to be taken at once; 0: all */
-	unsigned int left;
 };
-
-/* An error stops libbpf, after this record. */
-static int enough(struct session *s)
-{
-	return s->limit && --s->left == 0 ? -EXFULL : 0;
-}
-
-static int on_meta(void *ctx, void *data, size_t size)
-{
-	struct session *s = ctx;
-
-	s->handler.meta(s->handler.ctx, data, size);
-	return enough(s);
-}
-
-static int on_copy(void *ctx, void *data, size_t size)
-{
-	struct session *s = ctx;
-
-	s->handler.copy(s->handler.ctx, data, size);
-	return enough(s);
-}
 
 static int session__rings(struct session *s)
 {
-	s->meta = ring_buffer__new(bpf_map__fd(s->skel->maps.meta), on_meta, s, NULL);
-	if (!s->meta)
-		return -errno;
-	s->copies = ring_buffer__new(bpf_map__fd(s->skel->maps.copies), on_copy, s, NULL);
-	return s->copies ? 0 : -errno;
+	const struct session_handler *h = &s->handler;
+	const struct bpf_map *meta = s->skel->maps.meta, *copies = s->skel->maps.copies;
+	int err = ring__new(bpf_map__fd(meta), bpf_map__max_entries(meta),
+			    sizeof(struct ct_memory) + CT_MEMORY_LONG_CODE_BYTES, h->meta, h->ctx,
+			    &s->meta);
+
+	if (!err)
+		err = ring__new(bpf_map__fd(copies), bpf_map__max_entries(copies),
+				sizeof(struct ct_copy), h->copy, h->ctx, &s->copies);
+	return err ?: ring__only_woken(s->copies);
 }
 
 /* The place of a witness in the list, by name of trials; a new one if it is not there yet. */
@@ -252,8 +235,8 @@ void session__free(struct session *s)
 {
 	if (!s)
 		return;
-	ring_buffer__free(s->meta);
-	ring_buffer__free(s->copies);
+	ring__free(s->meta);
+	ring__free(s->copies);
 	programs__close(s->skel);
 	free(s);
 }
@@ -329,12 +312,12 @@ int session__use_layout(struct session *s, pid_t pid, uint32_t slot)
 
 int session__meta_fd(const struct session *s)
 {
-	return ring_buffer__epoll_fd(s->meta);
+	return ring__fd(s->meta);
 }
 
 int session__copies_fd(const struct session *s)
 {
-	return ring_buffer__epoll_fd(s->copies);
+	return ring__fd(s->copies);
 }
 
 void session__limit(struct session *s, unsigned int records)
@@ -342,31 +325,17 @@ void session__limit(struct session *s, unsigned int records)
 	s->limit = records;
 }
 
-/* The handler of a copy takes from the other ring meanwhile. */
-static int session__drain(struct session *s, struct ring_buffer *ring)
+unsigned int session__consume_meta(struct session *s)
 {
-	unsigned int before = s->left;
-	int n;
-
-	s->left = s->limit;
-	n = ring_buffer__consume(ring);
-	s->left = before;
-	return n == -EXFULL ? (int)s->limit : n;
+	return ring__take(s->meta, s->limit);
 }
 
-int session__consume_meta(struct session *s)
+unsigned int session__consume(struct session *s)
 {
-	return session__drain(s, s->meta);
-}
+	unsigned int meta = session__consume_meta(s);
 
-int session__consume(struct session *s)
-{
-	int meta = session__drain(s, s->meta);
-	int copies = session__drain(s, s->copies);
-
-	if (meta < 0 || copies < 0)
-		return meta < 0 ? meta : copies;
-	return meta + copies;
+	ring__hear(s->copies);
+	return meta + ring__take(s->copies, s->limit);
 }
 
 void session__detach(struct session *s)

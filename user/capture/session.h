@@ -97,10 +97,10 @@ int session__copies_fd(const struct session *s);
 /* So many of each ring are handed over at once, at most, for those who have more to do; 0: all.
  * Records can come as fast as they are taken. */
 void session__limit(struct session *s, unsigned int records);
-/* Hands waiting records to the handler. Returns how many there were, or an error. */
-int session__consume(struct session *s);
+/* Hands waiting records to the handler. Returns how many there were. */
+unsigned int session__consume(struct session *s);
 /* Only those of the meta ring; may be called from the copy handler. */
-int session__consume_meta(struct session *s);
+unsigned int session__consume_meta(struct session *s);
 
 /* Stops the programs; what waits in the rings and maps can still be read. */
 void session__detach(struct session *s);

@@ -50,10 +50,13 @@ struct entry {
 	UT_hash_handle hh;
 };
 
+/* Copies come in runs, of a few processes at a time. A power of two. */
+#define LAST 16
+
 struct table {
 	unsigned int max; /* of entries, before they become old */
 	struct entry *entries, *old;
-	struct entry *last;
+	struct entry *last[LAST];
 };
 
 struct names {
@@ -123,7 +126,8 @@ static unsigned int key__hash(const struct key *key)
 
 static struct entry *table__find(struct table *t, const struct key *key)
 {
-	struct entry *e = t->last;
+	size_t place = (key->address >> 4 ^ key->pid) % LAST;
+	struct entry *e = t->last[place];
 	unsigned int hash;
 
 	if (e && memcmp(&e->key, key, sizeof(*key)) == 0)
@@ -133,7 +137,7 @@ static struct entry *table__find(struct table *t, const struct key *key)
 	if (!e)
 		HASH_FIND_BYHASHVALUE(hh, t->old, key, sizeof(*key), hash, e);
 	if (e)
-		t->last = e;
+		t->last[place] = e;
 	return e;
 }
 
@@ -146,7 +150,8 @@ static struct entry *table__add(struct table *t, const struct key *key, bool cod
 	if (HASH_COUNT(t->entries) >= t->max) {
 		entries__free(t->old, codes);
 		t->old = t->entries;
-		t->entries = t->last = NULL;
+		t->entries = NULL;
+		memset(t->last, 0, sizeof(t->last));
 	}
 	e->key = *key;
 	HASH_ADD_BYHASHVALUE(hh, t->entries, key, sizeof(e->key), key__hash(key), e);

@@ -345,21 +345,25 @@ bool view__word_before(const struct view *v, uint64_t address, uint64_t *out)
 	return v->before.n && mem__read_u64(&v->before, address, out) == 0;
 }
 
+/* Without memory to read: most copies are explained by their window, and there are many of them. */
 static void view__init(struct view *v, struct names *names, const struct process *p,
 		       const struct image *image, const struct ct_copy *copy, struct fault_facts *f)
 {
-	*v = (struct view){
-		.names = names,
-		.process = p,
-		.image = image,
-		.off = image->offsets,
-		.copy = copy,
-		.facts = f,
-	};
-	process__sources(p, &v->mem);
-	v->mem.since = copy->time; /* then it was copied: any time after it is as good */
+	v->names = names;
+	v->process = p;
+	v->image = image;
+	v->off = image->offsets;
+	v->copy = copy;
+	v->facts = f;
+	v->mem.n = v->mem.n_chunks = v->before.n = v->before.n_chunks = 0;
+}
+
+static void view__open(struct view *v)
+{
+	process__sources(v->process, &v->mem);
+	v->mem.since = v->copy->time; /* then it was copied: any time after it is as good */
 	v->before = v->mem;
-	if (v->before.n && v->before.pids[0] == (pid_t)p->pid) {
+	if (v->before.n && v->before.pids[0] == (pid_t)v->process->pid) {
 		v->before.n--;
 		memmove(v->before.pids, v->before.pids + 1, sizeof(v->before.pids) - sizeof(pid_t));
 	}
@@ -443,10 +447,13 @@ void object__find(struct names *names, struct block_cache *blocks, const struct 
 		object_by_window(&v);
 	else if (f->has_window)
 		fill_types(&v);
+	if (f->type_at[OBJECT_AT_GC_PREV] || f->type_at[OBJECT_AT_GC_NEXT])
+		view__open(&v); /* for the link that its head had */
 	gc_list__of_process(&v);
 	block__of_pool(&v);
 	if (f->kernel || f->datastack || f->block.header || f->block.is_free || is_explained(&v))
 		return;
+	view__open(&v);
 	if (f->code.found && !f->object.type)
 		object_by_stack(&v);
 	if (memory)

@@ -162,28 +162,38 @@ static void count_failure(struct enrich *e, const struct image *image)
 		e->layouts[LAYOUT_UNREADABLE]++;
 }
 
-void program__look(struct enrich *e, struct process *p, uint64_t since)
+/* It has been found where the Python of this process is. */
+static void program__found(struct enrich *e, struct process *p, const struct ct_pylayout *layout,
+			   uint64_t since)
 {
-	struct ct_pylayout layout = {};
-	struct regions *regions;
-
-	if (!p->image || p->image->searched || since < p->image->next_look)
-		return;
-	regions = program__regions(e, p, since);
-	if (!regions)
-		return;
-	if (!image__look(p->image, e->elves, p, regions, since, &layout)) {
-		count_failure(e, p->image);
-		return;
-	}
 	e->layouts[LAYOUT_RESOLVED]++;
 	log_debug("pid %u: CPython %s in %s", p->pid, p->image->python.version,
 		  p->image->python.path);
 	if (!p->image->slot)
 		p->image->slot = slot__take(e, p);
 	if (p->image->slot)
-		e->ops.set_layout(e->ops.ctx, p->image->slot, &layout);
+		e->ops.set_layout(e->ops.ctx, p->image->slot, layout);
 	image__announce(e, p, since);
+}
+
+static void image__search(struct enrich *e, struct process *p, uint64_t since)
+{
+	struct ct_pylayout layout = {};
+	struct regions *regions = program__regions(e, p, since);
+
+	if (!regions)
+		return;
+	if (image__look(p->image, e->elves, p, regions, since, &layout))
+		program__found(e, p, &layout, since);
+	else
+		count_failure(e, p->image);
+}
+
+/* Asked for each copy: nearly always there is nothing to do. */
+void program__look(struct enrich *e, struct process *p, uint64_t since)
+{
+	if (p->image && !p->image->searched && since >= p->image->next_look)
+		image__search(e, p, since);
 }
 
 void enrich__executed(struct enrich *e, struct process *p, uint64_t start_stack, uint64_t now)

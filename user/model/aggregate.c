@@ -335,6 +335,12 @@ static void draw(struct aggregate *agg, const struct fault_facts *facts,
 		   region_name(agg, &facts->region));
 }
 
+void aggregate__expect(const struct aggregate *agg, uint64_t addr)
+{
+	if (!agg->max_counts)
+		pages__expect(agg->map, addr >> PAGE_SHIFT);
+}
+
 uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 			const struct verdict *verdict)
 {
@@ -354,10 +360,10 @@ uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,
 		.python = facts->python,
 	};
 	uint64_t pages = 1ull << (facts->order <= CT_MAX_ORDER ? facts->order : 0);
-	struct count *count = agg->last;
+	struct count **last = &agg->last[key.process->id % LAST_COUNTS], *count = *last;
 
 	if (!count || memcmp(&count->key, &key, sizeof(key)) != 0)
-		agg->last = count = find_or_add_count(agg, &key, facts);
+		*last = count = find_or_add_count(agg, &key, facts);
 	count->copies++;
 	count->pages += pages;
 	key.process->copies++;

@@ -46,6 +46,10 @@ void aggregate__bound(struct aggregate *agg, size_t max_counts);
 /* How many copies found no room of their own. */
 uint64_t aggregate__folded(const struct aggregate *agg);
 
+/* A copy of that address will be added soon: the map of pages is larger than the caches of a CPU.
+ */
+void aggregate__expect(const struct aggregate *agg, uint64_t addr);
+
 /* One copy. Returns the number of the process that it was counted for: 1, 2, ... in the order in
  * which processes became known, by a copy or by aggregate__process(). */
 uint32_t aggregate__add(struct aggregate *agg, const struct fault_facts *facts,

@@ -92,11 +92,12 @@ struct derived {
 };
 
 #define RECENT_PIDS 64 /* a power of two */
+#define LAST_COUNTS 8
 
 struct aggregate {
 	struct intern *pool;
-	struct count *counts; /* hash, in order of appearance */
-	struct count *last;
+	struct count *counts;		    /* hash, in order of appearance */
+	struct count *last[LAST_COUNTS];    /* of processes that copy in turn, by their id */
 	const char *region, *region_name;   /* of the last copy: see region_name() */
 	struct pid_slot *pids;		    /* hash */
 	struct ledger *recent[RECENT_PIDS]; /* newest processes, by the low bits of their pid */

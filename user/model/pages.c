@@ -46,10 +46,14 @@ void pages__free(struct pages *p)
 
 /* Where the page is, or the free slot that it would get. Neighbours, which are copied one after the
  * other, lie side by side: two cache lines of eight pages. */
+static size_t place_of(uint64_t number, size_t n_slots)
+{
+	return ((number >> 3) * 0x9e3779b97f4a7c15ull >> 32 << 3 | (number & 7)) & (n_slots - 1);
+}
+
 static struct page *find(struct page *slots, size_t n_slots, uint64_t number)
 {
-	size_t at =
-		((number >> 3) * 0x9e3779b97f4a7c15ull >> 32 << 3 | (number & 7)) & (n_slots - 1);
+	size_t at = place_of(number, n_slots);
 
 	while (slots[at].word && page__number(slots[at].word) != number)
 		at = (at + 1) & (n_slots - 1);
@@ -91,6 +95,11 @@ static uint32_t pages__name(struct pages *p, const char *name)
 static bool pages__make_room(struct pages *p)
 {
 	return p->n < PAGES_MAX && (4 * p->n < 3 * p->n_slots || pages__grow(p));
+}
+
+void pages__expect(const struct pages *p, uint64_t number)
+{
+	__builtin_prefetch(&p->slots[place_of(number, p->n_slots)], 1);
 }
 
 void pages__add(struct pages *p, uint64_t number, enum cause cause, const char *name)

@@ -38,6 +38,8 @@ static inline enum cause page__cause(page_word word)
 int pages__new(struct pages **out);
 void pages__free(struct pages *pages);
 
+/* This one will be added in a moment: begins to fetch what is known of it. */
+void pages__expect(const struct pages *pages, uint64_t number);
 /* name: of the mapping that it lies in, interned by the caller. Out of memory: the page is counted
  * as beyond. */
 void pages__add(struct pages *pages, uint64_t number, enum cause cause, const char *name);

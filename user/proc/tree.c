@@ -20,9 +20,11 @@ struct entry { /* the current holder of a pid */
 	UT_hash_handle hh;
 };
 
+#define LAST 16 /* a power of two */
+
 struct tree {
 	struct entry *by_pid;
-	struct entry *last;
+	struct entry *last[LAST]; /* that were found, by the low bits of their pid */
 	struct process *first, **tail;
 	struct process *present;
 	struct mem_cache *mems;
@@ -65,13 +67,13 @@ void tree__free(struct tree *tree)
 
 static struct entry *entry__find(struct tree *tree, uint32_t pid)
 {
-	struct entry *e = tree->last;
+	struct entry *e = tree->last[pid % LAST];
 
 	if (e && e->pid == pid)
 		return e;
 	HASH_FIND(hh, tree->by_pid, &pid, sizeof(pid), e);
 	if (e)
-		tree->last = e;
+		tree->last[pid % LAST] = e;
 	return e;
 }
 
@@ -176,7 +178,7 @@ static void process__free(struct tree *tree, struct process *p)
 			q->former = p->former;
 	if (e && e->process == p) {
 		HASH_DEL(tree->by_pid, e);
-		tree->last = NULL;
+		tree->last[p->pid % LAST] = NULL;
 		free(e);
 		mem_cache__drop(tree->mems, p->pid);
 	}
