@@ -45,11 +45,11 @@ def buffers(page: Page, group: str = GROUP) -> float:
     return page.sum("cowtrace_copies_total", group=group, cause="buffer")
 
 
-def wait_for_buffers(server: Serving, n: int, group: str = GROUP) -> Page:
-    """Each process may write to some buffers of Python's own besides."""
+def wait_for_buffers(server: Serving, n: int, group: str = GROUP, workers: int = 4) -> Page:
+    """Each worker may write to some buffers of Python's own besides."""
     def look() -> Page | None:
         page = server.metrics()
-        assert buffers(page, group) <= n + max(31, 8 * page.sum("cowtrace_processes", group=group)), page.text
+        assert buffers(page, group) <= n + 8 * workers, page.text
         return page if buffers(page, group) >= n - 7 else None
 
     return wait_for(f"{n} copies", look)

@@ -125,7 +125,7 @@ def test_no_descriptors_at_run_time(any_python: str) -> None:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used, before[1]))
         service.ask("fork 5")
         service.write(307)
-        wait_for_buffers(server, 303 + 8 * 307)
+        wait_for_buffers(server, 303 + 8 * 307, workers=8)
         draw_all(server)
         os.kill(wait_for("it is there", server.http_process), signal.SIGKILL)
         wait_for("it says so", lambda: "no HTTP process: Too many open files" in server.stderr()
@@ -133,7 +133,7 @@ def test_no_descriptors_at_run_time(any_python: str) -> None:
         service.write(211)
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
         wait_for("it answers", server.answers)
-        page = wait_for_buffers(server, 303 + 8 * 307 + 8 * 211)
+        page = wait_for_buffers(server, 303 + 8 * 307 + 8 * 211, workers=8)
         assert page.sum("cowtrace_lost_events_total") == 0
         assert page.value("cowtrace_processes", group="forker.py") == 9
         assert server.stop() == 0
