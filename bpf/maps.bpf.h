@@ -80,7 +80,7 @@ struct code_memo {
 struct region {
 	u64 number; /* of the address's 2 MiB */
 	u64 table;
-	u32 run, pad;
+	u64 run; /* that one; a number that does not come again */
 };
 
 /* What is looked at of a code object, and of its line table: see ct_code_digest. */
@@ -113,6 +113,7 @@ struct thread {
 	u64 last_page;	  /* struct page allocated by the fault that is being handled, 0: none */
 	u64 wp_fault;	  /* struct vm_fault of the do_wp_page that is running, 0: none */
 	u64 vmemmap;	  /* struct page of frame 0, 0: not known yet */
+	u64 run;	  /* of a program that reads its memory */
 	u64 pgd;	  /* its table of pages, for this run of a program: see direct.bpf.h */
 	u32 layout;	  /* slot of the Python layout, 0: not known yet */
 	u32 wpcopy_base;  /* the kernel's own count when this thread began to be traced, and what it
@@ -121,7 +122,6 @@ struct thread {
 	u32 copy_gfp;	  /* how the kernel asks for the page of a copy, 0: not known yet */
 	u32 tss_key;	  /* thread-specific key of CPython + 1; 0: not read yet */
 	u32 execs;    /* programs that this thread has executed: tells what is remembered of one */
-	u32 run;      /* of a program that reads its memory */
 	u32 adoption; /* with which it, or who it was forked from, came; 0: with none */
 	u8 started;   /* the command has been executed: from here on copies count */
 	u8 pending;   /* enum pending */
