@@ -64,10 +64,11 @@ static __always_inline u64 bound(u64 value, u64 max)
  */
 static __always_inline void direct__begin(struct thread *t, struct task_struct *task)
 {
-	struct mm_struct *mm = PEEK(task, mm);
+	struct mm_struct *mm;
 
 	if (!cfg_direct)
 		return;
+	mm = PEEK(task, mm);
 	t->pgd = (u64)PEEK(mm, pgd);
 	t->alone = PEEK(mm, mm_users.counter) == 1;
 	t->run++;

@@ -52,7 +52,8 @@ def attributes():
     made = [Wide() for _ in range(200)]
     hit = 16 + 8 * sorted(Wide.__slots__).index("slot_%d" % WRITTEN)
     chosen, pages = place.choose(made, 19, (hit, hit + 24), place.REFS,
-                                 [Wide, Wide.__mro__, *vars(Wide).values()])
+                                 [Wide, Wide.__mro__, *vars(Wide).values()],
+                                 None if place.FREE_THREADED else place.covered(made))
     set_attributes([])
     place.cell("mutation attribute", lambda: set_attributes(chosen), pages)
 

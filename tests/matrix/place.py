@@ -30,16 +30,33 @@ def keep(objects):
     truth.MISFITS.append(objects)
 
 
-def choose(candidates, count, hit, quiet=None, avoid=()):
+def covered(objects):
+    """The pages that lie wholly within these objects and what the allocator has between two that are neighbours. Of
+    other pages a part may be free: what the child allocates there writes to them."""
+    spans = sorted((id(item), id(item) + sys.getsizeof(item)) for item in objects)
+    runs = [list(spans[0])]
+    for start, end in spans[1:]:
+        if start <= runs[-1][1] + 112:
+            runs[-1][1] = end
+        else:
+            runs.append([start, end])
+    return {page for start, end in runs
+            for page in range(truth.page_of(start - 1) + 1, truth.page_of(end - 112))}
+
+
+def choose(candidates, count, hit, quiet=None, avoid=(), within=None):
     """count of the candidates, and the pages of their bytes hit (from, to). Each lies on one page; bytes
     quiet, and the heads of the objects avoid, which are written too, lie on other pages. Candidates at both
-    ends are left out: there, memory may be free that the child gets. All candidates stay alive."""
+    ends are left out: there, memory may be free that the child gets. within: these pages only. All candidates stay
+    alive."""
     keep(candidates)
     chosen, hits, others = [], [], {page for other in avoid for page in pages_of(id(other), REFS)}
     for candidate in candidates[len(candidates) // 8 : -(len(candidates) // 8)]:
         pages = pages_of(id(candidate), hit)
         near = pages_of(id(candidate), quiet) if quiet else set()
         if len(pages) > 1 or pages & (near | others | set(hits)) or near & set(hits):
+            continue
+        if within is not None and not pages <= within:
             continue
         chosen.append(candidate)
         hits += pages
