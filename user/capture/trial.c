@@ -284,6 +284,7 @@ static int trial__load_either(const struct witness *w, struct kernel *kernel,
 		log_info("memory is read by way of the kernel's own map of it");
 	if (!err || !direct->base)
 		return err;
+	libbpf_warning[strcspn(libbpf_warning, "\n")] = '\0';
 	log_info("the kernel does not let memory be read by way of its own map: %s",
 		 libbpf_warning);
 	return trial__load(w, kernel, opt, &none, skel, kinds);
