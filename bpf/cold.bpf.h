@@ -51,7 +51,7 @@ static __always_inline enum alloc cold__alloc(void *ctx, struct thread *t, struc
 	t->cold = COLD_NONE;
 	t->last_kind = t->cold_kind;
 	thread__layout(t, PEEK(task, tgid));
-	evidence__take(t, task, t->event.addr, task__regs(task), t->cold_kind == PENDING_KERNEL);
+	evidence__take_rare(t, t->event.addr, t->cold_kind == PENDING_KERNEL);
 	t->last_page =
 		(u64)page; /* last: reading the evidence can itself enter page_fault_kernel */
 	attempts__forget(t, task);

@@ -68,10 +68,8 @@ static __always_inline bool task__wpcopy(struct task_struct *task, u32 *count)
 }
 
 /*
- * The same of the current task, in each fault; -1: no count. Where a pointer is loaded through one
- * that the verifier knows and trusts, it looks through the names of all types of the kernel, four
- * times for each way that leads there (btf_nested_type_is_trusted, 6.18): a fifth of the time that
- * the programs took to load. So this is checked once, and what is rare asks a helper.
+ * The same of the current task, in each fault; -1: no count. Checked once: see task__plain, which
+ * is not everywhere. What is rare asks a helper.
  */
 #ifdef CT_LEGACY
 static __always_inline s64 wpcopy__current(void)
@@ -79,7 +77,7 @@ static __always_inline s64 wpcopy__current(void)
 __noinline s64 wpcopy__current(void)
 #endif
 {
-	struct task_struct *task = task__current();
+	struct task_struct *task = task__plain(task__current());
 	struct task_delay_info *delays = PEEK(task, delays);
 
 	if (!bpf_core_field_exists(delays->wpcopy_count) || !delays)

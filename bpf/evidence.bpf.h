@@ -165,11 +165,28 @@ static __always_inline void evidence__take(struct thread *t, struct task_struct 
 		ev->flags = CT_F_CODE;
 		evidence__source(ev, regs);
 	}
-	if (!cfg_function && PEEK(PEEK(task, signal), live.counter) > 1)
+	if (!cfg_function && PEEK(PEEK(task__plain(task), signal), live.counter) > 1)
 		ev->flags |= CT_F_THREADS;
 	if (evidence__window(ev))
 		ev->flags |= CT_F_WINDOW;
 	evidence__python(t);
+}
+
+/*
+ * The same of the current task, where it is rare, and many ways lead there: verified once. kernel:
+ * the write is the kernel's.
+ */
+#ifdef CT_LEGACY
+static __always_inline int evidence__take_rare(struct thread *t, u64 addr, u32 kernel)
+#else
+__noinline int evidence__take_rare(struct thread *t, u64 addr, u32 kernel)
+#endif
+{
+	struct task_struct *task = task__current();
+
+	if (t)
+		evidence__take(t, task, addr, task__regs(task), kernel);
+	return 0;
 }
 
 #endif

@@ -44,7 +44,7 @@ static __always_inline enum alloc foreign__alloc(void *ctx, struct thread *t,
 	t->last_kind = PENDING_FOREIGN;
 	t->last_page = (u64)page;
 	thread__layout(t, PEEK(task, tgid));
-	evidence__take(t, task, 0, regs, true);
+	evidence__take_rare(t, 0, true);
 	call = regs__syscall(regs);
 	t->event.sharers = 0;
 	t->event.victim = foreign__victim(task, regs);

@@ -68,7 +68,7 @@ static __always_inline void direct__begin(struct thread *t, struct task_struct *
 
 	if (!cfg_direct)
 		return;
-	mm = PEEK(task, mm);
+	mm = PEEK(task__plain(task), mm);
 	t->pgd = (u64)PEEK(mm, pgd);
 	t->alone = PEEK(mm, mm_users.counter) == 1;
 	t->run++;

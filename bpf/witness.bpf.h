@@ -347,7 +347,7 @@ static __always_inline void fault__evidence(struct thread *t, struct task_struct
 	thread__layout(t, PEEK(task, tgid));
 	evidence__take(t, task, f->address, task__regs(task), kernel);
 	/* process_vm_writev, ptrace: the page is in the memory of another process. */
-	if (f->mm != (u64)PEEK(task, mm)) {
+	if (f->mm != (u64)PEEK(task__plain(task), mm)) {
 		t->event.flags = CT_F_KERNEL;
 		t->event.type_word = 0;
 		t->event.victim = mm__process(f->mm);

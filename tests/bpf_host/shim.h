@@ -74,4 +74,16 @@ struct pt_regs {
 #include "shim_direct.h"
 #include "shim_helpers.h"
 
+/* --- what the programs have counted --- */
+
+static inline uint64_t counter(uint32_t which)
+{
+	return *(uint64_t *)bpf_map_lookup_elem(&counters, &which);
+}
+
+static inline uint64_t lost_for(uint32_t which)
+{
+	return *(uint64_t *)bpf_map_lookup_elem(&lost, &which);
+}
+
 #endif

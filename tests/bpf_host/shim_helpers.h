@@ -216,8 +216,8 @@ static long bpf_probe_read_user(void *dst, uint32_t size, const void *src)
 	return -EFAULT;
 }
 
-/* The first load of a span counts as a read. */
-void *bpf_rdonly_cast(const void *obj, u32 type)
+/* Words of the kernel's map. The first load of a span counts as a read. */
+static void *shim__direct_load(const void *obj)
 {
 	uint64_t frame = ((uintptr_t)obj - SHIM_DIRECT) / 4096;
 	bool data = frame < shim_direct.n_frames && shim_direct.address[frame];
@@ -231,6 +231,13 @@ void *bpf_rdonly_cast(const void *obj, u32 type)
 			shim_direct.address[frame] + (uintptr_t)obj % 4096, 8, false};
 	shim_direct.in_table = !data;
 	return shim__direct_at((uintptr_t)obj);
+}
+
+void *bpf_rdonly_cast(const void *obj, u32 type)
+{
+	bool words = type == bpf_core_type_id_kernel(struct pt_regs);
+
+	return words ? shim__direct_load(obj) : (void *)obj;
 }
 
 static long bpf_probe_read_kernel(void *dst, uint32_t size, const void *src)
@@ -480,18 +487,6 @@ static inline long bpf_loop(uint32_t n, void *turn, void *ctx, uint64_t flags)
 static bool shim__has_field(const char *member)
 {
 	return !strstr(shim.lacks, member);
-}
-
-/* --- what the programs have counted --- */
-
-static inline uint64_t counter(uint32_t which)
-{
-	return *(uint64_t *)bpf_map_lookup_elem(&counters, &which);
-}
-
-static inline uint64_t lost_for(uint32_t which)
-{
-	return *(uint64_t *)bpf_map_lookup_elem(&lost, &which);
 }
 
 #endif

@@ -2,10 +2,12 @@
 """One guest: boots a kernel with a copy of the image, waits for its end, takes out what it left.
 
 A boot that dies or hangs before the first line of the init is tried again (multi-threaded emulation loses a few
-per cent of them); after that line nothing is retried."""
+per cent of them). After that line only what the emulator itself did not survive is: its status says so, or it ended
+and the kernel said nothing of why. That is tried once more."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +22,9 @@ BOOT_TRIES = 3
 # For what hangs; two guests on two busy cores must be done long before.
 RUN_SECONDS = int(os.environ.get("RUN_SECONDS", "900"))
 OFF_SECONDS = 20
+# What the kernel says before it ends otherwise than by poweroff.
+FATAL = re.compile(r"Kernel panic|BUG:|Oops|general protection|Call Trace|RIP:|unable to handle|Internal error|reboot:")
+LAST_LINES = 30
 
 
 QEMU = "qemu-system-aarch64" if ARM64 else "qemu-system-x86_64"
@@ -56,13 +61,26 @@ class Guest:
         self.console = place / "console"
         self.cpus = cpus or BOTH_CPUS
         self.seconds = self.cpu_seconds = 0.0
+        self.status: int | None = None  # of qemu, if it ended by itself
+
+    def lines(self) -> list[str]:
+        return self.console.read_text(errors="replace").splitlines()
 
     def said(self, words: str) -> bool:
-        return any(line.startswith(words) for line in self.console.read_text(errors="replace").splitlines())
+        return any(line.startswith(words) for line in self.lines())
 
     def last(self) -> str:
-        said = [x for x in self.console.read_text(errors="replace").splitlines() if x.startswith("vm:")]
+        said = [x for x in self.lines() if x.startswith("vm:")]
         return said[-1] if said else "nothing"
+
+    def ended_how(self) -> str:
+        """What is known of an end that should not have been."""
+        how = "hung" if self.status is None else f"ended, qemu with status {self.status},"
+        tail = "".join(f"\n# | {line}" for line in self.lines()[-LAST_LINES:])
+        return f"the guest {how} after: {self.last()}; its console:{tail}"
+
+    def emulator_died(self) -> bool:
+        return bool(self.status) or (self.status == 0 and not any(map(FATAL.search, self.lines())))
 
     def wait(self, qemu: subprocess.Popen[bytes], words: str, seconds: float) -> bool:
         end = time.monotonic() + seconds
@@ -87,20 +105,28 @@ class Guest:
                 self.wait(qemu, "no such line", OFF_SECONDS)
             return True
         finally:
+            by_itself = ended(qemu.pid)
             os.kill(qemu.pid, signal.SIGKILL)  # qemu.kill() would wait for it, if it has ended
-            _, _, usage = os.wait4(qemu.pid, 0)
+            _, status, usage = os.wait4(qemu.pid, 0)
+            self.status = os.waitstatus_to_exitcode(status) if by_itself else None
             qemu.returncode = 0  # it has been waited for
             self.cpu_seconds = usage.ru_utime + usage.ru_stime
             self.seconds = time.monotonic() - start
 
-    def run(self) -> str:
-        """Empty, or what went wrong."""
-        shutil.rmtree(self.place / "out", ignore_errors=True)
+    def boot(self) -> None:
         for n in range(1, BOOT_TRIES + 1):
             if self.attempt():
                 break
             print(f"{self.kernel.name}: boot {n} of {BOOT_TRIES} died before the init", file=sys.stderr)
+
+    def run(self) -> str:
+        """Empty, or what went wrong."""
+        shutil.rmtree(self.place / "out", ignore_errors=True)
+        self.boot()
+        if not self.said("vm: done") and self.emulator_died():
+            print(f"{self.kernel.name}: once more: {self.ended_how()}", file=sys.stderr)
+            self.boot()
         subprocess.run(["debugfs", "-R", f"rdump /out {self.place}", self.disk], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.disk.unlink()
-        return "" if self.said("vm: done") else f"the guest ended, or hung, after: {self.last()}"
+        return "" if self.said("vm: done") else self.ended_how()

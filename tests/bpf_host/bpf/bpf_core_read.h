@@ -18,8 +18,9 @@
 #define bpf_core_type_size(type)	    sizeof(type)
 #define bpf_core_enum_value(type, value)    ((uint64_t)(value))
 
-#define bpf_core_type_size(type)      sizeof(type)
-#define bpf_core_type_id_kernel(type) 0
+#define bpf_core_type_size(type) sizeof(type)
+/* Tells them apart: see bpf_rdonly_cast. */
+#define bpf_core_type_id_kernel(type) sizeof(type)
 
 /* Does the kernel that is being played have this member? The test says (shim.lacks). */
 #define bpf_core_field_exists(member)		shim__has_field(#member)
