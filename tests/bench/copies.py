@@ -116,15 +116,17 @@ def rows(found: list[Work]) -> list[dict[str, Any]]:
 def goals(all_rows: list[dict[str, Any]]) -> list[Goal]:
     """Those of issue 8 for one copy."""
     by = {(r["work"], r["tool"]): r for r in all_rows}
+    empty = by.get(("Python 10", "empty"), {})
     made = []
     for work, limit in (("Python 10", 0.3), ("Python 50", 0.5)):
         if (work, ALL) in by:
             made.append(Goal(f"{work}: added, of what perf adds", by[work, ALL]["of_perf"], limit, " ×",
-                             reason="no perf here"))
+                             reason="no perf here", empty=by.get((work, "empty"), {}).get("of_perf")))
     if ("Python 10", ALL) in by:
-        made += [Goal("Python 10: a copying fault, of an untraced one", by["Python 10", ALL]["of_untraced"], 1.35, " ×"),
+        made += [Goal("Python 10: a copying fault, of an untraced one", by["Python 10", ALL]["of_untraced"], 1.35, " ×",
+                      empty=empty.get("of_untraced")),
                  Goal("Python 10: added, of what bpftrace adds", by["Python 10", ALL]["of_bpftrace"], 0.2, " ×",
-                      reason="no bpftrace here")]
+                      reason="no bpftrace here", empty=empty.get("of_bpftrace"))]
     counted = [r for r in all_rows if r["kernel"] is not None]
     wrong = sum(abs(r["counted"] - r["kernel"]) for r in counted)
     if counted:

@@ -64,7 +64,8 @@ def perf_stat_count(text: str) -> int | None:
 
 @dataclass(frozen=True)
 class Goal:
-    """What shall be reached, and what was measured. unit: of both numbers."""
+    """What shall be reached, and what was measured. unit: of all numbers. empty: what it comes to if the programs of
+    cowtrace only find their thread and return: what misses then can not be reached here."""
 
     name: str
     measured: float | None  # None: not measured here, for the reason
@@ -72,21 +73,30 @@ class Goal:
     unit: str = ""
     at_least: bool = False
     reason: str = ""
+    empty: float | None = None
+
+    def allows(self, value: float | None) -> bool | None:
+        if value is None:
+            return None
+        return value >= self.limit if self.at_least else value <= self.limit
 
     @property
     def met(self) -> bool | None:
-        if self.measured is None:
-            return None
-        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+        return self.allows(self.measured)
+
+    @property
+    def out_of_reach(self) -> bool:
+        return self.met is False and self.allows(self.empty) is False
 
     def row(self) -> dict[str, object]:
-        return {**asdict(self), "met": self.met}
+        return {**asdict(self), "met": self.met, "out_of_reach": self.out_of_reach}
 
     def __str__(self) -> str:
         bound = f"{'at least' if self.at_least else 'at most'} {plain(self.limit)}{self.unit}"
         if self.measured is None:
             return f"not measured  {self.name}: {self.reason} (goal: {bound})"
-        return f"{'met' if self.met else 'NOT MET':14}{self.name}: {plain(self.measured)}{self.unit} (goal: {bound})"
+        beyond = f", out of reach: {plain(self.empty)}{self.unit} if nothing is done" if self.out_of_reach and self.empty else ""
+        return f"{'met' if self.met else 'NOT MET':14}{self.name}: {plain(self.measured)}{self.unit} (goal: {bound}{beyond})"
 
 
 def plain(number: float) -> str:

@@ -45,6 +45,11 @@ INSTRUCTIONS = """\
 What one page takes with nothing attached, and what cowtrace adds:
 """
 
+GOALS = """\
+**What it shall reach**, and does or does not. `empty`: what it would be if the programs only found their thread and returned.
+What misses the goal even then is out of the reach of programs on these tracepoints, on this machine.
+"""
+
 NOT_MEASURED = """\
 Not measured: other machines and other workloads than these; what a traced program takes later, because its caches hold
 something else; `serve` while it is asked for pages.
@@ -82,8 +87,10 @@ def others(data: dict[str, Any]) -> str:
 def goals(rows: list[dict[str, Any]]) -> str:
     cells = [[r["name"], "not measured" if r["measured"] is None else figures.plain(r["measured"]) + r["unit"],
               f"{'≥' if r['at_least'] else '≤'} {figures.plain(r['limit'])}{r['unit']}",
-              {True: "met", False: "**not met**", None: r["reason"]}[r["met"]]] for r in rows]
-    return markdown(["goal", "measured", "wanted", ""], cells, 3)
+              "" if r["empty"] is None else figures.plain(r["empty"]) + r["unit"],
+              "**not met**, out of reach" if r["out_of_reach"] else {True: "met", False: "**not met**", None: r["reason"]}[r["met"]]]
+             for r in rows]
+    return markdown(["goal", "measured", "wanted", "empty", ""], cells, 4)
 
 
 def counted() -> tuple[str, dict[tuple[str, str], int]]:
@@ -116,7 +123,7 @@ def section() -> str:
     kernel, counted = instructions()
     storms = data["copies"] + [row for row in data.get("pythons", [])]
     return "\n".join([HOW.format(**data["on"], rounds=rounds(data)), copies(storms), COUNTS, counts(storms), REST, others(data),
-                      INSTRUCTIONS.format(kernel=kernel), counted, "**What it shall reach**, and does or does not:\n",
+                      INSTRUCTIONS.format(kernel=kernel), counted, GOALS,
                       goals(data["goals"]), NOT_MEASURED])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -34,13 +35,15 @@ def value(what: str, samples: list[float], unit: str) -> dict[str, Any]:
 def article(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
     items = 1_000_000 if options.quick else 10_000_000
     command = [options.python, str(HERE / "article.py"), str(items), "2"]
-    modes = {tool.name: tool for tool in (tools.UNTRACED, tools.whole(tools.witnesses()[0], True))}
+    modes = {tool.name: tool for tool in (tools.UNTRACED, tools.whole(tools.witnesses()[0], True), tools.pieces()[0])}
     seconds: dict[str, list[float]] = {name: [] for name in modes}
     for round_ in range(options.rounds):
         for name in figures.turns(list(modes), round_):
             seconds[name] += tools.run(modes[name], command).facts["seconds"]
     rows = [value(f"{items:,} ints, {name}", [1000 * s for s in samples], "ms") for name, samples in seconds.items()]
-    return rows, [Goal(f"the article's loop, {items:,} ints, of untraced", rows[1]["value"] / rows[0]["value"], 1.15, " ×")]
+    untraced, traced, empty = (row["value"] for row in rows)
+    return rows, [Goal(f"the article's loop, {items:,} ints, of untraced", traced / untraced, 1.15, " ×",
+                       empty=empty / untraced)]
 
 
 def ask(port: int, path: str) -> bool:
@@ -92,10 +95,10 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def attached(pid: int, report: Path) -> Iterator[tuple[subprocess.Popen[str], float]]:
+def attached(pid: int, report: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
     """cowtrace, and how many seconds it took until copies count."""
     start = time.monotonic()
-    process = subprocess.Popen([tools.COWTRACE, "attach", "-q", "-v", "--json", report, "-p", str(pid)],
+    process = subprocess.Popen([tools.COWTRACE, "attach", "-q", "-v", *options, "--json", report, "-p", str(pid)],
                                stderr=subprocess.PIPE, text=True)
     assert process.stderr
     try:
@@ -156,14 +159,14 @@ PHASES = (("while sharing erodes", 0.97), ("once it has eroded", 0.99))
 SETTLE = 0.3  # seconds: what the last one has left behind is being cleared away
 
 
-def pair(service: Service, report: Path, traced_first: bool, anew: bool) -> tuple[float, float]:
+def pair(service: Service, report: Path, traced_first: bool, anew: bool, *options: str) -> tuple[float, float]:
     """Requests per second without and with cowtrace attached, one right after the other; anew: each with a worker that
-    still shares everything."""
+    still shares everything. options: cowtrace's."""
     rate = {}
     for traced in (traced_first, not traced_first):
         if anew:
             service.share_anew()
-        with attached(service.process.pid, report) if traced else contextlib.nullcontext():
+        with attached(service.process.pid, report, *options) if traced else contextlib.nullcontext():
             time.sleep(SETTLE)
             rate[traced] = service.rate()
     return rate[False], rate[True]
@@ -180,6 +183,7 @@ def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
         report = Path(place, "report")
         service.rate()
         pairs = [[pair(service, report, bool(i % 2), anew) for i in range(3 * options.rounds)] for anew in (True, False)]
+        empty = [pair(service, report, bool(i % 2), True, "--pieces", "empty") for i in range(options.rounds)]
     rows: Rows = []
     goals = []
     for (when, limit), rates in zip(PHASES, pairs):
@@ -187,4 +191,6 @@ def measure(options: argparse.Namespace) -> tuple[Rows, list[Goal]]:
                  value(f"{when}, cowtrace", [traced for _, traced in rates], "requests/s"),
                  value(f"{when}, one of the other", [traced / plain for plain, traced in rates], "×")]
         goals.append(Goal(f"Flask, {when}, of untraced", rows[-1]["value"], limit, " ×", True))
+    rows.append(value(f"{PHASES[0][0]}, empty, of untraced", [traced / plain for plain, traced in empty], "×"))
+    goals[0] = dataclasses.replace(goals[0], empty=rows[-1]["value"])
     return rows, goals

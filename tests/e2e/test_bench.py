@@ -69,11 +69,15 @@ def test_what_perf_stat_says() -> None:
     (Goal("x", 0.3, 0.3), True, "met           x: 0.300 (goal: at most 0.300)"),
     (Goal("x", 0.98, 0.97, " ×", True), True, "met           x: 0.980 × (goal: at least 0.970 ×)"),
     (Goal("x", 0.96, 0.97, " ×", True), False, "NOT MET       x: 0.960 × (goal: at least 0.970 ×)"),
+    (Goal("x", 0.4, 0.3, empty=0.2), False, "NOT MET       x: 0.400 (goal: at most 0.300)"),
+    (Goal("x", 0.4, 0.3, empty=0.31), False, "NOT MET       x: 0.400 (goal: at most 0.300, out of reach: 0.310 if nothing is done)"),
+    (Goal("x", 0.3, 0.3, empty=0.31), True, "met           x: 0.300 (goal: at most 0.300)"),
     (Goal("x", None, 0.3, reason="no perf here"), None, "not measured  x: no perf here (goal: at most 0.300)"),
 ])
 def test_a_goal_says_whether_it_is_met(goal: Goal, met: bool | None, text: str) -> None:
     assert goal.met is met and goal.row()["met"] is met
     assert str(goal) == text
+    assert goal.out_of_reach is ("out of reach" in text)
 
 
 def work_of(ns: dict[str, list[float]]) -> copies.Work:
@@ -86,13 +90,15 @@ def work_of(ns: dict[str, list[float]]) -> copies.Work:
 
 def test_what_is_added_is_compared() -> None:
     work = work_of({"untraced": [1000, 1010, 990], "cowtrace": [1250, 1300, 1200], "perf": [2000, 2000, 2000],
-                    "bpftrace": [1500, 1500, 1500]})
+                    "bpftrace": [1500, 1500, 1500], "empty": [1200, 1200, 1200]})
     row = copies.rows([work])[1]
     assert (row["added_ns"], row["of_untraced"], row["of_perf"], row["of_bpftrace"]) == (250, 1.25, 0.25, 0.5)
     goals = {goal.name: goal.met for goal in copies.goals(copies.rows([work]))}
     assert goals == {"Python 10: added, of what perf adds": True, "Python 10: a copying fault, of an untraced one": True,
                      "Python 10: added, of what bpftrace adds": False,
                      "copies counted otherwise than by the kernel itself": True, "copies lost": True}
+    assert [goal.empty for goal in copies.goals(copies.rows([work]))] == [0.2, 1.2, 0.4, None, None]
+    assert [goal.name for goal in copies.goals(copies.rows([work])) if goal.out_of_reach] == ["Python 10: added, of what bpftrace adds"]
     work.samples["cowtrace"].check = tools.Run({}, counted=7, kernel=8)
     assert False in {goal.met for goal in copies.goals(copies.rows([work])) if "otherwise" in goal.name}
     text = bench_table.copies(copies.rows([work]))
@@ -112,7 +118,9 @@ def test_a_table_for_the_readme() -> None:
         "| Python 10 | untraced | 1,000 |  |  |  |  | 0 |", "|  | cowtrace | 1,250 | +250 | 1.25 |  |  | 0 |"]
     assert "| Python 10 | 7 | 7 |" in readme.counts(copies.rows([work]))
     row = {"part": "x", **Goal("a", 0.4, 0.3, " s").row()}
-    assert "| a | 0.400 s | ≤ 0.300 s | **not met** |" in readme.goals([row])
+    assert "| a | 0.400 s | ≤ 0.300 s |  | **not met** |" in readme.goals([row])
+    row = Goal("a", 0.4, 0.3, " s", empty=0.35).row()
+    assert "| a | 0.400 s | ≤ 0.300 s | 0.350 s | **not met**, out of reach |" in readme.goals([row])
 
 
 @pytest.mark.parametrize("witness", ["fexit", "kprobe", "tracepoints"])

@@ -165,7 +165,7 @@ def soak(seconds: float) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--minutes", type=float, default=3)
     minutes = parser.parse_args().minutes
     print(f"Linux {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {minutes:g} minutes",
           flush=True)
