@@ -108,7 +108,7 @@ static __always_inline struct task_struct *task__current(void)
  * The same task, for a look at those of its members that are pointers. Where one is loaded through
  * a pointer that the verifier trusts, it looks through the names of all types of the kernel, up to
  * four times, for each way that leads there (btf_nested_type_is_trusted, 6.18): an eighth of the
- * time that the programs took to load. What is cast is not trusted.
+ * time that the programs took to load. What is cast is not trusted; a load then is ten instructions.
  */
 static __always_inline struct task_struct *task__plain(struct task_struct *task)
 {
@@ -126,12 +126,12 @@ static __always_inline struct thread *thread__of(struct task_struct *task)
 
 /*
  * Of the current task. Most tasks have no storage of anybody, which one load shows; the helper that
- * looks for ours takes as long as all the rest of a program that ends at once. Not asked for where
- * it does not matter: see wpcopy__current.
+ * looks for ours takes as long as all the rest of a program that ends at once. Everybody pays for
+ * it: so it is not task__plain.
  */
 static __always_inline bool task__may_be_traced(void)
 {
-	return task__plain(task__current())->bpf_storage;
+	return task__current()->bpf_storage;
 }
 
 /*
