@@ -108,7 +108,8 @@ static __always_inline struct task_struct *task__current(void)
  * The same task, for a look at those of its members that are pointers. Where one is loaded through
  * a pointer that the verifier trusts, it looks through the names of all types of the kernel, up to
  * four times, for each way that leads there (btf_nested_type_is_trusted, 6.18): an eighth of the
- * time that the programs took to load. What is cast is not trusted; a load then is ten instructions.
+ * time that the programs took to load. What is cast is not trusted; a load then is ten
+ * instructions.
  */
 static __always_inline struct task_struct *task__plain(struct task_struct *task)
 {
