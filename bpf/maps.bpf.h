@@ -234,7 +234,7 @@ struct {
 /* Code objects and types that have been sent: see code__publish, type__publish. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, u64);
 	__type(value, u32);
 } codes_seen SEC(".maps");
