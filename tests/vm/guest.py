@@ -26,8 +26,8 @@ OFF_SECONDS = 20
 # What the kernel says before it ends otherwise than by poweroff.
 FATAL = re.compile(r"Kernel panic|BUG:|Oops|general protection|Call Trace|RIP:|unable to handle|Internal error|reboot:")
 # Where the kernel patches its text (the key of page faults' tracepoints, each time one is attached), a CPU that is
-# emulated by a thread of its own can keep a translation of what stood there in between. Seen on 6.12 and 6.18, at the
-# two bytes of that key in exc_page_fault, in two of some sixty guests. Real CPUs are made to forget (text_poke_sync).
+# emulated by a thread of its own can keep a translation of what stood there in between: seen on 6.18, at the two bytes
+# of that key in exc_page_fault, in one of some sixty guests. Real CPUs are made to forget (text_poke_sync).
 STALE_TEXT = re.compile(r"\bint3: 0000 \[#1\]")
 LAST_LINES = 60
 
