@@ -44,7 +44,8 @@ def test_two_hundred_workers_at_twenty_thousand_lines(any_python: str) -> None:
             page = wait_for("all copies are counted", all_there)
             lost = page.sum("cowtrace_lost_events_total")
             copies = page.sum("cowtrace_copies_total")
-            assert copies - page.sum("cowtrace_copies_uncounted_by_kernel_total") <= after - earlier
+            later = kernel.processes(everybody)  # they write a little when they have answered, too
+            assert copies - page.sum("cowtrace_copies_uncounted_by_kernel_total") <= later - earlier
             assert page.value("cowtrace_processes", group=GROUP) == WORKERS + 1
             assert page.sum("cowtrace_copies_total", cause="refcount") >= WORKERS * LINES - lost
 
