@@ -95,7 +95,7 @@ class Goal:
         bound = f"{'at least' if self.at_least else 'at most'} {plain(self.limit)}{self.unit}"
         if self.measured is None:
             return f"not measured  {self.name}: {self.reason} (goal: {bound})"
-        beyond = f", out of reach: {plain(self.empty)}{self.unit} if nothing is done" if self.out_of_reach and self.empty else ""
+        beyond = f", out of reach: {plain(self.empty)}{self.unit} if nothing is done" if self.out_of_reach and self.empty is not None else ""
         return f"{'met' if self.met else 'NOT MET':14}{self.name}: {plain(self.measured)}{self.unit} (goal: {bound}{beyond})"
 
 

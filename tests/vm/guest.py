@@ -26,9 +26,9 @@ RUN_SECONDS = int(os.environ.get("RUN_SECONDS", "900"))
 OFF_SECONDS = 20
 # What the kernel says before it ends otherwise than by poweroff.
 FATAL = re.compile(r"Kernel panic|BUG:|Oops|general protection|Call Trace|RIP:|unable to handle|Internal error|reboot:")
-# Where the kernel patches its text (the key of page faults' tracepoints, each time one is attached), a CPU that is
-# emulated by a thread of its own can keep a translation of what stood there in between: seen on 6.18, at the two bytes
-# of that key in exc_page_fault, in two whole tests of two. Real CPUs are made to forget (text_poke_sync).
+# Where the kernel patches its text (the key of a tracepoint, each time the first program is attached), a CPU that is
+# emulated by a thread of its own seems to keep a translation of what stood there in between: seen on 6.18 in two whole
+# tests of two, once in exc_page_fault, once in __alloc_frozen_pages_noprof. Real CPUs are made to forget (text_poke_sync).
 STALE_TEXT = re.compile(r"\bint3: 0000 \[#1\]")
 LAST_LINES = 60
 

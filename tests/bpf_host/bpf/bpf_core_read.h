@@ -18,7 +18,6 @@
 #define bpf_core_type_size(type)	    sizeof(type)
 #define bpf_core_enum_value(type, value)    ((uint64_t)(value))
 
-#define bpf_core_type_size(type) sizeof(type)
 /* Tells them apart: see bpf_rdonly_cast. */
 #define bpf_core_type_id_kernel(type) sizeof(type)
 
