@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1496
+#define SLAB_SIZE	   1400
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -66,7 +66,7 @@ struct type_memo {
 	u32 execs; /* that of the thread when it was looked at */
 };
 
-/* A code object that has been checked: see code__begin, code__key. */
+/* A code object that has been checked: see code__begin, code__function_key, code__memo. */
 #define CODE_MEMOS 64
 struct code_memo {
 	u64 code;
@@ -140,7 +140,8 @@ struct thread {
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
-	struct code_memo codes[CODE_MEMOS];
+	struct code_memo codes[CODE_MEMOS + 1]; /* the last one for those that find no place */
+	u8 code_walks[CODE_MEMOS + 8];		/* the walk that last asked for it, its last byte */
 	struct file_memo files[FILE_MEMOS];
 	struct region regions[REGIONS];
 	/* Of one step only; here, because the stack of the programs is small. */

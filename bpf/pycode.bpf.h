@@ -318,15 +318,45 @@ static __always_inline const struct ct_frame *frame__near(const struct thread *t
 	return NULL;
 }
 
-/* One of two places: where it is, or else the first, unless this walk has put another one there. */
+/* The places that a code object may have: two pairs. */
+#define CODE_PLACES 4
+
+static __always_inline u32 code__place(u64 code, u32 n)
+{
+	u64 at = n & 2 ? code >> 7 ^ code >> 13 : code >> 4 ^ code >> 10;
+
+	return (at ^ (n & 1)) & (CODE_MEMOS - 1);
+}
+
+/*
+ * A place that neither this walk nor the last one asked for. Stacks come again, and are walked in
+ * the same order: one that took the place of the least recently used would take that of one of its
+ * own callers, and find none of a stack that is a little too deep. So those that find no place are
+ * looked at each time, and leave the others theirs.
+ */
+static __always_inline u32 code__free_place(const struct thread *t, u64 code)
+{
+	for (u32 n = 0; n < CODE_PLACES; n++) {
+		u32 at = code__place(code, n);
+		u8 age = t->py.walks - t->code_walks[at];
+
+		if (age > 1 || !t->codes[at].code)
+			return at;
+	}
+	return CODE_MEMOS;
+}
+
 static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
 {
-	struct code_memo *first = &t->codes[(code >> 4 ^ code >> 10) & (CODE_MEMOS - 1)];
-	struct code_memo *second = &t->codes[(code >> 7 ^ code >> 13) & (CODE_MEMOS - 1)];
+	u32 at = code__place(code, 0);
 
-	if (first->code == code || (second->code != code && first->era != t->py.era))
-		return first;
-	return second;
+	for (u32 n = 1; n < CODE_PLACES && t->codes[at].code != code; n++)
+		at = code__place(code, n);
+	if (t->codes[at].code != code)
+		at = code__free_place(t, code);
+	at = bound(at, CODE_MEMOS);
+	t->code_walks[at] = t->py.walks;
+	return &t->codes[at];
 }
 
 CHECKED_ONCE(frame__check, u64, code)

@@ -100,9 +100,31 @@ static void a_function_that_gets_a_version(void **state)
 	assert_int_equal(looks_at_code(), 0);
 }
 
+/* Of a stack with more code objects than there are places, those that have one keep it. */
+static void a_deep_stack_keeps_its_places(void **state)
+{
+	static const struct {
+		unsigned int frames, looks;
+	} cases[] = {{CODE_MEMOS * 3 / 4, 4}, {CODE_MEMOS, 12}, {100, 100 - CODE_MEMOS * 7 / 8}};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		begin_with_versions(cases[i].frames);
+		for (int n = 0; n < 300; n++) { /* the byte that says when begins anew */
+			shim.n_reads = 0;
+			take();
+			if (n)
+				assert_in_range(reads_between(CODES, CODES + (1 << 20)), 0,
+						cases[i].looks);
+		}
+		teardown(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_deep_stack_keeps_its_places),
 		TEST(code_of_an_unchanged_function_is_not_read_again),
 		TEST(another_version_is_another_code_object),
 		TEST(a_function_that_gets_a_version),
