@@ -6,7 +6,7 @@
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
 /* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1400
+#define SLAB_SIZE	   1424
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -140,8 +140,8 @@ struct thread {
 	struct pystack py;
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
-	struct code_memo codes[CODE_MEMOS + 1]; /* the last one for those that find no place */
-	u8 code_walks[CODE_MEMOS + 8];		/* the walk that last asked for it, its last byte */
+	struct code_memo codes[CODE_MEMOS];
+	u8 code_walks[CODE_MEMOS]; /* which walk last asked for it: see code__walk */
 	struct file_memo files[FILE_MEMOS];
 	struct region regions[REGIONS];
 	/* Of one step only; here, because the stack of the programs is small. */

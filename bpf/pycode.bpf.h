@@ -328,34 +328,52 @@ static __always_inline u32 code__place(u64 code, u32 n)
 	return (at ^ (n & 1)) & (CODE_MEMOS - 1);
 }
 
-/*
- * A place that neither this walk nor the last one asked for. Stacks come again, and are walked in
- * the same order: one that took the place of the least recently used would take that of one of its
- * own callers, and find none of a stack that is a little too deep. So those that find no place are
- * looked at each time, and leave the others theirs.
- */
-static __always_inline u32 code__free_place(const struct thread *t, u64 code)
+/* `to` if one is 1, `at` if it is 0; without a branch, as all below: the verifier follows both. */
+static __always_inline u32 place__pick(u32 at, u32 to, u64 one)
 {
+	return at ^ ((at ^ to) & -(u32)one);
+}
+
+/* Of walks, by their last byte. One more, so that what is new is of none. */
+static __always_inline u8 code__walk(const struct thread *t)
+{
+	return t->py.walks + 1;
+}
+
+/*
+ * Not in its first place: in another one, or else one that neither this walk nor the last one asked
+ * for. Stacks come again, and are walked in the same order: one that took the place of the least
+ * recently used would take that of one of its own callers, and find none of a stack that is a
+ * little too deep. So those that find no place are looked at each time, in the last one, and leave
+ * the others theirs.
+ */
+static __always_inline u32 code__elsewhere(const struct thread *t, u64 code)
+{
+	u32 found = CODE_MEMOS - 1;
+
 	for (u32 n = 0; n < CODE_PLACES; n++) {
 		u32 at = code__place(code, n);
-		u8 age = t->py.walks - t->code_walks[at];
+		u8 age = code__walk(t) - t->code_walks[at];
 
-		if (age > 1 || !t->codes[at].code)
-			return at;
+		found = place__pick(found, at, (1 - (u64)age) >> 63);
 	}
-	return CODE_MEMOS;
+	for (u32 n = 1; n < CODE_PLACES; n++) {
+		u32 at = code__place(code, n);
+		u64 differs = t->codes[at].code ^ code;
+
+		found = place__pick(found, at, ~(differs | -differs) >> 63);
+	}
+	return found;
 }
 
 static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
 {
 	u32 at = code__place(code, 0);
 
-	for (u32 n = 1; n < CODE_PLACES && t->codes[at].code != code; n++)
-		at = code__place(code, n);
 	if (t->codes[at].code != code)
-		at = code__free_place(t, code);
-	at = bound(at, CODE_MEMOS);
-	t->code_walks[at] = t->py.walks;
+		at = code__elsewhere(t, code);
+	at &= CODE_MEMOS - 1;
+	t->code_walks[at] = code__walk(t);
 	return &t->codes[at];
 }
 
