@@ -351,7 +351,8 @@ static __always_inline u32 code__elsewhere(const struct thread *t, u64 code)
 {
 	u32 found = CODE_MEMOS - 1;
 
-	for (u32 n = 0; n < CODE_PLACES; n++) {
+	/* Backwards: the first one is found soonest. */
+	for (u32 n = CODE_PLACES; n-- > 0;) {
 		u32 at = code__place(code, n);
 		u8 age = code__walk(t) - t->code_walks[at];
 
