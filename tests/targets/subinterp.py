@@ -32,7 +32,7 @@ def told(frame):
 KEPT = []
 
 def leaf_TAG(n):
-    return leaf_TAG(n - 1) if n else (told(sys._getframe()), KEPT.extend(map(b"x".__mul__, [SIZE] * 9)))
+    return leaf_TAG(n - 1) if n else (told(sys._getframe()), KEPT.extend(map(b"x".__mul__, [SIZE] * 40)))
 
 class Caller:
     def __init__(self, n):
@@ -125,7 +125,7 @@ def main():
     gc.disable()
     truth.own_mappings()
     witnessed.prepare(["before_0", "before_1", "after_0", "after_1"])
-    kept = free_blocks(400)
+    kept = free_blocks(1200)
 
     def work():
         leaves = run_all()
