@@ -57,7 +57,7 @@ SRCS := $(filter-out $(if $(filter 1,$(HTTP)),user/serve/without_http.c,user/ser
 LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(SRCS)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 HOST := $(patsubst tests/bpf_host/%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf_host/test_*.c)) \
-	$(patsubst %,$(B)/tests/bpf_direct_%,evidence pytype pyunwind pyunwind_again pyunwind_function pyunwind_id pyunwind_thread)
+	$(patsubst %,$(B)/tests/bpf_direct_%,evidence pytype pyunwind pyunwind_again pyunwind_function pyunwind_id pyunwind_thread witness)
 TARGETS := $(patsubst tests/targets/%.c,$(B)/targets/%,$(wildcard tests/targets/*.c)) \
 	$(patsubst tests/targets/lib/%.c,$(B)/targets/%.so,$(wildcard tests/targets/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

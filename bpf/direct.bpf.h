@@ -34,6 +34,7 @@ struct span {
 #if defined(CT_DIRECT) && defined(__TARGET_ARCH_x86)
 
 /* arch/x86/include/asm/pgtable_types.h */
+#define ENTRY_WRITE   0x2UL
 #define ENTRY_USER    0x4UL
 #define ENTRY_HUGE    0x80UL
 #define ENTRY_SPECIAL 0x200UL /* of a leaf: no struct page, so it may be no memory at all */
@@ -131,6 +132,13 @@ static __always_inline u64 span__u64(const struct span *s, u64 offset)
 	return direct__u64(s->at + offset);
 }
 
+/* Whoever has it may write to it: the page, not each table above, which the kernel leaves writable.
+ */
+static __always_inline bool span__writable(const struct span *s)
+{
+	return s->was & ENTRY_WRITE;
+}
+
 /* What has been read of it was there. */
 static __always_inline bool span__held(const struct span *s)
 {
@@ -152,6 +160,11 @@ static __always_inline bool span__find(struct span *s, u64 base, u64 table, u64 
 static __always_inline u64 span__u64(const struct span *s, u64 offset)
 {
 	return 0;
+}
+
+static __always_inline bool span__writable(const struct span *s)
+{
+	return false;
 }
 
 static __always_inline bool span__held(const struct span *s)

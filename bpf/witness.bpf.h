@@ -30,12 +30,31 @@ static __always_inline void fault__pend(struct thread *t, struct task_struct *ta
 	t->pending = kind; /* last: reading the evidence can itself enter page_fault_kernel */
 }
 
+/*
+ * The write that has just reused its page faults once more. When the kernel only allows to write,
+ * it leaves it to the CPU to look again (x86: ptep_set_access_flags() flushes nothing), and a CPU
+ * may still have the translation of before: that which the read of the evidence, inside the fault,
+ * has made. Seen where a hypervisor keeps the page tables (PVM), at each reuse. Only the page table
+ * tells it from another reuse of the page, after another fork.
+ */
+static __always_inline bool fault__is_stale(struct thread *t, struct task_struct *task, u64 addr,
+					    u64 ip)
+{
+	if (t->pending != PENDING_USER || t->event.addr != addr || t->pending_ip != ip)
+		return false;
+	direct__begin(t, task);
+	return span__open(t, addr, 1) && span__writable(&t->span);
+}
+
 static __always_inline void fault__user(u64 addr, struct pt_regs *regs, u64 error)
 {
 	struct task_struct *task = task__current();
 	struct thread *t = thread__of(task);
 
 	if (!t)
+		return;
+	if ((error & PF_MASK) == (PF_USER | PF_PROT_WRITE) &&
+	    fault__is_stale(t, task, addr, regs__ip(regs)))
 		return;
 	thread__settle(t, PEEK(task, tgid));
 	if (!thread__counts(t))

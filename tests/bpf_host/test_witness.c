@@ -81,6 +81,34 @@ static void a_fault_without_a_copy_is_a_reuse(void **state)
 	assert_int_equal(shim.n_records, 1);
 }
 
+/* Its page may be written to: the CPU has not seen that yet. */
+static void a_reuse_that_faults_again_is_one(void **state)
+{
+	static uint8_t page[4096];
+	uint64_t twice = DIRECT ? 0 : 1; /* else nothing tells it from another one */
+
+	(void)state;
+	shim__direct_map(ADDR & ~4095ul, page);
+	user_fault(ADDR);
+	user_fault(ADDR);
+	expect_counts(0, 0, twice);
+	user_fault(ADDR + 8); /* another write, and another instruction */
+	expect_counts(0, 0, twice + 1);
+	regs.ip += 2;
+	user_fault(ADDR + 8);
+	expect_counts(0, 0, twice + 2);
+	alloc(&pages[0]);
+	user_fault(ADDR + 8); /* after a copy */
+	expect_counts(1, 0, twice + 2);
+#ifdef CT_DIRECT
+	*shim__entry(ADDR, 12) &= ~2ul; /* the page has been shared since */
+	user_fault(ADDR + 8);
+	expect_counts(1, 0, 3);
+	alloc(&pages[1]);
+	expect_counts(2, 0, 3);
+#endif
+}
+
 static void other_allocations_are_no_copies(void **state)
 {
 	(void)state;
@@ -370,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_allocation_in_the_fault_is_a_copy),
 		TEST(a_fault_without_a_copy_is_a_reuse),
+		TEST(a_reuse_that_faults_again_is_one),
 		TEST(other_allocations_are_no_copies),
 		TEST(nothing_is_seen_before_the_start),
 		TEST(what_the_kernel_begins_again_is_counted_once),

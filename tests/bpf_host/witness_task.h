@@ -45,7 +45,7 @@ static inline int setup(void **state)
 	signals = (struct signal_struct){};
 	delays = (struct task_delay_info){.wpcopy_count = 1000};
 	cred = (struct cred){.uid = {33}};
-	mm = (struct mm_struct){};
+	mm = (struct mm_struct){.pgd = shim_mm.pgd};
 	mm.rss_stat[MM_ANONPAGES].count = 500;
 	mm.rss_stat[MM_ANONPAGES].counters = &shim.areas[0].part;
 	task = (struct task_struct){.pid = 101,
