@@ -5,8 +5,8 @@
 
 /* Room for the largest single read of a Python structure, and for a masked 8-byte access in it. */
 #define SCRATCH_SIZE 512
-/* So much of the Python data stack is read at once: about a dozen frames. */
-#define SLAB_SIZE	   1424
+/* So much of the Python data stack is read at once: about ten frames. */
+#define SLAB_SIZE	   1160
 #define KERNEL_STACK_DEPTH 24
 
 enum pending {
@@ -68,6 +68,8 @@ struct type_memo {
 
 /* A code object that has been checked: see code__begin, code__function_key, code__memo. */
 #define CODE_MEMOS 64
+/* Frames, from the leaf on, for which the version of their function is kept: see frame__again. */
+#define CODE_VERSIONS 64
 struct code_memo {
 	u64 code;
 	u64 key;
@@ -141,7 +143,8 @@ struct thread {
 	struct ct_stack stack; /* of the last walk */
 	struct type_memo types[TYPE_MEMOS];
 	struct code_memo codes[CODE_MEMOS];
-	u8 code_walks[CODE_MEMOS]; /* which walk last asked for it: see code__walk */
+	u8 code_walks[CODE_MEMOS];	 /* which walk last asked for it: see code__walk */
+	u32 versions[CODE_VERSIONS + 1]; /* 0: none; see frame__again */
 	struct file_memo files[FILE_MEMOS];
 	struct region regions[REGIONS];
 	/* Of one step only; here, because the stack of the programs is small. */

@@ -174,6 +174,8 @@ static __always_inline void code__begin(struct thread *t, const struct ct_pylayo
 	u32 count = 0;
 
 	py->walks++;
+	if (py->interp_key != py->count_key)
+		__builtin_memset(t->versions, 0, sizeof(t->versions));
 	if (lay->interp_code_count && py->interp)
 		count = thread__u32(t, py->interp + lay->interp_code_count);
 	if (!count || count != py->count || py->interp_key != py->count_key)
@@ -230,12 +232,14 @@ static __always_inline void code__words(struct thread *t, const struct ct_pylayo
  * Read in 3.11.2; of 3.11.7 only the structs were compared. From 3.12 on the number is that of the
  * code object, and a frame need not name a function.
  */
-static __always_inline u64 code__function_key(struct thread *t, const struct ct_pylayout *lay)
+static __always_inline u64 code__function_key(const struct thread *t, u32 version)
 {
-	u64 func = t->py.func;
-	u32 version = thread__u32(t, func + lay->func_version);
+	return version ? hash__mix(hash__mix(t->py.interp_key, t->py.func), version) : 0;
+}
 
-	return version ? hash__mix(hash__mix(t->py.interp_key, func), version) : 0;
+CHECKED_ONCE(function__version, u64, func)
+{
+	return thread__u32(t, func + lay->func_version);
 }
 
 static __always_inline bool code__span(struct thread *t, const struct ct_pylayout *lay,
@@ -378,18 +382,48 @@ static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
 	return &t->codes[at];
 }
 
+/*
+ * 3.11: the frame has the code object that it had in the last walk that was so deep, if its
+ * function has the version that it had then: see code__function_key. Deep stacks change at their
+ * leaf, and have more code objects than there are places for.
+ */
+static __always_inline bool frame__again(struct thread *t, const struct ct_pylayout *lay, u64 n,
+					 u64 code)
+{
+	u32 version = t->versions[n];
+
+	return version && t->stack.frames[n].code == code &&
+	       (u32)function__version(t, lay, t->py.func) == version;
+}
+
+/* For frame__again; n is CODE_VERSIONS for all beyond, of which nothing is kept. Without a branch.
+ */
+static __always_inline void frame__keep_version(struct thread *t, u64 n, u32 version)
+{
+	t->versions[n] = version & -(u32)((n - CODE_VERSIONS) >> 63);
+}
+
 CHECKED_ONCE(frame__check, u64, code)
 {
-	struct code_memo *memo = code__memo(t, code);
-	const struct ct_frame *near = frame__near(t, code);
+	u64 n = bound(t->py.nframes, CODE_VERSIONS);
+	const struct ct_frame *near;
+	struct code_memo *memo;
 	u64 key = 0;
+	u32 version;
 
+	if (frame__again(t, lay, n, code))
+		return t->stack.frames[n].check;
+	t->versions[n] = 0;
+	memo = code__memo(t, code);
+	near = frame__near(t, code);
 	if (near)
 		return near->check;
 	if (memo->code == code && memo->era == t->py.era)
 		return memo->check;
 	if (lay->func_version && function__may_have_version(t, memo, code)) {
-		key = code__function_key(t, lay);
+		version = function__version(t, lay, t->py.func);
+		frame__keep_version(t, n, version);
+		key = code__function_key(t, version);
 		if (key && memo->code == code && memo->key == key) {
 			memo->era = t->py.era;
 			return memo->check;

@@ -50,7 +50,7 @@ static __always_inline bool frame__words(struct thread *t, const struct ct_pylay
 
 /*
  * Reads the frame, and more, into t->slab. From 3.11 on frames are pushed to one chunk of memory,
- * callers below their callees: one read brings about a dozen of them. Only the chunk in use is read
+ * callers below their callees: one read brings about ten of them. Only the chunk in use is read
  * that way, never beyond its start: a read that fails costs as much as a fault. Others (generators,
  * older chunks, frames up to 3.10) come alone, as do those above a page that is not there.
  */

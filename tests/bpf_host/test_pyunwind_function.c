@@ -32,7 +32,7 @@ static void code_of_an_unchanged_function_is_not_read_again(void **state)
 	assert_int_equal(reads_between(FUNCTIONS, FUNCTIONS + (1 << 24)), 5);
 	/* another function of the same code */
 	user__set64(pushed_at(2, 120) + lay.fr_func, function_of(code_at(9)));
-	user__set32(function_of(code_at(9)) + lay.func_version, 72);
+	user__set32(function_of(code_at(9)) + lay.func_version, 172);
 	shim.n_reads = 0;
 	assert_int_equal(take(), id);
 	assert_int_equal(reads_between(CODES, CODES + (1 << 20)), 1);
@@ -100,12 +100,16 @@ static void a_function_that_gets_a_version(void **state)
 	assert_int_equal(looks_at_code(), 0);
 }
 
-/* Of a stack with more code objects than there are places, those that have one keep it. */
+/* Where frames stay as they are, their versions do. Of code objects beyond, more of them than there
+ * are places, those that have one keep it. */
 static void a_deep_stack_keeps_its_places(void **state)
 {
 	static const struct {
 		unsigned int frames, looks;
-	} cases[] = {{CODE_MEMOS * 3 / 4, 4}, {CODE_MEMOS, 12}, {100, 100 - CODE_MEMOS * 7 / 8}};
+	} cases[] = {{CODE_VERSIONS, 0},
+		     {CODE_VERSIONS + CODE_MEMOS * 3 / 4, 4},
+		     {CODE_VERSIONS + CODE_MEMOS, 12},
+		     {CODE_VERSIONS + 100, 100 - CODE_MEMOS * 7 / 8}};
 
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
@@ -113,12 +117,48 @@ static void a_deep_stack_keeps_its_places(void **state)
 		for (int n = 0; n < 300; n++) { /* the byte that says when begins anew */
 			shim.n_reads = 0;
 			take();
-			if (n)
+			if (n > 3) /* the first ones had no place of their own yet */
 				assert_in_range(reads_between(CODES, CODES + (1 << 20)), 0,
 						cases[i].looks);
 		}
 		teardown(NULL);
 	}
+}
+
+/* A frame is compared with what was there when the stack was last so deep. */
+static void a_stack_that_was_less_deep(void **state)
+{
+	(void)state;
+	begin_with_versions(6);
+	user__set64(pushed_at(2, 120) + lay.fr_previous, 0);
+	take();
+	assert_int_equal(last_stack()->nframes, 3);
+	user__set64(pushed_at(2, 120) + lay.fr_previous, pushed_at(3, 120));
+	shim.n_reads = 0;
+	take();
+	assert_int_equal(last_stack()->nframes, 6);
+	assert_int_equal(looks_at_code(), 0);
+	user__set64(pushed_at(2, 120) + lay.fr_previous, 0);
+	take();
+	user__set64(pushed_at(2, 120) + lay.fr_previous, pushed_at(3, 120));
+	function__set_version(4, 174);
+	str__make(name_at(4), "another");
+	take();
+	assert_int_equal(last_stack()->frames[4].check, code__check(4));
+}
+
+/* Sub-interpreters take turns in a thread: what is known of one says nothing of the other. */
+static void a_frame_of_another_interpreter(void **state)
+{
+	(void)state;
+	begin_with_versions(5);
+	assert_int_equal(thread.versions[2], 72);
+	thread.execs++;
+	for (unsigned int i = 0; i < 5; i++)
+		function__set_version(i, 0);
+	take();
+	for (unsigned int i = 0; i < N(thread.versions); i++)
+		assert_int_equal(thread.versions[i], 0);
 }
 
 int main(void)
@@ -128,6 +168,8 @@ int main(void)
 		TEST(code_of_an_unchanged_function_is_not_read_again),
 		TEST(another_version_is_another_code_object),
 		TEST(a_function_that_gets_a_version),
+		TEST(a_stack_that_was_less_deep),
+		TEST(a_frame_of_another_interpreter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
