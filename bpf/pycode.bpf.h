@@ -385,14 +385,16 @@ static __always_inline struct code_memo *code__memo(struct thread *t, u64 code)
 /*
  * 3.11: the frame has the code object that it had in the last walk that was so deep, if its
  * function has the version that it had then: see code__function_key. Deep stacks change at their
- * leaf, and have more code objects than there are places for.
+ * leaf, and have more code objects than there are places for. What could not be read then may be
+ * there now.
  */
 static __always_inline bool frame__again(struct thread *t, const struct ct_pylayout *lay, u64 n,
 					 u64 code)
 {
+	const struct ct_frame *last = &t->stack.frames[n];
 	u32 version = t->versions[n];
 
-	return version && t->stack.frames[n].code == code &&
+	return version && last->code == code && last->check &&
 	       (u32)function__version(t, lay, t->py.func) == version;
 }
 
