@@ -201,8 +201,10 @@ build/fuzz/%: tests/fuzz/%.c
 
 build/fuzz/fuzz_store: build/gen/schema.sql.inc
 
-.PHONY: units targets fuzzers
-units: $(UNIT) $(HOST)
+.PHONY: units units-user units-bpf targets fuzzers
+units: units-user units-bpf
+units-user: $(UNIT)
+units-bpf: $(HOST)
 targets: $(TARGETS)
 fuzzers: $(FUZZ)
 
